@@ -1,0 +1,175 @@
+package diffoscope
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// A Comparison is what Compare found. Only Compare makes one that is identical:
+// the zero value is not, and none is read from a file.
+type Comparison struct {
+	a, b      Subject
+	identical bool
+	distinct  bool
+
+	// Differences are listed from the outside in: manifest, config, layers. It is
+	// empty exactly when the images are identical.
+	Differences []*Difference
+	// Counts say how many differences there are, also those that are not listed.
+	Counts []Count
+	// Unlisted is how many differences Limits.Differences kept off the list.
+	Unlisted int
+}
+
+// A Subject is an image that was compared.
+type Subject struct {
+	Path string
+	// Digest is that of the manifest. It was checked, and so was every byte that
+	// the manifest names.
+	Digest digest.Digest
+	// Bytes is how many bytes manifest, config and layers have.
+	Bytes int64
+}
+
+// Identical reports whether every byte of both images was read and is the same.
+func (c *Comparison) Identical() bool { return c != nil && c.identical }
+
+// A returns the first image.
+func (c *Comparison) A() Subject { return c.a }
+
+// B returns the second image.
+func (c *Comparison) B() Subject { return c.b }
+
+// Distinct reports whether the images were read from two folders. That one folder
+// is identical to itself proves nothing.
+func (c *Comparison) Distinct() bool { return c != nil && c.distinct }
+
+// A Kind says what a Difference is about.
+type Kind string
+
+const (
+	// KindManifest, KindConfig, KindLayer and KindEntry hold other differences
+	// as children. Without children they are on one side only.
+	KindManifest Kind = "manifest"
+	KindConfig   Kind = "config"
+	KindLayer    Kind = "layer"
+	KindEntry    Kind = "entry"
+
+	// KindMember is a member of a JSON document; Name is its path.
+	KindMember Kind = "member"
+	// KindHeader is a field of a tar entry's header, or a PAX record.
+	KindHeader Kind = "header"
+	// KindContent is the content of a file.
+	KindContent Kind = "content"
+	// KindOrder is the order of the entries that both layers have.
+	KindOrder Kind = "order"
+	// KindCompression is how a layer was compressed.
+	KindCompression Kind = "compression"
+	// KindTrailer is what follows a tar's last entry.
+	KindTrailer Kind = "trailer"
+	// KindUnexplained are bytes that differ although everything that is known
+	// about them is the same.
+	KindUnexplained Kind = "unexplained"
+)
+
+// A Difference is a node of the tree of differences. A node with children says
+// where they are; one without is a difference by itself.
+type Difference struct {
+	Kind Kind
+	// Name is "manifest", "config", "layer 2" (counted from 0), the path of an
+	// entry, the name of a header field, the path of a JSON member. It comes from
+	// the image: quote it.
+	Name string
+	// A and B are what the sides have, nil when one has nothing.
+	A, B *Value
+	// Offset is that of the first differing byte, -1 when it has no meaning.
+	Offset int64
+	// Line is that of the first differing line, from 1, and 0 for binary content.
+	Line     int
+	Children []*Difference
+}
+
+// A Value is one side of a Difference.
+type Value struct {
+	// Text is the value of a field or member, or what an entry is.
+	Text string
+	// Digest and Size are those of a blob or content.
+	Digest digest.Digest
+	Size   int64
+	// Excerpt is a part of the content around the first differing byte: whole
+	// lines of text when Difference.Line is set. It begins at offset ExcerptAt.
+	Excerpt   []byte
+	ExcerptAt int64
+}
+
+// A Count says how often one kind and field differs. Field is empty for JSON
+// members.
+type Count struct {
+	Kind  Kind
+	Field string
+	N     int
+}
+
+// Leaves returns the differences without children below d, with the names on the
+// way to each.
+func (d *Difference) Leaves() iter.Seq2[[]string, *Difference] {
+	return func(yield func([]string, *Difference) bool) { d.leaves(nil, yield) }
+}
+
+func (d *Difference) leaves(path []string, yield func([]string, *Difference) bool) bool {
+	path = append(slices.Clip(path), d.Name)
+	if len(d.Children) == 0 {
+		return yield(path, d)
+	}
+	for _, child := range d.Children {
+		if !child.leaves(path, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// A recorder counts leaves and says which are listed.
+type recorder struct {
+	limit, perField  int
+	listed, unlisted int
+	total            int
+	counts           map[Count]int // by Kind and Field, N is 0
+}
+
+const defaultDifferences = 10_000
+
+func newRecorder(limit int) *recorder {
+	if limit <= 0 {
+		limit = defaultDifferences
+	}
+	return &recorder{limit: limit, perField: max(limit/10, 1), counts: map[Count]int{}}
+}
+
+// admit counts a leaf and reports whether to list it.
+func (r *recorder) admit(kind Kind, field string) bool {
+	key := Count{Kind: kind, Field: field}
+	r.counts[key]++
+	r.total++
+	if r.listed >= r.limit || r.counts[key] > r.perField {
+		r.unlisted++
+		return false
+	}
+	r.listed++
+	return true
+}
+
+func (r *recorder) list() []Count {
+	var all []Count
+	for key, n := range r.counts {
+		key.N = n
+		all = append(all, key)
+	}
+	slices.SortFunc(all, func(x, y Count) int {
+		return cmp.Or(cmp.Compare(y.N, x.N), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Field, y.Field))
+	})
+	return all
+}

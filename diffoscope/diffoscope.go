@@ -1,0 +1,246 @@
+// Package diffoscope compares two images: they are identical, or it lists what
+// differs, from the outside in.
+//
+// Bytes decide: two images are identical when their manifests have one digest and
+// every byte that the manifests name was read from both and is right. Parsers only
+// explain. What none of them explains is listed as that, with its offset.
+//
+// Images are untrusted. All reading has limits, and what is missing, truncated or
+// not what its digest says is an error, never a difference.
+package diffoscope
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+)
+
+// Limits bound a comparison. A zero field means its default.
+type Limits struct {
+	// LayerSize is how many bytes one layer may have, uncompressed. The default
+	// is 16 GiB.
+	LayerSize int64
+	// LayerRatio is how many times larger than its blob a layer may be, from
+	// 256 MiB on. The default is 500.
+	LayerRatio int64
+	// Entries is how many entries a layer may have. The default is 1,000,000.
+	Entries int
+	// Path is how many bytes a name in a layer may have. The default is 4096.
+	Path int
+	// Differences is how many differences are listed; others are counted. No
+	// kind and field, for example mtime, takes more than a tenth of them, so that
+	// a thousand changed times don't hide one changed content. The default is
+	// 10,000.
+	Differences int
+}
+
+func (l Limits) layer() oci.LayerLimits {
+	return oci.LayerLimits{Size: l.LayerSize, Ratio: l.LayerRatio, Entries: l.Entries, Path: l.Path}
+}
+
+// An Image is one image in an OCI layout.
+type Image struct {
+	path     string
+	layout   *oci.Layout
+	info     os.FileInfo
+	limits   Limits
+	desc     ocispec.Descriptor
+	manifest document
+	config   document
+	layers   []ocispec.Descriptor
+	configAt ocispec.Descriptor
+	diffIDs  []digest.Digest
+}
+
+// An ImageCountError reports that a layout holds Count images, where one is
+// compared.
+type ImageCountError struct {
+	Path  string
+	Count int
+}
+
+func (e *ImageCountError) Error() string {
+	return fmt.Sprintf("%s: has %d images, want one", e.Path, e.Count)
+}
+
+// A ChangedError reports that What was changed while it was compared.
+type ChangedError struct{ What string }
+
+func (e *ChangedError) Error() string { return e.What + ": changed while it was compared" }
+
+// Open opens the one image of the OCI layout in the folder path. Manifests with a
+// subject, and artifacts, may lie beside it.
+func Open(path string, limits Limits) (*Image, error) {
+	layout, err := oci.OpenLayout(path)
+	if err != nil {
+		return nil, err
+	}
+	i := &Image{path: path, layout: layout, limits: limits}
+	if err := i.load(); err != nil {
+		layout.Close()
+		return nil, err
+	}
+	return i, nil
+}
+
+// Close releases the layout.
+func (i *Image) Close() error { return i.layout.Close() }
+
+// Digest is that of the image's manifest, as index.json names it.
+func (i *Image) Digest() digest.Digest { return i.desc.Digest }
+
+func (i *Image) load() error {
+	info, err := i.layout.Stat()
+	if err != nil {
+		return err
+	}
+	desc, m, raw, err := i.find()
+	if err != nil {
+		return err
+	}
+	i.info, i.desc, i.layers, i.configAt = info, desc, m.Layers, m.Config
+	if i.manifest, err = newDocument("manifest", raw); err != nil {
+		return err
+	}
+	raw, err = i.layout.ReadBlob(m.Config, oci.MaxDocument)
+	if err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	if i.config, err = newDocument("config", raw); err != nil {
+		return err
+	}
+	i.diffIDs, err = i.config.diffIDs(len(m.Layers))
+	return err
+}
+
+// find returns the layout's one image.
+func (i *Image) find() (ocispec.Descriptor, *ocispec.Manifest, []byte, error) {
+	var desc ocispec.Descriptor
+	var image *ocispec.Manifest
+	var raw []byte
+	all, err := i.layout.Images()
+	if err != nil {
+		return desc, nil, nil, err
+	}
+	count := 0
+	for _, d := range all {
+		m, b, err := i.layout.ReadManifest(d)
+		if err != nil {
+			return desc, nil, nil, err
+		}
+		if !isImage(m) {
+			continue
+		}
+		count++
+		desc, image, raw = d, m, b
+	}
+	if count != 1 {
+		return desc, nil, nil, &ImageCountError{i.path, count}
+	}
+	return desc, image, raw, nil
+}
+
+// isImage tells an image from what refers to one, and from artifacts: some of them,
+// such as cosign's first signature format, have the config of an image.
+func isImage(m *ocispec.Manifest) bool {
+	return m.Subject == nil && m.Config.MediaType == ocispec.MediaTypeImageConfig &&
+		!slices.ContainsFunc(m.Layers, func(l ocispec.Descriptor) bool { return !oci.IsLayer(l.MediaType) })
+}
+
+// Compare compares a and b. It first reads every byte of both again and checks it
+// against its digest. It returns an error, and no comparison, when that cannot be
+// done or when a byte is wrong.
+func Compare(ctx context.Context, a, b *Image) (*Comparison, error) {
+	if err := verify(ctx, a, b); err != nil {
+		return nil, err
+	}
+	c := &Comparison{a: a.subject(), b: b.subject(), distinct: !os.SameFile(a.info, b.info)}
+	if a.desc.Digest == b.desc.Digest {
+		c.identical = true
+		return c, nil
+	}
+	r := newRecorder(a.limits.Differences)
+	d, err := compareImages(ctx, r, a, b)
+	if err != nil {
+		return nil, err
+	}
+	if r.total == 0 {
+		// No part explains it, but the manifests have two digests.
+		d = append(d, unexplained(r, "manifest", a.manifest.raw, b.manifest.raw))
+	}
+	c.Differences, c.Counts, c.Unlisted = d, r.list(), r.unlisted
+	return c, nil
+}
+
+func (i *Image) subject() Subject {
+	s := Subject{Path: i.path, Digest: i.desc.Digest, Bytes: i.desc.Size + i.configAt.Size}
+	for _, l := range i.layers {
+		s.Bytes += l.Size
+	}
+	return s
+}
+
+// verify hashes every blob of the images, several at once.
+func verify(ctx context.Context, images ...*Image) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, i := range images {
+		group.Go(func() error { return i.checkIndex() })
+		// One digest with two sizes is read for both, so that one is found wrong.
+		type blob struct {
+			digest digest.Digest
+			size   int64
+		}
+		seen := map[blob]bool{}
+		for _, desc := range append([]ocispec.Descriptor{i.desc, i.configAt}, i.layers...) {
+			key := blob{desc.Digest, desc.Size}
+			if !seen[key] {
+				seen[key] = true
+				group.Go(func() error { return i.verifyBlob(ctx, desc) })
+			}
+		}
+	}
+	return group.Wait()
+}
+
+// checkIndex checks that the layout still holds the image that was opened.
+func (i *Image) checkIndex() error {
+	now, _, _, err := i.find()
+	if err != nil {
+		return fmt.Errorf("%s: %w", i.path, err)
+	}
+	if now.Digest != i.desc.Digest {
+		return &ChangedError{i.path}
+	}
+	return nil
+}
+
+func (i *Image) verifyBlob(ctx context.Context, desc ocispec.Descriptor) error {
+	blob, err := i.layout.Blob(desc)
+	if err != nil {
+		return fmt.Errorf("%s: %w", i.path, err)
+	}
+	defer blob.Close()
+	buf := make([]byte, 128<<10)
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		_, err := blob.Read(buf)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", i.path, err)
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package diffoscope
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// compareEntries lists what differs between two entries of one name.
+func (p *pair) compareEntries(a, b *entry) {
+	if a.raw == b.raw && a.content == b.content && a.size == b.size && bytes.Equal(a.padding, b.padding) {
+		return
+	}
+	d := &Difference{Kind: KindEntry, Name: a.header.Name, Offset: -1}
+	if a.raw != b.raw {
+		p.compareHeaders(d, a, b)
+	}
+	if a.content != b.content {
+		p.compareContents(d, a, b)
+	}
+	if !bytes.Equal(a.padding, b.padding) {
+		if u := unexplained(p.recorder, "padding after the content", a.padding, b.padding); u != nil {
+			d.Children = append(d.Children, u)
+		}
+	}
+	if len(d.Children) > 0 {
+		d.A, d.B = &Value{Text: typeName(a.header.Typeflag)}, &Value{Text: typeName(b.header.Typeflag)}
+		p.entries = append(p.entries, listed{a.header.Name, a.index, d})
+	}
+}
+
+// A headerField is one field of two tar headers, nil where it is not set.
+type headerField struct {
+	name string
+	a, b *Value
+}
+
+func (f headerField) same() bool {
+	if f.a == nil || f.b == nil {
+		return f.a == f.b
+	}
+	return f.a.Text == f.b.Text
+}
+
+// compareHeaders lists the fields that differ. Some fields only follow another: a
+// time with nanoseconds needs a PAX record and so another format; the size follows
+// the content. They are listed when nothing else is.
+func (p *pair) compareHeaders(d *Difference, a, b *entry) {
+	resized := a.content != b.content && a.size != b.size
+	found := resized
+	differing := map[string]bool{"size": resized}
+	add := func(f headerField) {
+		found = true
+		if p.recorder.admit(KindHeader, f.name) {
+			d.Children = append(d.Children, &Difference{Kind: KindHeader, Name: f.name, A: f.a, B: f.b, Offset: -1})
+		}
+	}
+	for _, f := range headerFields(a.header, b.header) {
+		if !f.same() {
+			differing[f.name] = true
+			add(f)
+		}
+	}
+	for _, f := range paxFields(a.header, b.header) {
+		if !f.same() && !differing[paxField[f.name]] {
+			add(headerField{"pax " + f.name, f.a, f.b})
+		}
+	}
+	if !found && a.header.Format != b.header.Format {
+		add(headerField{"format", text(a.header.Format.String()), text(b.header.Format.String())})
+	}
+	if !found && p.recorder.admit(KindUnexplained, "header") {
+		u := &Difference{Kind: KindUnexplained, Name: "header", Offset: -1}
+		d.Children = append(d.Children, u)
+		p.probes.addHeader(u, a, b)
+	}
+}
+
+func headerFields(a, b *tar.Header) []headerField {
+	return []headerField{
+		{"type", text(typeName(a.Typeflag)), text(typeName(b.Typeflag))},
+		{"mode", octal(a.Mode), octal(b.Mode)},
+		{"uid", decimal(int64(a.Uid)), decimal(int64(b.Uid))},
+		{"gid", decimal(int64(a.Gid)), decimal(int64(b.Gid))},
+		{"uname", text(a.Uname), text(b.Uname)},
+		{"gname", text(a.Gname), text(b.Gname)},
+		{"mtime", timeText(a.ModTime), timeText(b.ModTime)},
+		{"atime", timeText(a.AccessTime), timeText(b.AccessTime)},
+		{"ctime", timeText(a.ChangeTime), timeText(b.ChangeTime)},
+		{"linkname", text(a.Linkname), text(b.Linkname)},
+		{"devmajor", decimal(a.Devmajor), decimal(b.Devmajor)},
+		{"devminor", decimal(a.Devminor), decimal(b.Devminor)},
+	}
+}
+
+// paxField names the header field that a PAX record sets (POSIX, pax, "pax
+// Extended Header").
+var paxField = map[string]string{
+	"path": "path", "linkpath": "linkname", "size": "size", "uid": "uid", "gid": "gid",
+	"uname": "uname", "gname": "gname", "mtime": "mtime", "atime": "atime", "ctime": "ctime",
+}
+
+// paxFields returns the PAX records of both headers, by key.
+func paxFields(a, b *tar.Header) []headerField {
+	var list []headerField
+	keys := map[string]struct{}{}
+	for _, records := range []map[string]string{a.PAXRecords, b.PAXRecords} {
+		for key := range records {
+			keys[key] = struct{}{}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		list = append(list, headerField{key, record(a, key), record(b, key)})
+	}
+	return list
+}
+
+func record(h *tar.Header, key string) *Value {
+	v, ok := h.PAXRecords[key]
+	if !ok {
+		return nil
+	}
+	return text(v)
+}
+
+func (p *pair) compareContents(d *Difference, a, b *entry) {
+	if !p.recorder.admit(KindContent, "") {
+		return
+	}
+	c := &Difference{
+		Kind: KindContent, Name: "content", Offset: -1,
+		A: &Value{Digest: sha256Digest(a.content), Size: a.size},
+		B: &Value{Digest: sha256Digest(b.content), Size: b.size},
+	}
+	d.Children = append(d.Children, c)
+	p.probes.addContent(c, a, b)
+}
+
+func sha256Digest(sum [sha256.Size]byte) digest.Digest {
+	return digest.NewDigestFromEncoded(digest.SHA256, hex.EncodeToString(sum[:]))
+}
+
+func text(s string) *Value { return &Value{Text: s} }
+
+func octal(mode int64) *Value { return text(fmt.Sprintf("%04o", mode)) }
+
+func decimal(n int64) *Value { return text(strconv.FormatInt(n, 10)) }
+
+func timeText(t time.Time) *Value {
+	if t.IsZero() {
+		return nil
+	}
+	return text(t.UTC().Format(time.RFC3339Nano))
+}
+
+func isRegular(typeflag byte) bool {
+	return typeflag == tar.TypeReg || typeflag == 0 || typeflag == tar.TypeGNUSparse
+}
+
+func typeName(typeflag byte) string {
+	switch typeflag {
+	case tar.TypeReg, 0:
+		return "file"
+	case tar.TypeLink:
+		return "hard link"
+	case tar.TypeSymlink:
+		return "symlink"
+	case tar.TypeChar:
+		return "character device"
+	case tar.TypeBlock:
+		return "block device"
+	case tar.TypeDir:
+		return "directory"
+	case tar.TypeFifo:
+		return "fifo"
+	case tar.TypeXGlobalHeader:
+		return "global header"
+	case tar.TypeGNUSparse:
+		return "sparse file"
+	}
+	return fmt.Sprintf("type %q", typeflag)
+}

@@ -1,0 +1,157 @@
+package diffoscope
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// A pair is the comparison of two layers. Both are read at once, in step, and an
+// entry is forgotten as soon as the other side has shown its like: layers in the
+// same order need no memory, others up to one entry for each path.
+type pair struct {
+	a, b     *Image
+	layer    int
+	recorder *recorder
+	before   int // differences that the recorder had before this pair
+
+	children []*Difference
+	waiting  [2]map[string][]*entry // by name, in order
+	common   []position
+	entries  entryList
+	probes   probeList
+	sums     [2]*summary
+}
+
+// A position is where the layers have one entry that is in both.
+type position struct {
+	a, b int
+	name string
+}
+
+func (p *pair) compare(ctx context.Context) error {
+	p.waiting = [2]map[string][]*entry{{}, {}}
+	if err := p.walk(ctx); err != nil {
+		return err
+	}
+	p.compareOrder()
+	p.reportLonely()
+	if err := p.probes.run(ctx, p); err != nil {
+		return err
+	}
+	p.children = append(p.children, p.entries.sorted()...)
+	p.compareTrailers()
+	return p.compareCompression(ctx)
+}
+
+// walk reads both layers, one entry of each in turn, so that the result does not
+// depend on which is read faster.
+func (p *pair) walk(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	var next [2]chan *entry
+	for side, image := range []*Image{p.a, p.b} {
+		out := make(chan *entry, 64)
+		next[side] = out
+		group.Go(func() error {
+			defer close(out)
+			sum, err := walkLayer(ctx, image, p.layer, func(e *entry) error {
+				select {
+				case out <- e:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			})
+			p.sums[side] = sum
+			return err
+		})
+	}
+	for open := [2]bool{true, true}; open[0] || open[1]; {
+		for side := range next {
+			if !open[side] {
+				continue
+			}
+			if e, ok := <-next[side]; ok {
+				p.meet(side, e)
+			} else {
+				open[side] = false
+			}
+		}
+	}
+	return group.Wait()
+}
+
+// meet compares e with the first entry of the same name that waits on the other
+// side. The nth of one name is paired with the nth.
+func (p *pair) meet(side int, e *entry) {
+	name := e.header.Name
+	queue := p.waiting[1-side][name]
+	if len(queue) == 0 {
+		p.waiting[side][name] = append(p.waiting[side][name], e)
+		return
+	}
+	if len(queue) == 1 {
+		delete(p.waiting[1-side], name)
+	} else {
+		p.waiting[1-side][name] = queue[1:]
+	}
+	a, b := e, queue[0]
+	if side == 1 {
+		a, b = b, a
+	}
+	p.common = append(p.common, position{a.index, b.index, name})
+	p.compareEntries(a, b)
+}
+
+// reportLonely lists the entries that found none of their name.
+func (p *pair) reportLonely() {
+	for side, waiting := range p.waiting {
+		var all entryList
+		for _, queue := range waiting {
+			for _, e := range queue {
+				all = append(all, listed{e.header.Name, e.index, &Difference{
+					Kind: KindEntry, Name: e.header.Name, A: entryValue(e), Offset: -1,
+				}})
+			}
+		}
+		all.sort() // before the limit, which must not depend on the map's order
+		for _, l := range all {
+			if !p.recorder.admit(KindEntry, "") {
+				continue
+			}
+			if side == 1 {
+				l.diff.A, l.diff.B = nil, l.diff.A
+			}
+			p.entries = append(p.entries, l)
+		}
+	}
+	p.waiting = [2]map[string][]*entry{}
+}
+
+func entryValue(e *entry) *Value {
+	v := &Value{Text: typeName(e.header.Typeflag), Size: e.size}
+	if e.size > 0 || isRegular(e.header.Typeflag) {
+		v.Digest = sha256Digest(e.content)
+	}
+	if e.header.Linkname != "" {
+		v.Text += fmt.Sprintf(" to %q", e.header.Linkname)
+	}
+	return v
+}
+
+func (p *pair) compareTrailers() {
+	a, b := p.sums[0].trailer, p.sums[1].trailer
+	if a.Digest == b.Digest || !p.recorder.admit(KindTrailer, "") {
+		return
+	}
+	d := &Difference{
+		Kind: KindTrailer, Name: "bytes after the last entry", Offset: min(a.Size, b.Size),
+		A: &Value{Text: trailerText(a), Digest: a.Digest, Size: a.Size, Excerpt: a.Excerpt, ExcerptAt: a.Offset},
+		B: &Value{Text: trailerText(b), Digest: b.Digest, Size: b.Size, Excerpt: b.Excerpt, ExcerptAt: b.Offset},
+	}
+	if len(a.Excerpt) > 0 || len(b.Excerpt) > 0 {
+		d.Offset = trailerOffset(a, b)
+	}
+	p.children = append(p.children, d)
+}

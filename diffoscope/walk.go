@@ -1,0 +1,127 @@
+package diffoscope
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"hash/maphash"
+	"io"
+
+	"github.com/opencontainers/go-digest"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+)
+
+// chunkSize is how finely contents are compared while they stream by: the second
+// reading, which finds the first differing byte, keeps one chunk of each.
+const chunkSize = 16 << 10
+
+// seed makes the hashes of chunks, which never leave this process.
+var seed = maphash.MakeSeed()
+
+// An entry is one tar entry, without its bytes.
+type entry struct {
+	index   int
+	header  *tar.Header
+	raw     [sha256.Size]byte // of the header's bytes
+	content [sha256.Size]byte
+	size    int64
+	chunks  []chunk
+	padding []byte // nil when it is zeros, as it should be
+}
+
+type chunk struct {
+	hash uint64
+	// lines is how many line feeds the chunk has.
+	lines int
+}
+
+// A summary is what is known of a layer once all of it was read.
+type summary struct {
+	entries     int
+	diffID      digest.Digest
+	size        int64
+	compression string
+	gzip        *oci.GzipHeader
+	trailer     oci.Trailer
+}
+
+// walkLayer gives each entry of image's layer n to fn, and checks the layer's
+// digest and diffID.
+func walkLayer(ctx context.Context, image *Image, n int, fn func(*entry) error) (*summary, error) {
+	lr, err := image.layout.OpenLayer(image.layers[n], image.limits.layer())
+	if err != nil {
+		return nil, err
+	}
+	defer lr.Close()
+	sum := &summary{compression: lr.Compression(), gzip: lr.Gzip()}
+	h := newContentHasher()
+	for {
+		hdr, err := lr.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		e := &entry{index: sum.entries, header: hdr, raw: sha256.Sum256(lr.Header())}
+		sum.entries++
+		if err := h.read(ctx, lr, e); err != nil {
+			return nil, fmt.Errorf("%q: %w", hdr.Name, err)
+		}
+		if err := fn(e); err != nil {
+			return nil, err
+		}
+	}
+	sum.diffID, sum.size, sum.trailer = lr.DiffID(), lr.Size(), lr.Trailer()
+	if want := image.diffIDs[n]; sum.diffID != want {
+		return nil, &oci.DigestError{Blob: "uncompressed layer", Expected: want, Got: sum.diffID}
+	}
+	return sum, nil
+}
+
+// A contentHasher reads contents with one buffer.
+type contentHasher struct{ buf []byte }
+
+func newContentHasher() *contentHasher { return &contentHasher{make([]byte, chunkSize)} }
+
+func (h *contentHasher) read(ctx context.Context, lr *oci.LayerReader, e *entry) error {
+	sum := sha256.New()
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := io.ReadFull(lr, h.buf)
+		if n > 0 {
+			b := h.buf[:n]
+			sum.Write(b)
+			e.size += int64(n)
+			e.chunks = append(e.chunks, chunk{maphash.Bytes(seed, b), bytes.Count(b, []byte{'\n'})})
+		}
+		if err == io.EOF || err == io.ErrUnexpectedEOF && n > 0 && atEnd(lr) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	sum.Sum(e.content[:0])
+	pad, err := lr.Padding()
+	if err != nil {
+		return err
+	}
+	if len(bytes.Trim(pad, "\x00")) > 0 {
+		e.padding = bytes.Clone(pad)
+	}
+	return nil
+}
+
+// atEnd tells a content shorter than the buffer from a tar that ends inside it:
+// io.ReadFull says io.ErrUnexpectedEOF for both.
+func atEnd(lr *oci.LayerReader) bool {
+	var one [1]byte
+	n, err := lr.Read(one[:])
+	return n == 0 && err == io.EOF
+}
