@@ -1,0 +1,50 @@
+package recipe
+
+import (
+	"regexp"
+	"strings"
+)
+
+// checkLicense judges the form of an SPDX license expression (SPDX
+// specification, annex "SPDX license expressions"):
+//
+//	compound = simple | simple "WITH" exception | compound "AND"|"OR" compound | "(" compound ")"
+func checkLicense(s string) *problem {
+	words := strings.Fields(strings.NewReplacer("(", " ( ", ")", " ) ").Replace(s))
+	depth, operand := 0, false
+	for i, word := range words {
+		good := false
+		switch word {
+		case "(":
+			good = !operand
+			depth++
+		case ")":
+			good = operand && depth > 0
+			depth--
+		case "AND", "OR":
+			good, operand = operand, false
+		case "WITH":
+			good = operand && words[i-1] != ")" && i+1 < len(words) && exceptionID.MatchString(words[i+1])
+			operand = false
+		default:
+			good, operand = !operand && licenseID.MatchString(word), true
+		}
+		if !good {
+			return badLicense(s, quote(word))
+		}
+	}
+	if depth != 0 || !operand {
+		return badLicense(s, "its end")
+	}
+	return nil
+}
+
+var (
+	licenseID   = regexp.MustCompile(`^((DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+|[A-Za-z0-9][A-Za-z0-9.-]*\+?)$`)
+	exceptionID = regexp.MustCompile(`^(AdditionRef-)?[A-Za-z0-9][A-Za-z0-9.-]*$`)
+)
+
+func badLicense(s, at string) *problem {
+	return &problem{"Not a license expression", quote(s) + " is not in the form that SPDX defines, at " + at +
+		`. Write identifiers, joined by AND, OR and WITH in capitals, as in "MIT" or "GPL-2.0-only WITH Classpath-exception-2.0".`}
+}

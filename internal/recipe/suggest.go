@@ -1,0 +1,62 @@
+package recipe
+
+import (
+	"slices"
+	"strings"
+)
+
+// suggest returns a sentence that offers the one of known that is most like
+// name, or "" when none is.
+func suggest(name string, known []string) string {
+	best, distance := "", len(name)/3+2
+	if len(name) > 64 {
+		return ""
+	}
+	for _, candidate := range slices.Sorted(slices.Values(known)) {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(candidate)); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return " Did you mean " + quote(best) + "?"
+}
+
+// editDistance counts the bytes to insert, remove or replace to make b of a
+// (Levenshtein).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		corner := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := corner
+			if a[i] != b[j] {
+				cost++
+			}
+			corner = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// choices lists names to choose from: "a", "b" or "c".
+func choices(names []string) string { return listing(names, "or") }
+
+// listing lists names as a sentence does.
+func listing(names []string, and string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = quote(name)
+	}
+	last := len(quoted) - 1
+	if last < 1 {
+		return strings.Join(quoted, "")
+	}
+	return strings.Join(quoted[:last], ", ") + " " + and + " " + quoted[last]
+}

@@ -1,0 +1,8 @@
+service "try" {
+  version = "1"
+  base    = "alpine-3.19"
+  arch = [
+    "x86_64",
+    "x86_64", # ERROR: Architecture is there twice
+  ]
+}

@@ -1,0 +1,5 @@
+service "try" {
+  version = "1"
+  version = "2" # ERROR: Attribute redefined
+  base    = "alpine-3.19"
+}

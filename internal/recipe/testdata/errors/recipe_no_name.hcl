@@ -1,0 +1,3 @@
+service { # ERROR: Wrong number of labels
+  version = "1"
+}

@@ -1,0 +1,3 @@
+servce "a" { # ERROR: Unknown block
+  version = "1"
+}

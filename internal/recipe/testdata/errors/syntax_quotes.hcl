@@ -1,0 +1,3 @@
+service "try" {
+  version = '1' # ERROR: Invalid character
+}

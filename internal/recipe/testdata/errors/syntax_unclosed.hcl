@@ -1,0 +1,2 @@
+service "try" { # ERROR: Unclosed configuration block
+  version = "1"
