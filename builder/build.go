@@ -1,0 +1,131 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/plugins/content/local"
+	"golang.org/x/sync/errgroup"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
+	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+)
+
+// Names are the builders' names.
+var Names = []string{"a", "b"}
+
+// Options say where to build. Store has all of the plan's inputs, verified. Work
+// is an empty folder on disk that the builders keep everything in; the caller
+// removes it.
+type Options struct {
+	Store    *inputs.Store
+	Work     string
+	Progress *progress.Display // may be nil
+}
+
+// A Pair is what the two builders made of one plan.
+type Pair struct{ A, B *Result }
+
+// Build has both builders solve p at once.
+//
+// When one fails the other is cancelled, and the error is the first one's: a
+// [StepError] for the recipe's fault, a [MachineError], [DiskFullError] or
+// [DaemonError] for this machine's, an [OutputError] for an image that isn't
+// what was asked for, or the context's.
+func Build(ctx context.Context, p *Plan, opts Options) (*Pair, error) {
+	results, err := build(ctx, p, opts, Names)
+	if err != nil {
+		return nil, err
+	}
+	return &Pair{A: results[0], B: results[1]}, nil
+}
+
+// BuildOne has only the builder called name solve p. Its image can be compared
+// with one that another machine made, but not released.
+func BuildOne(ctx context.Context, name string, p *Plan, opts Options) (*Result, error) {
+	if _, ok := variations[name]; !ok {
+		return nil, fmt.Errorf("there is no builder %q: want a or b", name)
+	}
+	results, err := build(ctx, p, opts, []string{name})
+	if err != nil {
+		return nil, err
+	}
+	return results[0], nil
+}
+
+func build(ctx context.Context, p *Plan, opts Options, names []string) ([]*Result, error) {
+	if p.output.BuildKitCompatibility == 0 {
+		return nil, errors.New("the plan has no toolchain record")
+	}
+	if err := prepareMachine(); err != nil {
+		return nil, err
+	}
+	// Both read the inputs from one folder, which has no other content.
+	store, err := inputStoreOf(p, opts.Store, filepath.Join(opts.Work, "inputs"))
+	if err != nil {
+		return nil, err
+	}
+	start := ""
+	if len(names) > 1 {
+		start = filepath.Join(opts.Work, "start")
+	}
+	results := make([]*Result, len(names))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, name := range names {
+		group.Go(func() (err error) {
+			results[i], err = buildWith(ctx, name, start, p, store, opts)
+			return err
+		})
+	}
+	return results, group.Wait()
+}
+
+func prepareMachine() error {
+	if rootless() {
+		return checkRootless()
+	}
+	return removeStaleCgroups()
+}
+
+func buildWith(ctx context.Context, name, start string, p *Plan, store content.Store, opts Options) (r *Result, err error) {
+	status := opts.Progress.Solve(name)
+	d, err := startDaemon(ctx, name, filepath.Join(opts.Work, name), start)
+	if err != nil {
+		close(status)
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, d.stop()) }()
+	r, err = d.solve(ctx, p, store, status)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.check(ctx, p)
+}
+
+// inputStoreOf makes a content store that has the plan's inputs, linked from the
+// store, and the manifests that make trees of them.
+func inputStoreOf(p *Plan, store *inputs.Store, dir string) (content.Store, error) {
+	blobs := filepath.Join(dir, "blobs", "sha256")
+	if err := os.MkdirAll(blobs, 0o700); err != nil {
+		return nil, err
+	}
+	for _, in := range p.inputs {
+		target, err := filepath.Abs(store.Path(in.SHA256))
+		if err != nil {
+			return nil, err
+		}
+		if err := os.Symlink(target, filepath.Join(blobs, in.SHA256)); err != nil && !errors.Is(err, os.ErrExist) {
+			return nil, err
+		}
+	}
+	for _, b := range p.manifests {
+		if err := os.WriteFile(filepath.Join(blobs, b.desc.Digest.Encoded()), b.data, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return local.NewStore(dir)
+}

@@ -1,0 +1,147 @@
+package builder
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// leftovers lists the processes, mounts and control groups that a build in work
+// left behind.
+func leftovers(t *testing.T, work string) []string {
+	t.Helper()
+	var left []string
+	procs, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range procs {
+		b, _ := os.ReadFile(p) // of a process that has just ended
+		if s := string(b); strings.Contains(s, work) || strings.HasPrefix(s, "sleep\x00600") {
+			left = append(left, "process "+p+" "+strings.ReplaceAll(s, "\x00", " "))
+		}
+	}
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if strings.Contains(line, work) {
+			left = append(left, "mount "+line)
+		}
+	}
+	return left
+}
+
+// killChild is the variable that makes the test binary build and print its
+// folder, for the test below to kill it.
+const killChild = "TAILSBUILD_TEST_KILL"
+
+// TestKill kills the whole of tailsbuild with SIGKILL while both builders run a
+// step, and wants nothing of them to live on.
+func TestKill(t *testing.T) {
+	needBuilders(t)
+	if work := os.Getenv(killChild); work != "" {
+		opts := testOptions(t)
+		opts.Work = work
+		plan := planOf(t, service("  build {\n    run = \"sleep 600\"\n  }"))
+		_, err := Build(context.Background(), plan, opts)
+		t.Fatalf("the build ended: %v", err)
+	}
+	work := t.TempDir()
+	cmd := exec.Command("/proc/self/exe", "-test.run=^TestKill$", "-test.timeout=120s")
+	cmd.Env = append(os.Environ(), killChild+"="+work)
+	out, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go bufio.NewReader(out).WriteTo(os.Stderr)
+	waitFor(t, "two steps to run", func() bool { return countSteps(t) == 2 })
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait() // "signal: killed"
+	waitFor(t, "everything to end", func() bool { return len(leftovers(t, work)) == 0 })
+	pid := fmt.Sprintf("%s%d-", cgroupPrefix, cmd.Process.Pid)
+	waitFor(t, "the next build to remove the control groups", func() bool {
+		if err := removeStaleCgroups(); err != nil {
+			t.Fatal(err)
+		}
+		left, _ := filepath.Glob("/sys/fs/cgroup/*/" + pid + "*")
+		return len(left) == 0
+	})
+}
+
+// countSteps returns how many steps "sleep 600" run on this machine.
+func countSteps(t *testing.T) int {
+	t.Helper()
+	procs, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, p := range procs {
+		if b, _ := os.ReadFile(p); string(b) == "sleep\x00600\x00" {
+			n++
+		}
+	}
+	return n
+}
+
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	t.Fatalf("waited in vain for %s", what)
+}
+
+// TestDaemonDies: a daemon that ends is an error at once, and its fault.
+func TestDaemonDies(t *testing.T) {
+	needBuilders(t)
+	opts := testOptions(t)
+	plan := planOf(t, service("  build {\n    run = \"sleep 600\"\n  }"))
+	go func() {
+		for range 600 {
+			if pids := daemonPIDs(opts.Work); len(pids) == 2 && countSteps(t) == 2 {
+				syscall.Kill(pids[0], syscall.SIGKILL)
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}()
+	_, err := Build(context.Background(), plan, opts)
+	if err == nil || !strings.Contains(err.Error(), "the daemon ended") {
+		t.Errorf("got %v, want that the daemon ended", err)
+	}
+	if left := leftovers(t, opts.Work); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+// daemonPIDs returns the daemons that build in work.
+func daemonPIDs(work string) []int {
+	var pids []int
+	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, p := range procs {
+		b, _ := os.ReadFile(p)
+		if s := string(b); strings.HasPrefix(s, daemonName+"\x00") && strings.Contains(s, work) {
+			var pid int
+			fmt.Sscanf(filepath.Base(filepath.Dir(p)), "%d", &pid)
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

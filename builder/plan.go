@@ -1,0 +1,134 @@
+package builder
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+
+	"github.com/moby/buildkit/client/llb"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+)
+
+// A Plan is what both builders solve: an LLB definition and everything that is
+// asked of BuildKit's exporter. It is a pure function of a recipe's closure, its
+// lock, its files and an architecture: the same bytes on every machine.
+type Plan struct {
+	recipe *recipe.Recipe
+	arch   string
+	inputs []lock.Input
+	output lock.Output
+
+	definition *llb.Definition
+	image      []byte // the OCI image config, without rootfs
+	base       []byte // the config of the base's layers, which stay as they are
+	manifests  []blob // of the inputs that are images, and their configs
+	// baseLayers are the diffIDs of the layers that come from the base, and
+	// baseBlobs the digests of their blobs.
+	baseLayers, baseBlobs []digest.Digest
+	layered               bool // the recipe adds a layer of its own
+
+	encoded []byte
+}
+
+// A blob is content that the plan itself makes, such as an input's manifest.
+type blob struct {
+	desc ocispec.Descriptor
+	data []byte
+}
+
+// NewPlan makes the plan of closure[0] for arch. The other recipes of closure
+// are its base, and the base's base. files has the content of the recipe's file
+// blocks that name a source, by the path in the image.
+//
+// It returns a [lock.MissingError] when an input isn't locked and a
+// [NotYetError] for what this version can't build.
+func NewPlan(closure []*recipe.Recipe, lk *lock.File, arch string, files map[string][]byte) (*Plan, error) {
+	if len(closure) == 0 {
+		return nil, fmt.Errorf("plan: empty closure")
+	}
+	platform, err := platformOf(arch)
+	if err != nil {
+		return nil, err
+	}
+	if err := supported(closure); err != nil {
+		return nil, err
+	}
+	inputs, err := lk.Closure(closure, arch)
+	if err != nil {
+		return nil, err
+	}
+	if now := lock.CurrentOutput(); lk.Output != now {
+		return nil, &OutputRecordError{Locked: lk.Output, Current: now}
+	}
+	p := &Plan{recipe: closure[0], arch: arch, inputs: inputs, output: lk.Output}
+	if err := p.draw(closure, platform, files); err != nil {
+		return nil, err
+	}
+	p.encoded, err = p.encode()
+	return p, err
+}
+
+// Recipe returns the recipe that the plan builds.
+func (p *Plan) Recipe() *recipe.Recipe { return p.recipe }
+
+// Arch returns the Alpine architecture that the plan builds for.
+func (p *Plan) Arch() string { return p.arch }
+
+// Inputs returns the locked inputs that the builders read.
+func (p *Plan) Inputs() []lock.Input { return p.inputs }
+
+// Output returns the toolchain record that the plan was made for.
+func (p *Plan) Output() lock.Output { return p.output }
+
+// JSON returns the plan in its one encoding, which the digest is over.
+func (p *Plan) JSON() []byte { return p.encoded }
+
+// Digest returns the sha256 of [Plan.JSON]. Comments and positions in the recipe
+// don't change it.
+func (p *Plan) Digest() digest.Digest { return digest.FromBytes(p.encoded) }
+
+// planVersion is that of the encoding below.
+const planVersion = 1
+
+type encodedPlan struct {
+	Version int    `json:"version"`
+	Recipe  string `json:"recipe"`
+	Arch    string `json:"arch"`
+	// Definition has the LLB operations, as BuildKit's solver reads them
+	// (solver/pb/ops.proto), each after those it depends on.
+	Definition [][]byte          `json:"definition"`
+	Image      json.RawMessage   `json:"image"`
+	Base       json.RawMessage   `json:"base"`
+	Export     map[string]string `json:"export"`
+	Output     encodedOutput     `json:"output"`
+}
+
+type encodedOutput struct {
+	Compatibility         int    `json:"compatibility"`
+	BuildKitCompatibility int    `json:"buildkitCompatibility"`
+	Compression           string `json:"compression"`
+}
+
+func (p *Plan) encode() ([]byte, error) {
+	return json.Marshal(encodedPlan{
+		Version:    planVersion,
+		Recipe:     p.recipe.Name,
+		Arch:       p.arch,
+		Definition: p.definition.Def,
+		Image:      p.image,
+		Base:       p.base,
+		Export:     p.exportAttrs(),
+		Output: encodedOutput{
+			Compatibility:         p.output.Compatibility,
+			BuildKitCompatibility: p.output.BuildKitCompatibility,
+			Compression:           p.output.Compression,
+		},
+	})
+}
+
+// recipeFile is the name under which the recipe appears in source maps.
+func recipeFile(r *recipe.Recipe) string { return path.Join(r.Name, "recipe.hcl") }

@@ -1,0 +1,254 @@
+package builder
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+
+	"github.com/moby/buildkit/client"
+	"golang.org/x/sys/unix"
+)
+
+// A daemon is a running builder: tailsbuild itself in namespaces of its own,
+// which the kernel ends when this process ends.
+type daemon struct {
+	name   string
+	client *client.Client
+	log    *tail
+	dir    string
+	cgroup string
+	ended  chan struct{} // closed when the process has ended
+	err    error         // how, once ended is closed
+	kill   func() error
+}
+
+// startDaemon starts the builder called name below dir, which it makes. start is
+// the file that staggers two builders, see [wrapper].
+func startDaemon(ctx context.Context, name, dir, start string) (*daemon, error) {
+	v := variations[name]
+	c := daemonConfig{
+		Root:        filepath.Join(dir, "root"),
+		Snapshotter: v.Snapshotter,
+		Memory:      v.Memory,
+		OCIRuntime:  v.Runtime,
+		Rootless:    rootless(),
+		Cgroup:      fmt.Sprintf("/%s%d-%s", cgroupPrefix, os.Getpid(), name),
+	}
+	if err := os.MkdirAll(c.Root, 0o711); err != nil {
+		return nil, err
+	}
+	var err error
+	if c.Wrapper, err = writeWrapper(filepath.Join(dir, "bin"), v, start); err != nil {
+		return nil, err
+	}
+	d := &daemon{name: name, dir: dir, cgroup: c.Cgroup, log: &tail{max: 50}, ended: make(chan struct{})}
+	conn, err := d.start(c)
+	if err != nil {
+		return nil, err
+	}
+	dial := func(context.Context, string) (net.Conn, error) {
+		if conn == nil {
+			return nil, errors.New("the daemon has ended")
+		}
+		c := conn
+		conn = nil
+		return c, nil
+	}
+	d.client, err = client.New(ctx, "unix:///"+name, client.WithContextDialer(dial))
+	if err != nil {
+		d.stop()
+		return nil, err
+	}
+	return d, nil
+}
+
+// start runs the process and returns the connection to it.
+func (d *daemon) start(c daemonConfig) (net.Conn, error) {
+	arg, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("socketpair: %w", err)
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "client"), os.NewFile(uintptr(fds[1]), "daemon")
+	defer ours.Close()
+	defer theirs.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		return nil, err
+	}
+	output, w, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	defer w.Close()
+	cmd := &exec.Cmd{
+		Path:        "/proc/self/exe",
+		Args:        []string{daemonName, string(arg)},
+		Env:         []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR=" + c.Root},
+		Stdout:      w,
+		Stderr:      w,
+		SysProcAttr: isolation(),
+	}
+	started := make(chan error)
+	go func() {
+		// The parent-death signal follows the thread that forked, so that
+		// thread has to live as long as the daemon.
+		runtime.LockOSThread()
+		if err := startProcess(cmd, []*os.File{theirs}); err != nil {
+			started <- err
+			return
+		}
+		d.kill = cmd.Process.Kill
+		started <- nil
+		d.err = cmd.Wait()
+		close(d.ended)
+	}()
+	if err := <-started; err != nil {
+		output.Close()
+		return nil, errors.Join(err, conn.Close())
+	}
+	go d.log.read(output)
+	return conn, nil
+}
+
+// isolation gives a daemon namespaces of its own, none of the terminal's
+// signals, and death when this process dies.
+func isolation() *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{
+		Setpgid:    true,
+		Pdeathsig:  syscall.SIGKILL,
+		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
+	}
+	if rootless() {
+		attr.Cloneflags |= syscall.CLONE_NEWUSER
+	}
+	return attr
+}
+
+// startProcess starts cmd with files as its descriptors from 3 on.
+func startProcess(cmd *exec.Cmd, files []*os.File) error {
+	if rootless() {
+		return startMapped(cmd, files)
+	}
+	cmd.ExtraFiles = files
+	return startError(cmd.Start())
+}
+
+// startError says when it is the machine that allows no namespaces.
+func startError(err error) error {
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) { // the second: no more namespaces
+		return &MachineError{Need: "the right to make namespaces (root, or CAP_SYS_ADMIN)", Err: err}
+	}
+	return err
+}
+
+// stop ends the daemon with all its steps and removes what it left.
+func (d *daemon) stop() error {
+	var errs []error
+	if d.client != nil {
+		errs = append(errs, ignoreClosed(d.client.Close()))
+	}
+	if err := d.kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		errs = append(errs, err)
+	}
+	<-d.ended
+	errs = append(errs, removeCgroups(d.cgroup), removeRoot(filepath.Join(d.dir, "root")))
+	return errors.Join(errs...)
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
+		return nil
+	}
+	return err
+}
+
+// writeWrapper makes the folder that BuildKit starts the OCI runtime from and
+// returns the wrapper's path.
+func writeWrapper(dir string, v variation, start string) (string, error) {
+	real, err := findRuntime(v.Runtime)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o711); err != nil {
+		return "", err
+	}
+	w := wrapper{
+		Runtime:    real,
+		Variation:  v,
+		Start:      start,
+		Hosts:      filepath.Join(dir, "hosts"),
+		ResolvConf: filepath.Join(dir, "resolv.conf"),
+	}
+	config, err := json.Marshal(w)
+	if err != nil {
+		return "", err
+	}
+	for name, content := range map[string]string{
+		w.Hosts:                           "127.0.0.1 localhost\n",
+		w.ResolvConf:                      "",
+		filepath.Join(dir, wrapperConfig): string(config),
+	} {
+		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+			return "", err
+		}
+	}
+	link := filepath.Join(dir, wrapperName)
+	return link, os.Symlink("/proc/self/exe", link)
+}
+
+// findRuntime looks for an OCI runtime where distributions put it, since a
+// user's PATH may lack the folders of system programs.
+func findRuntime(name string) (string, error) {
+	for _, dir := range []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"} {
+		p := filepath.Join(dir, name)
+		if st, err := os.Stat(p); err == nil && st.Mode().IsRegular() && st.Mode().Perm()&0o111 != 0 {
+			return p, nil
+		}
+	}
+	return "", &MachineError{Need: name}
+}
+
+// A tail keeps the last lines that were written to it.
+type tail struct {
+	max   int
+	mu    sync.Mutex
+	lines []string
+}
+
+func (t *tail) read(r io.ReadCloser) {
+	defer r.Close()
+	s := bufio.NewScanner(r)
+	for s.Scan() {
+		t.add(s.Text())
+	}
+	io.Copy(io.Discard, r) // a line too long for the scanner must not block the writer
+}
+
+func (t *tail) add(line string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lines = append(t.lines, line)
+	if len(t.lines) > t.max {
+		t.lines = t.lines[len(t.lines)-t.max:]
+	}
+}
+
+func (t *tail) last() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]string(nil), t.lines...)
+}

@@ -1,0 +1,105 @@
+package builder
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// A variation is what one builder sets around the plan. A and B differ in every
+// field, so an output that depends on one of them differs too.
+//
+// The wall clock can't be set: a time namespace has none, and static programs
+// read it without a system call. B's build step starts later than A's by Delay
+// instead, so that at least the second differs.
+type variation struct {
+	Runtime     string // the OCI runtime's name
+	Snapshotter string // BuildKit's name
+	// Memory puts the builder's root on a tmpfs, which lists folders in the
+	// reverse order of ext4.
+	Memory bool
+
+	Hostname string
+	Domain   string
+	Umask    uint32
+	Home     string
+	Env      []string
+	// CPUs is how many the steps may run on, 0 for all.
+	CPUs int
+	// Persona is for personality(2): ADDR_NO_RANDOMIZE, UNAME26.
+	Persona uintptr
+	// Uptime is added to the boot-time and monotonic clocks, in seconds.
+	Uptime int64
+	NoFile uint64
+	// Delay is how much later than the other's the build step starts, in
+	// milliseconds.
+	Delay int64
+}
+
+// From personality(2).
+const (
+	addrNoRandomize = 0x0040000
+	uname26         = 0x0020000
+)
+
+// variations are those of the two builders.
+var variations = map[string]variation{
+	"a": {
+		Runtime:     "runc",
+		Snapshotter: "overlayfs",
+		Hostname:    "alder",
+		Domain:      "one.invalid",
+		Umask:       0o022,
+		Home:        "/run/tailsbuild/home",
+		Env:         []string{"TZ=UTC0", "LANG=C.UTF-8", "LC_ALL=C.UTF-8", "USER=root", "TERM=dumb"},
+		NoFile:      1024,
+	},
+	"b": {
+		Runtime:     "crun",
+		Snapshotter: "native",
+		Memory:      true,
+		Hostname:    "birch-with-a-longer-name",
+		Domain:      "two.invalid",
+		Umask:       0o077,
+		Home:        "/run/tailsbuild/another/home",
+		Env:         []string{"TZ=XYZ-13:30", "LANG=et_EE.UTF-8", "LC_ALL=et_EE.UTF-8", "USER=packager", "TERM=xterm", "CAPTURE_ENVIRONMENT=i_capture_the_environment"},
+		CPUs:        1,
+		Persona:     addrNoRandomize | uname26,
+		Uptime:      34_560_000,
+		NoFile:      512,
+		Delay:       1100,
+	},
+}
+
+// record says what was set, for the evidence.
+func (v variation) record() map[string]string {
+	m := map[string]string{
+		"runtime":     v.Runtime,
+		"snapshotter": v.Snapshotter,
+		"filesystem":  "disk",
+		"hostname":    v.Hostname,
+		"domainname":  v.Domain,
+		"umask":       fmt.Sprintf("%04o", v.Umask),
+		"home":        v.Home,
+		"cpus":        "all",
+		"aslr":        strconv.FormatBool(v.Persona&addrNoRandomize == 0),
+		"uname":       "as it is",
+		"uptime":      fmt.Sprintf("+%ds", v.Uptime),
+		"nofile":      fmt.Sprint(v.NoFile),
+		"start":       fmt.Sprintf("+%dms", v.Delay),
+		"clock":       "as it is",
+	}
+	if v.Memory {
+		m["filesystem"] = "tmpfs"
+	}
+	if v.CPUs > 0 {
+		m["cpus"] = strconv.Itoa(v.CPUs)
+	}
+	if v.Persona&uname26 != 0 {
+		m["uname"] = "2.6"
+	}
+	for _, e := range v.Env {
+		name, value, _ := cutEnv(e)
+		m["env."+name] = value
+	}
+	return m
+}
