@@ -136,6 +136,16 @@ func checkModuleVersion(s string) *problem {
 	return nil
 }
 
+// checkGoPackage takes what the go command does as a pattern of packages below
+// the main module (go help packages).
+func checkGoPackage(s string) *problem {
+	rest, ok := strings.CutPrefix(s, "./")
+	if s == "." || ok && (rest == "..." || module.CheckImportPath(strings.TrimSuffix(rest, "/...")) == nil) {
+		return nil
+	}
+	return &problem{"Not a package of the module", quote(s) + ` is not below the module's folder. Write it as the go command takes it there: ".", "./cmd/server" or "./...".`}
+}
+
 // checkModule judges a path and a version together (golang.org/ref/mod, section
 // major version suffixes).
 func checkModule(path, version string) *problem {

@@ -106,7 +106,10 @@ type Source struct {
 	// Module and Version are those of a go_module source.
 	Module  string
 	Version string
-	Range   hcl.Range
+	// Packages are the module's packages that the build compiles, as patterns of
+	// the go command; none means all.
+	Packages []string
+	Range    hcl.Range
 }
 
 // A Toolchain is a compiler that build steps find on their PATH. Name is "go".

@@ -26,12 +26,14 @@ var sourceType = &blockType{
 			name: SourceGoModule, of: "source",
 			doc: "A Go module with all modules that building it needs, as its go.mod and go.sum say.",
 			example: `source "go_module" "mochi" {
-  module  = "github.com/mochi-mqtt/server/v2"
-  version = "v${self.version}"
+  module   = "github.com/mochi-mqtt/server/v2"
+  version  = "v${self.version}"
+  packages = ["./cmd"]
 }`,
 			attrs: []attribute{
 				{name: "module", typ: text, required: true, check: checkModulePath, doc: "Module path."},
 				{name: "version", typ: text, required: true, check: checkModuleVersion, doc: "Canonical version, `v1.2.3` or a pseudo-version."},
+				{name: "packages", typ: texts, check: checkGoPackage, doc: "Packages that the build compiles, such as `./cmd`. Only the modules that these need are inputs then; the default is every module that go.mod names."},
 			},
 		},
 	},

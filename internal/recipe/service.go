@@ -41,7 +41,7 @@ func (e *evaluator) build(r *Recipe, b *block) {
 		case SourceHTTP:
 			source.URL, source.Strip = s.text("url"), int(s.number("strip"))
 		case SourceGoModule:
-			source.Module, source.Version = s.text("module"), s.text("version")
+			source.Module, source.Version, source.Packages = s.text("module"), s.text("version"), s.texts("packages")
 			e.moduleMajor(s)
 		}
 		r.Sources = append(r.Sources, source)

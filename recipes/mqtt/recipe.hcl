@@ -12,8 +12,9 @@ service "mqtt" {
   connect       = "Connect to the onion address on port 1883; the onion service's client authorization decides who may."
 
   source "go_module" "mochi" {
-    module  = "github.com/mochi-mqtt/server/v2"
-    version = "v${self.version}"
+    module   = "github.com/mochi-mqtt/server/v2"
+    version  = "v${self.version}"
+    packages = ["./cmd"]
   }
   toolchain "go" {
     version = "1.26.8"

@@ -13,6 +13,16 @@ service "try" {
     module  = "example.org/app/v2"
     version = "v2.0" # ERROR: Not a module version
   }
+  source "go_module" "d" {
+    module  = "example.org/app"
+    version = "v1.0.0"
+    packages = [
+      "./cmd",
+      "./cmd/...",
+      "cmd", # ERROR: Not a package of the module
+      "./../x", # ERROR: Not a package of the module
+    ]
+  }
   toolchain "go" {
     version = "1.26" # ERROR: Not a Go release
   }

@@ -1,0 +1,19 @@
+# Written by tailsbuild lock. Change the recipe, then run it again.
+
+recipe  = "alpine-3.20"
+version = 1
+
+output {
+  compatibility          = 1
+  buildkit               = "v0.34.2"
+  buildkit_compatibility = 30
+  compression            = "gzip"
+}
+
+input "rootfs" "alpine-3.20" {
+  arch    = "x86_64"
+  url     = "https://dl-cdn.alpinelinux.org/alpine/v3.20/releases/x86_64/alpine-minirootfs-3.20.3-x86_64.tar.gz"
+  size    = 3490290
+  sha256  = "d4e6fd67dcf75e40c451560ac7265166c2b72a0f38ddc9aae756a7de3d1efa0c"
+  diff_id = "1bccf10afce5c1ffe31381419930ad565c1436eaeb1ca680494b0663e0028419"
+}
