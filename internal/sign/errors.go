@@ -1,0 +1,58 @@
+package sign
+
+import (
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// A KeyError reports that a key file is not what was asked for.
+type KeyError struct{ Err error }
+
+func (e *KeyError) Error() string { return fmt.Sprintf("key: %v", e.Err) }
+func (e *KeyError) Unwrap() error { return e.Err }
+
+// A PassphraseError reports that a key file could not be decrypted: the passphrase
+// is wrong or, which can't be told apart, the file is damaged. Empty says that no
+// passphrase was given.
+type PassphraseError struct{ Empty bool }
+
+func (e *PassphraseError) Error() string {
+	if e.Empty {
+		return "key: it needs a passphrase"
+	}
+	return "key: wrong passphrase"
+}
+
+// A StatementError reports that what was to be signed is no in-toto Statement v1
+// with a sha256 subject.
+type StatementError struct{ Err error }
+
+func (e *StatementError) Error() string { return fmt.Sprintf("statement: %v", e.Err) }
+func (e *StatementError) Unwrap() error { return e.Err }
+
+// A VerifyError reports that a bundle is no signature of Subject.
+type VerifyError struct {
+	Subject digest.Digest
+	Err     error
+}
+
+func (e *VerifyError) Error() string { return fmt.Sprintf("signature of %s: %v", e.Subject, e.Err) }
+func (e *VerifyError) Unwrap() error { return e.Err }
+
+// An OtherKeyError reports that a bundle names the key Got instead of Want.
+type OtherKeyError struct{ Want, Got string }
+
+func (e *OtherKeyError) Error() string {
+	return fmt.Sprintf("signed with the key %q, want %q", e.Got, e.Want)
+}
+
+// A LimitError reports that What has more bytes than Limit.
+type LimitError struct {
+	What        string
+	Size, Limit int64
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%s has %d bytes, more than the limit of %d", e.What, e.Size, e.Limit)
+}

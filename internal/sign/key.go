@@ -1,0 +1,205 @@
+package sign
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+
+	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
+)
+
+// The types of PEM block. The second is older cosign's.
+const (
+	pemPrivate       = "ENCRYPTED SIGSTORE PRIVATE KEY"
+	pemPrivateLegacy = "ENCRYPTED COSIGN PRIVATE KEY"
+	pemPublic        = "PUBLIC KEY"
+)
+
+// maxKeyFile is the size, in bytes, of the largest key file that is read.
+const maxKeyFile = 64 << 10
+
+// A Key is an ECDSA P-256 private key, in memory. It has no accessor for the
+// private part.
+type Key struct {
+	private *ecdsa.PrivateKey
+	public  *PublicKey
+}
+
+// A PublicKey verifies what its [Key] signed.
+type PublicKey struct {
+	ecdsa *ecdsa.PublicKey
+	der   []byte // SubjectPublicKeyInfo
+}
+
+// GenerateKey returns a new key pair: the private key encrypted with password, as
+// cosign generate-key-pair writes cosign.key, and the public key as PKIX PEM.
+//
+// An empty password is allowed, as it is in cosign; whoever reads the file can
+// then sign.
+func GenerateKey(password []byte) (private, public []byte, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	pub, err := newPublicKey(&key.PublicKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer clear(der)
+	sealed, err := encrypted.Encrypt(der, password)
+	if err != nil {
+		return nil, nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: pemPrivate, Bytes: sealed}), pub.PEM(), nil
+}
+
+// OpenKey decrypts file, a private key as [GenerateKey] or cosign writes it.
+//
+// A wrong password gives a *[PassphraseError]; anything but one encrypted ECDSA
+// P-256 key gives a *[KeyError].
+func OpenKey(file, password []byte) (*Key, error) {
+	block, err := onePEM(file, pemPrivate, pemPrivateLegacy)
+	if err != nil {
+		return nil, &KeyError{Err: err}
+	}
+	if err := checkSealed(block.Bytes); err != nil {
+		return nil, &KeyError{Err: err}
+	}
+	der, err := encrypted.Decrypt(block.Bytes, password)
+	if err != nil {
+		// checkSealed has seen to it that nothing else can be the reason.
+		return nil, &PassphraseError{Empty: len(password) == 0}
+	}
+	defer clear(der)
+	parsed, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil, &KeyError{Err: err}
+	}
+	private, ok := parsed.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, &KeyError{Err: fmt.Errorf("a %T, want an ECDSA P-256 key", parsed)}
+	}
+	public, err := newPublicKey(&private.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	return &Key{private: private, public: public}, nil
+}
+
+// Public returns the key's public part.
+func (k *Key) Public() *PublicKey { return k.public }
+
+// OpenPublicKey reads file, one PEM block "PUBLIC KEY". Anything but an ECDSA
+// P-256 key gives a *[KeyError].
+func OpenPublicKey(file []byte) (*PublicKey, error) {
+	block, err := onePEM(file, pemPublic)
+	if err != nil {
+		return nil, &KeyError{Err: err}
+	}
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, &KeyError{Err: err}
+	}
+	public, ok := parsed.(*ecdsa.PublicKey)
+	if !ok {
+		return nil, &KeyError{Err: fmt.Errorf("a %T, want an ECDSA P-256 key", parsed)}
+	}
+	return newPublicKey(public)
+}
+
+func newPublicKey(public *ecdsa.PublicKey) (*PublicKey, error) {
+	// Rekor v2 and cosign take other curves too, but with other hashes; one
+	// algorithm leaves nothing to confuse.
+	if public.Curve != elliptic.P256() {
+		return nil, &KeyError{Err: fmt.Errorf("curve %s, want P-256", public.Params().Name)}
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return nil, &KeyError{Err: err}
+	}
+	return &PublicKey{ecdsa: public, der: der}, nil
+}
+
+// ID returns the name of the key in bundles: the sha256 of its DER
+// SubjectPublicKeyInfo, in base64.
+func (p *PublicKey) ID() string {
+	sum := sha256.Sum256(p.der)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// PEM returns the key as PKIX PEM.
+func (p *PublicKey) PEM() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: pemPublic, Bytes: p.der})
+}
+
+// onePEM returns the one block of file, which has one of types and no headers.
+func onePEM(file []byte, types ...string) (*pem.Block, error) {
+	if len(file) > maxKeyFile {
+		return nil, &LimitError{What: "key file", Size: int64(len(file)), Limit: maxKeyFile}
+	}
+	block, rest := pem.Decode(file)
+	if block == nil {
+		return nil, errors.New("no PEM block")
+	}
+	if len(bytes.TrimSpace(rest)) > 0 {
+		return nil, fmt.Errorf("bytes after the PEM block %q", block.Type)
+	}
+	if len(block.Headers) > 0 {
+		return nil, fmt.Errorf("PEM block %q has headers", block.Type)
+	}
+	for _, t := range types {
+		if block.Type == t {
+			return block, nil
+		}
+	}
+	return nil, fmt.Errorf("PEM block %q, want %q", block.Type, types[0])
+}
+
+// checkSealed checks everything in an encrypted key that package encrypted would
+// refuse, so that what remains is a wrong password.
+func checkSealed(sealed []byte) error {
+	var box struct {
+		KDF struct {
+			Name   string `json:"name"`
+			Params struct {
+				N int `json:"N"`
+				R int `json:"r"`
+				P int `json:"p"`
+			} `json:"params"`
+			Salt []byte `json:"salt"`
+		} `json:"kdf"`
+		Cipher struct {
+			Name  string `json:"name"`
+			Nonce []byte `json:"nonce"`
+		} `json:"cipher"`
+		Ciphertext []byte `json:"ciphertext"`
+	}
+	if err := json.Unmarshal(sealed, &box); err != nil {
+		return err
+	}
+	p := box.KDF.Params
+	switch {
+	case box.KDF.Name != "scrypt":
+		return fmt.Errorf("key derivation %q, want scrypt", box.KDF.Name)
+	case p.R != 8 || p.P != 1 || (p.N != 1<<15 && p.N != 1<<16 && p.N != 1<<17):
+		// Other costs are refused, not paid: N=2^40 would take all memory.
+		return fmt.Errorf("scrypt parameters N=%d r=%d p=%d, want N=2^15, 2^16 or 2^17, r=8, p=1", p.N, p.R, p.P)
+	case box.Cipher.Name != "nacl/secretbox":
+		return fmt.Errorf("cipher %q, want nacl/secretbox", box.Cipher.Name)
+	case len(box.Cipher.Nonce) != 24:
+		return fmt.Errorf("nonce of %d bytes, want 24", len(box.Cipher.Nonce))
+	}
+	return nil
+}
