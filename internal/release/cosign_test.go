@@ -1,0 +1,272 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+)
+
+// unavailable skips the test, or fails it where nothing may be skipped.
+func unavailable(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("TAILSBUILD_REQUIRE_ALL") != "" || os.Getenv("CI") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// cosignBinary returns the cosign that the module test/cosign pins. It is built
+// once and kept in the user's cache folder: that takes minutes.
+func cosignBinary(t *testing.T) string {
+	t.Helper()
+	module := must[string](t)(filepath.Abs("../../test/cosign"))
+	mod := must[[]byte](t)(os.ReadFile(filepath.Join(module, "go.mod")))
+	version := regexp.MustCompile(`(?m)^\tgithub\.com/sigstore/cosign/v3 (v[0-9.]+) `).FindSubmatch(mod)
+	if version == nil {
+		t.Fatal("test/cosign/go.mod doesn't pin cosign")
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = t.TempDir()
+	}
+	binary := filepath.Join(cache, "tailsbuild-test", "cosign-"+string(version[1])+"-"+runtime.Version())
+	if _, err := os.Stat(binary); err == nil {
+		return binary
+	}
+	if testing.Short() {
+		unavailable(t, "cosign isn't built yet, which -short leaves out")
+	}
+	check(t, os.MkdirAll(filepath.Dir(binary), 0o755))
+	temp := must[string](t)(os.MkdirTemp(filepath.Dir(binary), ".build-"))
+	defer os.RemoveAll(temp)
+	limited, cancel := context.WithTimeout(ctx, 20*time.Minute)
+	defer cancel()
+	build := exec.CommandContext(limited, "go", "build", "-trimpath", "-buildvcs=false",
+		"-o", filepath.Join(temp, "cosign"), "github.com/sigstore/cosign/v3/cmd/cosign")
+	build.Dir = module
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		unavailable(t, "cosign can't be built: %v\n%s", err, out)
+	}
+	check(t, os.Rename(filepath.Join(temp, "cosign"), binary))
+	return binary
+}
+
+// A cosign runs the program without a network, with the files of a key.
+type cosign struct {
+	binary, home, password string
+}
+
+func newCosign(t *testing.T) *cosign {
+	t.Helper()
+	return &cosign{binary: cosignBinary(t), home: t.TempDir()}
+}
+
+func (c *cosign) run(t *testing.T, args ...string) (stdout string, err error) {
+	t.Helper()
+	limited, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(limited, c.binary, args...)
+	cmd.Dir = c.home
+	cmd.Env = []string{
+		"HOME=" + c.home, "COSIGN_PASSWORD=" + c.password,
+		// Nothing but the registry on 127.0.0.1 answers.
+		"HTTP_PROXY=http://127.0.0.1:1", "HTTPS_PROXY=http://127.0.0.1:1", "NO_PROXY=127.0.0.1",
+	}
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err = cmd.Run()
+	t.Logf("cosign %s: %v\n%s", strings.Join(args, " "), err, errs.String())
+	return out.String(), err
+}
+
+// file writes content into the folder where cosign runs.
+func (c *cosign) file(t *testing.T, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(c.home, name)
+	check(t, os.WriteFile(path, content, 0o600))
+	return path
+}
+
+// serve starts a registry.
+func serve(t *testing.T, opts ...registry.Option) name.Repository {
+	t.Helper()
+	opts = append(opts, registry.Logger(log.New(io.Discard, "", 0)))
+	s := httptest.NewServer(registry.New(opts...))
+	t.Cleanup(s.Close)
+	return must[name.Repository](t)(name.NewRepository(strings.TrimPrefix(s.URL, "http://")+"/tails/mqtt", name.Insecure))
+}
+
+// raw is a manifest as it is.
+type raw []byte
+
+func (r raw) RawManifest() ([]byte, error)      { return r, nil }
+func (raw) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
+func (r raw) digest(repo name.Repository) name.Digest {
+	h, _, _ := v1.SHA256(bytes.NewReader(r))
+	return repo.Digest(h.String())
+}
+
+// push copies every manifest of a release to a registry, blobs first, byte for byte.
+func push(t *testing.T, dir string, repo name.Repository) (image name.Digest) {
+	t.Helper()
+	l := must[*oci.Layout](t)(oci.OpenLayout(dir))
+	defer l.Close()
+	for i, desc := range must[[]ocispec.Descriptor](t)(l.Images()) {
+		m, body, err := l.ReadManifest(desc)
+		check(t, err)
+		for _, d := range append([]ocispec.Descriptor{m.Config}, m.Layers...) {
+			blob := must[[]byte](t)(l.ReadBlob(d, 64<<20))
+			check(t, remote.WriteLayer(repo, static.NewLayer(blob, types.MediaType(d.MediaType))))
+		}
+		ref := raw(body).digest(repo)
+		check(t, remote.Put(ref, raw(body)))
+		if i == 0 {
+			image = ref
+		}
+	}
+	return image
+}
+
+func TestCosignVerifies(t *testing.T) {
+	dir, _ := released(t)
+	c := newCosign(t)
+	pub := c.file(t, "mine.pub", key(t, 0).Public().PEM())
+	other := c.file(t, "other.pub", key(t, 1).Public().PEM())
+	for kind, opts := range map[string][]registry.Option{
+		"registry with referrers": {registry.WithReferrersSupport(true)},
+		"registry without":        nil, // the client keeps the fallback tag
+	} {
+		t.Run(kind, func(t *testing.T) {
+			repo := serve(t, opts...)
+			image := push(t, dir, repo).String()
+			flags := []string{"--insecure-ignore-tlog=true", "--allow-http-registry"}
+			verify := func(command, key string, args ...string) (string, error) {
+				t.Helper()
+				args = append([]string{command, "--key", key}, append(args, flags...)...)
+				return c.run(t, append(args, image)...)
+			}
+
+			out, err := verify("verify", pub)
+			if err != nil || !strings.Contains(out, strings.Split(image, "@")[1]) {
+				t.Errorf("verify: %v\n%s", err, out)
+			}
+			if out, err := verify("verify", other); err == nil {
+				t.Errorf("verify with another key: %s", out)
+			}
+			for predicate, want := range map[string]int{
+				"slsaprovenance1": 2, evidence.ComparisonType: 1, evidence.SignatureType: 1,
+			} {
+				out, err := verify("verify-attestation", pub, "--type", predicate)
+				if got := strings.Count(out, `"payloadType"`); err != nil || got != want {
+					t.Errorf("verify-attestation --type %s: %v, %d statements, want %d\n%s", predicate, err, got, want, out)
+				}
+				if out, err := verify("verify-attestation", other, "--type", predicate); err == nil {
+					t.Errorf("verify-attestation --type %s with another key: %s", predicate, out)
+				}
+			}
+			if out, err := verify("verify-attestation", pub, "--type", "spdxjson"); err == nil {
+				t.Errorf("an SBOM, which there is not: %s", out)
+			}
+		})
+	}
+}
+
+// TestCosignUnsigned: what was released without a key is nothing to cosign.
+func TestCosignUnsigned(t *testing.T) {
+	b, dist := pair(t, "same", "same")
+	dir := filepath.Join(dist, "mqtt")
+	must[*Release](t)(Create(ctx, b, Options{Dir: dir}))
+	c := newCosign(t)
+	image := push(t, dir, serve(t, registry.WithReferrersSupport(true)))
+	out, err := c.run(t, "verify", "--key", c.file(t, "mine.pub", key(t, 0).Public().PEM()),
+		"--insecure-ignore-tlog=true", "--allow-http-registry", image.String())
+	if err == nil {
+		t.Errorf("verified: %s", out)
+	}
+}
+
+// TestCosignReadsOurKey and the next: either program's key files work with both.
+func TestCosignReadsOurKey(t *testing.T) {
+	c := newCosign(t)
+	for _, password := range []string{"", "correct horse"} {
+		private, public, err := sign.GenerateKey([]byte(password))
+		check(t, err)
+		path := c.file(t, "ours.key", private)
+		c.password = password
+		out, err := c.run(t, "public-key", "--key", path)
+		if err != nil || out != string(public) {
+			t.Errorf("password %q: %v\n%s\nwant\n%s", password, err, out, public)
+		}
+	}
+	c.password = "wrong"
+	if _, err := c.run(t, "public-key", "--key", "ours.key"); err == nil {
+		t.Error("a wrong password was accepted")
+	}
+}
+
+func TestOursReadCosign(t *testing.T) {
+	c := newCosign(t)
+	c.password = "correct horse"
+	_, err := c.run(t, "generate-key-pair")
+	check(t, err)
+	theirs, err := sign.OpenKey(must[[]byte](t)(os.ReadFile(filepath.Join(c.home, "cosign.key"))), []byte(c.password))
+	check(t, err)
+	pub, err := sign.OpenPublicKey(must[[]byte](t)(os.ReadFile(filepath.Join(c.home, "cosign.pub"))))
+	check(t, err)
+	if pub.ID() != theirs.Public().ID() {
+		t.Error("the two files hold different keys")
+	}
+
+	// What cosign signs, we verify: its signature has the same statement as ours.
+	b, _ := pair(t, "same", "same")
+	repo := serve(t, registry.WithReferrersSupport(true))
+	image := push(t, b.A.Layout, repo)
+	_, err = c.run(t, "sign", "--key", "cosign.key", "--yes", "--use-signing-config=false", "--tlog-upload=false",
+		"--allow-http-registry", image.String())
+	check(t, err)
+	idx := must[v1.ImageIndex](t)(remote.Referrers(image))
+	list := must[*v1.IndexManifest](t)(idx.IndexManifest())
+	if len(list.Manifests) != 1 {
+		t.Fatalf("%d referrers", len(list.Manifests))
+	}
+	got := must[*remote.Descriptor](t)(remote.Get(repo.Digest(list.Manifests[0].Digest.String())))
+	var m ocispec.Manifest
+	check(t, json.Unmarshal(got.Manifest, &m))
+	layer := must[v1.Layer](t)(remote.Layer(repo.Digest(m.Layers[0].Digest.String())))
+	blob := must[io.ReadCloser](t)(layer.Compressed())
+	defer blob.Close()
+	bundle := must[[]byte](t)(io.ReadAll(io.LimitReader(blob, sign.MaxBundle)))
+	v, err := pub.Verify(bundle, b.A.Image.Digest)
+	check(t, err)
+	ours := must[[]byte](t)(evidence.Signature(b.A.Image.Digest))
+	if signed, err := evidence.ParseSignature(v.Statement); err != nil || signed != b.A.Image.Digest {
+		t.Errorf("cosign's statement %s, ours %s: %v", v.Statement, ours, err)
+	}
+	if _, err := key(t, 0).Public().Verify(bundle, b.A.Image.Digest); err == nil {
+		t.Error("another key verifies it")
+	}
+}

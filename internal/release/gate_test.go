@@ -1,0 +1,199 @@
+package release
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// signers are packages that can make a signature; only internal/sign imports them.
+var signers = []string{
+	"github.com/secure-systems-lab/go-securesystemslib/",
+	"github.com/sigstore/sigstore-go/pkg/sign",
+	"github.com/sigstore/sigstore/pkg/",
+}
+
+// signing are the names of functions that sign, in the standard library and in
+// those packages.
+var signing = []string{"SignASN1", "SignPKCS1v15", "SignPSS", "SignMessage", "SignData", "SignPayload"}
+
+// source calls visit with every Go file of the module that isn't a test.
+func source(t *testing.T, visit func(path string, file *ast.File)) {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	check(t, err)
+	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
+		t.Fatal(err)
+	}
+	files := 0
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			_, nested := os.Stat(filepath.Join(path, "go.mod"))
+			if path != root && (nested == nil || strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		files++
+		visit(filepath.ToSlash(rel), file)
+		return nil
+	})
+	check(t, err)
+	if files < 10 {
+		t.Fatalf("only %d files below %s", files, root)
+	}
+}
+
+// TestOneSigner holds the source to what the package promises: one call of the
+// signer, in a method of reproduced, and nothing else that could sign.
+func TestOneSigner(t *testing.T) {
+	var calls []string
+	source(t, func(path string, file *ast.File) {
+		for _, imp := range file.Imports {
+			if imp.Name != nil && imp.Name.Name == "_" {
+				continue // nothing of it can be called
+			}
+			name, _ := strconv.Unquote(imp.Path.Value)
+			for _, s := range signers {
+				if (name == s || strings.HasSuffix(s, "/") && strings.HasPrefix(name, s)) && !strings.HasPrefix(path, "internal/sign/") {
+					t.Errorf("%s imports %s", path, name)
+				}
+			}
+		}
+		for _, decl := range file.Decls {
+			where := path
+			if f, ok := decl.(*ast.FuncDecl); ok {
+				where += " " + funcName(f)
+			}
+			ast.Inspect(decl, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.SelectorExpr:
+					// Any type's: a Key may hide behind an interface.
+					if n.Sel.Name == "Sign" {
+						calls = append(calls, where)
+					}
+					if slices.Contains(signing, n.Sel.Name) && !strings.HasPrefix(path, "internal/sign/") {
+						t.Errorf("%s calls %s", where, n.Sel.Name)
+					}
+					if n.Sel.Name == "MethodByName" {
+						t.Errorf("%s uses reflection", where)
+					}
+				case *ast.InterfaceType:
+					for _, m := range n.Methods.List {
+						for _, name := range m.Names {
+							if name.Name == "Sign" {
+								t.Errorf("%s declares an interface with Sign", where)
+							}
+						}
+					}
+				}
+				return true
+			})
+		}
+	})
+	if want := "internal/release/write.go reproduced.sign"; len(calls) != 1 || calls[0] != want {
+		t.Errorf("Sign is called in %q, want only in %s", calls, want)
+	}
+}
+
+// TestOneMaker checks that only compare makes a reproduced, and that only attach
+// calls its sign.
+func TestOneMaker(t *testing.T) {
+	var makers, callers []string
+	source(t, func(path string, file *ast.File) {
+		if filepath.Dir(path) != "internal/release" {
+			return
+		}
+		for _, decl := range file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			ast.Inspect(f.Body, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.Ident:
+					// A literal, new(), a variable, a conversion: any mention.
+					if n.Name == "reproduced" {
+						makers = append(makers, funcName(f))
+					}
+				case *ast.SelectorExpr:
+					if n.Sel.Name == "sign" {
+						callers = append(callers, funcName(f))
+					}
+				}
+				return true
+			})
+		}
+	})
+	if len(makers) != 1 || makers[0] != "compare" {
+		t.Errorf("reproduced is named in %q, want compare alone", makers)
+	}
+	if len(callers) != 1 || callers[0] != "reproduced.attach" {
+		t.Errorf("sign is called in %q, want reproduced.attach alone", callers)
+	}
+}
+
+// TestNoWayIn checks that the package reads nothing that could lead around the
+// comparison: no environment, no flags, no file of a report.
+func TestNoWayIn(t *testing.T) {
+	source(t, func(path string, file *ast.File) {
+		if dir := filepath.Dir(path); dir != "internal/release" && dir != "internal/sign" && dir != "internal/evidence" {
+			return
+		}
+		for _, imp := range file.Imports {
+			switch name, _ := strconv.Unquote(imp.Path.Value); name {
+			case "flag", "net", "net/http", "os/exec", "plugin", "reflect", "unsafe":
+				if path != "internal/evidence/evidence.go" || name != "reflect" {
+					t.Errorf("%s imports %s", path, name)
+				}
+			}
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			switch sel.Sel.Name {
+			case "Getenv", "LookupEnv", "Environ", "ExpandEnv", "Args", "ReadFile":
+				t.Errorf("%s uses %s", path, sel.Sel.Name)
+			}
+			return true
+		})
+	})
+}
+
+// funcName returns "f" or "Type.f".
+func funcName(f *ast.FuncDecl) string {
+	if f.Recv == nil {
+		return f.Name.Name
+	}
+	t := f.Recv.List[0].Type
+	if star, ok := t.(*ast.StarExpr); ok {
+		t = star.X
+	}
+	if id, ok := t.(*ast.Ident); ok {
+		return id.Name + "." + f.Name.Name
+	}
+	return f.Name.Name
+}

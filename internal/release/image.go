@@ -1,0 +1,120 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+)
+
+// An image is one whose every blob was read and checked.
+type image struct {
+	// desc is the manifest's, with the platform that the config names.
+	desc     ocispec.Descriptor
+	manifest *ocispec.Manifest
+	// compressed is the size of manifest, config and layers; unpacked that of
+	// the layers' tar archives.
+	compressed, unpacked int64
+}
+
+// blobs returns the config and the layers.
+func (i *image) blobs() []ocispec.Descriptor {
+	return append([]ocispec.Descriptor{i.manifest.Config}, i.manifest.Layers...)
+}
+
+// readImage reads all of the image that desc names: each blob has its digest and
+// size, and each layer the diffID that the config says.
+func readImage(ctx context.Context, l *layout, desc ocispec.Descriptor) (*image, error) {
+	manifest, raw, err := l.ReadManifest(desc)
+	if err != nil {
+		return nil, err
+	}
+	if manifest.Subject != nil {
+		return nil, fmt.Errorf("manifest %s: it has a subject, so it is no image", desc.Digest)
+	}
+	config, err := readConfig(l, manifest.Config)
+	if err != nil {
+		return nil, err
+	}
+	if len(config.RootFS.DiffIDs) != len(manifest.Layers) {
+		return nil, fmt.Errorf("manifest %s has %d layers, its config %d diffIDs",
+			desc.Digest, len(manifest.Layers), len(config.RootFS.DiffIDs))
+	}
+	img := &image{
+		desc: ocispec.Descriptor{
+			MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size, Platform: &config.Platform,
+		},
+		manifest:   manifest,
+		compressed: int64(len(raw)) + manifest.Config.Size,
+	}
+	for i, d := range manifest.Layers {
+		size, err := readLayer(ctx, l, d, config.RootFS.DiffIDs[i].String())
+		if err != nil {
+			return nil, err
+		}
+		img.compressed += d.Size
+		img.unpacked += size
+	}
+	return img, nil
+}
+
+func readConfig(l *layout, desc ocispec.Descriptor) (*ocispec.Image, error) {
+	if desc.MediaType != ocispec.MediaTypeImageConfig {
+		return nil, fmt.Errorf("config %s: media type is %q, want %q", desc.Digest, desc.MediaType, ocispec.MediaTypeImageConfig)
+	}
+	raw, err := l.ReadBlob(desc, oci.MaxDocument)
+	if err != nil {
+		return nil, err
+	}
+	var config ocispec.Image
+	if err := oci.UnmarshalJSON("config "+desc.Digest.String(), raw, &config); err != nil {
+		return nil, err
+	}
+	return &config, nil
+}
+
+// readLayer reads a layer to its end and returns its uncompressed size.
+func readLayer(ctx context.Context, l *layout, desc ocispec.Descriptor, diffID string) (size int64, err error) {
+	r, err := l.OpenLayer(desc, oci.LayerLimits{})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	for {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		if _, err := r.Next(); err == io.EOF {
+			break
+		} else if err != nil {
+			return 0, err
+		}
+	}
+	if got := r.DiffID().String(); got != diffID {
+		return 0, fmt.Errorf("layer %s unpacks to %s, the config says %s", desc.Digest, got, diffID)
+	}
+	return r.Size(), nil
+}
+
+// validRefName is the grammar of org.opencontainers.image.ref.name (image-spec,
+// annotations.md) as far as "name:tag" goes, with a tag that registries take.
+var validRefName = regexp.MustCompile(`^[A-Za-z0-9]+([-._]+[A-Za-z0-9]+)*:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+
+// refName returns what the image is called in the release's index.
+func refName(r *recipe.Recipe) (string, error) {
+	name := imageName(r.Name, r.Version, r.Release)
+	if !validRefName.MatchString(name) {
+		return "", &NameError{Name: name}
+	}
+	return name, nil
+}
+
+func imageName(recipe, version string, release int) string {
+	return fmt.Sprintf("%s:%s-r%d", recipe, version, release)
+}

@@ -1,0 +1,215 @@
+// Package release is the gate: two builds of one plan become a release only when
+// this package, in this process, has compared their images from their bytes and
+// found them identical.
+//
+// It is the only package that calls the signer, in one place, with a value that
+// only the comparison makes. No option, variable or file leads around that.
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
+	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+)
+
+// A Build is two builds of one plan, and what the plan was made from.
+type Build struct {
+	// Closure is the recipe, then its base.
+	Closure []*recipe.Recipe
+	// Files has the content of the recipe's file blocks that name a source, by
+	// the path in the image.
+	Files map[string][]byte
+	Arch  string
+	// Plan and Lock are the digests of the plan and of the lock it was made with.
+	Plan, Lock digest.Digest
+	Output     lock.Output
+	// Inputs are those of the plan.
+	Inputs []lock.Input
+
+	A, B *builder.Result
+}
+
+// Options say where a release goes and who signs it.
+type Options struct {
+	// Dir is the folder that becomes the release, an OCI image layout. What
+	// differs is reported in the folder Dir + ".report".
+	Dir string
+	// Key signs the evidence. When it is nil the release is unsigned, and
+	// [Verify] refuses it.
+	Key *sign.Key
+	// Version is tailsbuild's own, for the evidence.
+	Version string
+}
+
+// A Release says what was released.
+type Release struct {
+	Dir    string             `json:"dir"`
+	Image  ocispec.Descriptor `json:"image"`
+	Signed bool               `json:"signed"`
+	// Compressed is the size of manifest, config and layers as they are stored,
+	// Unpacked that of the layers' tar archives, in bytes.
+	Compressed int64 `json:"compressed"`
+	Unpacked   int64 `json:"unpacked"`
+	// Varied is what was different between the two builds.
+	Varied []evidence.Varied `json:"varied"`
+}
+
+// Create compares b.A and b.B and, when they are identical, makes the release at
+// opts.Dir. A release that was there before is replaced in one step, or stays as
+// it is when Create returns an error.
+//
+// Two results that aren't two builds of b.Plan give a *[SameBuildError] or a
+// *[PlanError], an image larger than the recipe allows a *[SizeError], and images
+// that differ a *[DifferentError], with a report on disk and no release.
+func Create(ctx context.Context, b Build, opts Options) (*Release, error) {
+	if opts.Dir == "" {
+		return nil, errors.New("release: no folder")
+	}
+	r, err := compare(ctx, b)
+	var different *DifferentError
+	if errors.As(err, &different) {
+		return nil, different.report(opts.Dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("release %s: %w", opts.Dir, err)
+	}
+	defer r.close()
+	rel, err := r.release(ctx, opts)
+	if err != nil {
+		return nil, fmt.Errorf("release %s: %w", opts.Dir, err)
+	}
+	return rel, nil
+}
+
+// A reproduced is an image that two builds gave bit for bit. Only compare makes
+// one, and only its methods sign; gate_test.go holds the source to both.
+type reproduced struct {
+	build  Build
+	image  *image
+	layout *layout // of build A, where the image is copied from
+	varied []evidence.Varied
+}
+
+func (r *reproduced) close() { r.layout.Close() }
+
+// compare returns the image that b's two builds have in common.
+func compare(ctx context.Context, b Build) (*reproduced, error) {
+	if err := b.check(); err != nil {
+		return nil, err
+	}
+	layoutA, layoutB, err := openBoth(b.A, b.B)
+	if err != nil {
+		return nil, err
+	}
+	ok := false
+	defer func() {
+		layoutB.Close()
+		if !ok {
+			layoutA.Close()
+		}
+	}()
+	if err := identical(ctx, b.A, b.B); err != nil {
+		return nil, err
+	}
+	image, err := readImage(ctx, layoutA, b.A.Image)
+	if err != nil {
+		return nil, fmt.Errorf("build %s: %w", b.A.Builder, err)
+	}
+	if limit := b.Closure[0].Limits.Size; limit > 0 && image.compressed > limit {
+		return nil, &SizeError{Size: image.compressed, Limit: limit}
+	}
+	ok = true
+	return &reproduced{
+		build: b, image: image, layout: layoutA,
+		varied: evidence.Variation(b.A.Variation, b.B.Variation),
+	}, nil
+}
+
+// identical compares the two layouts from their bytes and returns nil when both
+// hold the same image, and a *DifferentError when they don't.
+func identical(ctx context.Context, a, b *builder.Result) error {
+	imageA, err := openImage(a)
+	if err != nil {
+		return err
+	}
+	defer imageA.Close()
+	imageB, err := openImage(b)
+	if err != nil {
+		return err
+	}
+	defer imageB.Close()
+	cmp, err := diffoscope.Compare(ctx, imageA, imageB)
+	if err != nil {
+		return fmt.Errorf("comparison: %w", err)
+	}
+	return judge(cmp, a, b)
+}
+
+// judge reads the comparison of a and b. The digests, which it doesn't need, have
+// to say the same.
+func judge(cmp *diffoscope.Comparison, a, b *builder.Result) error {
+	equal := a.Image.Digest == b.Image.Digest
+	switch {
+	case cmp == nil || cmp.A().Digest != a.Image.Digest || cmp.B().Digest != b.Image.Digest:
+		return errors.New("comparison: it is not of these two builds")
+	case !cmp.Distinct():
+		return &SameBuildError{What: "folder", Value: a.Layout}
+	case cmp.Identical() != equal:
+		return fmt.Errorf("comparison: it contradicts the digests %s and %s", a.Image.Digest, b.Image.Digest)
+	case !equal:
+		return &DifferentError{Comparison: cmp, A: a.Image.Digest, B: b.Image.Digest}
+	}
+	return nil
+}
+
+// openImage opens the image that res says it made, by reading it from its layout.
+func openImage(res *builder.Result) (*diffoscope.Image, error) {
+	image, err := diffoscope.Open(res.Layout, diffoscope.Limits{})
+	if err != nil {
+		return nil, fmt.Errorf("build %s: %w", res.Builder, err)
+	}
+	if got := image.Digest(); got != res.Image.Digest {
+		return nil, errors.Join(&ChangedError{Builder: res.Builder, Want: res.Image.Digest, Got: got}, image.Close())
+	}
+	return image, nil
+}
+
+// release writes the image and its evidence to opts.Dir.
+func (r *reproduced) release(ctx context.Context, opts Options) (*Release, error) {
+	name, err := refName(r.build.Closure[0])
+	if err != nil {
+		return nil, err
+	}
+	statements, err := r.statements(opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(opts.Dir), 0o755); err != nil {
+		return nil, err
+	}
+	// The report of an earlier, different pair would contradict the release. With
+	// somebody's notes in it, it is no longer ours to remove.
+	if err := removeReport(opts.Dir + reportSuffix); err != nil && !errors.Is(err, syscall.ENOTEMPTY) {
+		return nil, err
+	}
+	if err := r.write(ctx, name, statements, opts); err != nil {
+		return nil, err
+	}
+	return &Release{
+		Dir: opts.Dir, Image: r.image.desc, Signed: opts.Key != nil,
+		Compressed: r.image.compressed, Unpacked: r.image.unpacked, Varied: r.varied,
+	}, nil
+}

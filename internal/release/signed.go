@@ -1,0 +1,128 @@
+package release
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+)
+
+// signedEvidence is what one key signed about one image.
+type signedEvidence struct {
+	image ocispec.Descriptor
+	key   *sign.PublicKey
+	// bundles counts sigstore bundles by whatever key.
+	bundles int
+	// signed says that there is a cosign signature of the image.
+	signed      bool
+	builds      map[string]*evidence.Build // by invocation
+	comparisons []comparison
+}
+
+// A comparison is a statement and the manifest it came with.
+type comparison struct {
+	*evidence.Comparison
+	manifest digest.Digest
+}
+
+// read reads the manifest desc, whose own artifactType and subject count, not
+// those in the index. The problem says why it is no evidence about the image; err
+// is that of a release with bytes that are missing or wrong.
+func (e *signedEvidence) read(l *layout, desc ocispec.Descriptor) (problem, err error) {
+	m, _, err := l.ReadManifest(desc)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := l.ReadBlob(m.Config, oci.MaxDocument); err != nil {
+		return nil, err
+	}
+	if m.ArtifactType != sign.BundleMediaType {
+		return fmt.Errorf("artifact of type %q is not a signature", m.ArtifactType), nil
+	}
+	e.bundles++
+	if s := m.Subject; s == nil || s.Digest != e.image.Digest || s.Size != e.image.Size || s.MediaType != e.image.MediaType {
+		return errors.New("its subject is not the image"), nil
+	}
+	if len(m.Layers) != 1 || m.Layers[0].MediaType != sign.BundleMediaType {
+		return errors.New("it doesn't hold exactly one bundle"), nil
+	}
+	if n := m.Layers[0].Size; n > sign.MaxBundle {
+		return &sign.LimitError{What: "bundle", Size: n, Limit: sign.MaxBundle}, nil
+	}
+	bundle, err := l.ReadBlob(m.Layers[0], sign.MaxBundle)
+	if err != nil {
+		return nil, err
+	}
+	v, problem := e.key.Verify(bundle, e.image.Digest)
+	if problem != nil {
+		return problem, nil
+	}
+	return e.add(v, desc.Digest), nil
+}
+
+// add sorts a verified statement.
+func (e *signedEvidence) add(v *sign.Verified, manifest digest.Digest) error {
+	switch v.PredicateType {
+	case evidence.SignatureType:
+		if _, err := evidence.ParseSignature(v.Statement); err != nil {
+			return err
+		}
+		e.signed = true
+	case evidence.ProvenanceType:
+		b, err := evidence.ParseBuild(v.Statement)
+		if err != nil {
+			return err
+		}
+		if e.builds[b.Run.Invocation] != nil {
+			return fmt.Errorf("a second provenance of the invocation %s", b.Run.Invocation)
+		}
+		e.builds[b.Run.Invocation] = b
+	case evidence.ComparisonType:
+		c, err := evidence.ParseComparison(v.Statement)
+		if err != nil {
+			return err
+		}
+		e.comparisons = append(e.comparisons, comparison{c, manifest})
+	default:
+		return fmt.Errorf("signed, but nothing that counts here: %s", v.PredicateType)
+	}
+	return nil
+}
+
+// matches checks that one side of a comparison is the build that b describes.
+func matches(c *evidence.Comparison, side evidence.Compared, b *evidence.Build) error {
+	p := b.Parameters
+	switch {
+	case b.Run.Builder != side.Builder:
+		return fmt.Errorf("invocation %s: provenance names the builder %s, the comparison %s", side.Invocation, b.Run.Builder, side.Builder)
+	case p.Recipe != c.Recipe:
+		return fmt.Errorf("invocation %s: provenance is of the recipe %q, the comparison of %q", side.Invocation, p.Recipe, c.Recipe)
+	case p.Plan != c.Plan || p.Lock != c.Lock:
+		return fmt.Errorf("invocation %s: provenance and comparison are of different plans or locks", side.Invocation)
+	case b.Output != c.Output:
+		return fmt.Errorf("invocation %s: provenance and comparison have different toolchain records", side.Invocation)
+	}
+	return nil
+}
+
+// agree checks that two builds had the same parameters and dependencies, and that
+// the comparison names exactly what was different.
+func agree(c *evidence.Comparison, a, b *evidence.Build) error {
+	switch {
+	case a.Parameters != b.Parameters:
+		return errors.New("the two builds have different parameters")
+	case !slices.Equal(a.Dependencies, b.Dependencies):
+		return errors.New("the two builds have different dependencies")
+	case len(c.Varied) == 0:
+		return errors.New("nothing was different between the two builds")
+	case !slices.Equal(c.Varied, evidence.Variation(a.Run.Variation, b.Run.Variation)):
+		return errors.New("the comparison names other variations than the two builds")
+	}
+	return nil
+}

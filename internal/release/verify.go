@@ -1,0 +1,189 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+)
+
+// maxEvidence is how many manifests beside the image a release may have.
+const maxEvidence = 256
+
+// A Verification is what a release's own files, and one key, show.
+type Verification struct {
+	Dir string `json:"dir"`
+	// Name is recipe:version-rN as the signed evidence has it. What the release's
+	// index calls the image is not signed, and not looked at.
+	Name  string             `json:"name"`
+	Image ocispec.Descriptor `json:"image"`
+	// Key is the ID of the key that signed.
+	Key        string              `json:"key"`
+	Parameters evidence.Parameters `json:"parameters"`
+	Output     evidence.Output     `json:"output"`
+	Compressed int64               `json:"compressed"`
+	Unpacked   int64               `json:"unpacked"`
+	// Dependencies is everything that the builds read.
+	Dependencies []evidence.Dependency `json:"dependencies"`
+	// Reproductions has at least one pair of builds, in the index's order.
+	Reproductions []Reproduction `json:"reproductions"`
+	// Problems are manifests that were found and don't count.
+	Problems []Problem `json:"problems,omitempty"`
+}
+
+// A Reproduction is a pair of builds that gave the image.
+type Reproduction struct {
+	Builders [2]Builder        `json:"builders"`
+	Varied   []evidence.Varied `json:"varied"`
+}
+
+// A Builder is one of the two, in one run.
+type Builder struct {
+	ID         string            `json:"id"`
+	Versions   map[string]string `json:"versions"`
+	Invocation string            `json:"invocationId"`
+	Started    time.Time         `json:"startedOn"`
+	Finished   time.Time         `json:"finishedOn"`
+}
+
+// Verify checks the release in the folder dir from its files alone: every blob of
+// its one image, and that key signed the image, the provenance of two different
+// builds of one plan and lock, and a comparison that names both.
+//
+// It returns an *[UnsignedError] when nothing in the release is signed and a
+// *[RefusedError] when what key signed doesn't show that. A file that is missing
+// or isn't what its digest says is an error of package oci.
+func Verify(ctx context.Context, dir string, key *sign.PublicKey) (*Verification, error) {
+	if key == nil {
+		return nil, errors.New("release: no key to verify with")
+	}
+	opened, err := oci.OpenLayout(dir)
+	if err != nil {
+		return nil, err
+	}
+	l := &layout{opened}
+	defer l.Close()
+	image, manifests, err := split(l)
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		refused.Dir = dir
+		return nil, refused
+	}
+	if err != nil {
+		return nil, fmt.Errorf("release %s: %w", dir, err)
+	}
+	img, err := readImage(ctx, l, image)
+	if err != nil {
+		return nil, fmt.Errorf("release %s: %w", dir, err)
+	}
+	v := &Verification{
+		Dir: dir, Image: img.desc, Key: key.ID(),
+		Compressed: img.compressed, Unpacked: img.unpacked,
+	}
+	if err := v.judge(ctx, l, manifests, key); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// split returns the descriptor of the layout's one image, and of all else in its
+// index.
+func split(l *layout) (ocispec.Descriptor, []ocispec.Descriptor, error) {
+	var images, others []ocispec.Descriptor
+	index, err := l.Images()
+	if err != nil {
+		return ocispec.Descriptor{}, nil, err
+	}
+	if len(index) > maxEvidence+1 {
+		return ocispec.Descriptor{}, nil, &oci.LimitError{What: "index.json", Size: int64(len(index)), Limit: maxEvidence + 1}
+	}
+	for _, desc := range index {
+		m, _, err := l.ReadManifest(desc)
+		if err != nil {
+			return ocispec.Descriptor{}, nil, err
+		}
+		if m.Subject == nil && m.ArtifactType == "" {
+			images = append(images, desc)
+		} else {
+			others = append(others, desc)
+		}
+	}
+	if len(images) != 1 {
+		return ocispec.Descriptor{}, nil, &RefusedError{Reason: fmt.Errorf("%d images, want 1", len(images))}
+	}
+	return images[0], others, nil
+}
+
+// judge fills v from what key signed.
+func (v *Verification) judge(ctx context.Context, l *layout, manifests []ocispec.Descriptor, key *sign.PublicKey) error {
+	e := &signedEvidence{image: v.Image, key: key, builds: map[string]*evidence.Build{}}
+	for _, desc := range manifests {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		problem, err := e.read(l, desc)
+		if err != nil {
+			return fmt.Errorf("release %s: %w", v.Dir, err)
+		}
+		if problem != nil {
+			v.Problems = append(v.Problems, Problem{Manifest: desc.Digest, Err: problem})
+		}
+	}
+	if e.bundles == 0 {
+		return &UnsignedError{Dir: v.Dir, Image: v.Image.Digest}
+	}
+	for _, c := range e.comparisons {
+		if err := v.add(c, e.builds); err != nil {
+			v.Problems = append(v.Problems, Problem{Manifest: c.manifest, Err: err})
+		}
+	}
+	switch {
+	case !e.signed:
+		return &RefusedError{Dir: v.Dir, Image: v.Image.Digest, Reason: ErrNoSignature, Problems: v.Problems}
+	case len(v.Reproductions) == 0:
+		return &RefusedError{Dir: v.Dir, Image: v.Image.Digest, Reason: ErrNoComparison, Problems: v.Problems}
+	}
+	return nil
+}
+
+// add adds the pair of builds that c compared, which have to say the same as c.
+func (v *Verification) add(c comparison, builds map[string]*evidence.Build) error {
+	if c.Compressed != v.Compressed || c.Unpacked != v.Unpacked {
+		return fmt.Errorf("comparison says %d and %d bytes, the image has %d and %d",
+			c.Compressed, c.Unpacked, v.Compressed, v.Unpacked)
+	}
+	pair := [2]*evidence.Build{}
+	for i, side := range c.Builds {
+		b := builds[side.Invocation]
+		if b == nil {
+			return fmt.Errorf("comparison names the invocation %s, which has no provenance", side.Invocation)
+		}
+		if err := matches(c.Comparison, side, b); err != nil {
+			return err
+		}
+		pair[i] = b
+	}
+	if err := agree(c.Comparison, pair[0], pair[1]); err != nil {
+		return err
+	}
+	r := Reproduction{Varied: c.Varied}
+	for i, b := range pair {
+		r.Builders[i] = Builder{
+			ID: b.Run.Builder, Versions: b.Run.Versions, Invocation: b.Run.Invocation,
+			Started: b.Run.Started, Finished: b.Run.Finished,
+		}
+	}
+	if len(v.Reproductions) == 0 {
+		p := pair[0].Parameters
+		v.Name = imageName(p.Recipe, p.Version, p.Release)
+		v.Parameters, v.Output, v.Dependencies = p, pair[0].Output, pair[0].Dependencies
+	}
+	v.Reproductions = append(v.Reproductions, r)
+	return nil
+}

@@ -1,0 +1,233 @@
+package release
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"time"
+
+	specs "github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+)
+
+// The annotations of a manifest that carries evidence. cosign writes the first
+// two (and finds bundles by artifactType alone), BuildKit the third.
+const (
+	annotationContent       = "dev.sigstore.bundle.content"
+	annotationPredicateType = "dev.sigstore.bundle.predicateType"
+	annotationUnsigned      = "in-toto.io/predicate-type"
+)
+
+// A statement is an in-toto statement about the image.
+type statement struct {
+	predicateType string
+	body          []byte
+}
+
+// statements returns the evidence in the order of the release's index.
+func (r *reproduced) statements(opts Options) ([]statement, error) {
+	deps, err := r.dependencies()
+	if err != nil {
+		return nil, err
+	}
+	comparison, err := r.comparison().Statement()
+	if err != nil {
+		return nil, err
+	}
+	all := []statement{{evidence.ComparisonType, comparison}}
+	for _, res := range []*builder.Result{r.build.A, r.build.B} {
+		body, err := r.provenance(res, deps, opts.Version).Statement()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, statement{evidence.ProvenanceType, body})
+	}
+	if opts.Key == nil {
+		return all, nil
+	}
+	signature, err := evidence.Signature(r.image.desc.Digest)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Insert(all, 0, statement{evidence.SignatureType, signature}), nil
+}
+
+func (r *reproduced) comparison() *evidence.Comparison {
+	c := &evidence.Comparison{
+		Recipe: r.build.Closure[0].Name, Plan: r.build.Plan, Lock: r.build.Lock,
+		Output: evidence.NewOutput(r.build.Output), Image: r.image.desc.Digest,
+		Compressed: r.image.compressed, Unpacked: r.image.unpacked, Varied: r.varied,
+	}
+	for i, res := range []*builder.Result{r.build.A, r.build.B} {
+		c.Builds[i] = evidence.Compared{
+			Builder: evidence.BuilderPrefix + res.Builder, Invocation: res.Invocation, Digest: res.Image.Digest,
+		}
+	}
+	return c
+}
+
+func (r *reproduced) provenance(res *builder.Result, deps []evidence.Dependency, version string) *evidence.Build {
+	rec := r.build.Closure[0]
+	versions := map[string]string{"buildkit": r.build.Output.BuildKit}
+	if version != "" {
+		versions["tailsbuild"] = version
+	}
+	return &evidence.Build{
+		Image: r.image.desc.Digest,
+		Parameters: evidence.Parameters{
+			Recipe: rec.Name, Kind: string(rec.Kind), Version: rec.Version, Release: rec.Release,
+			Arch: r.build.Arch, Epoch: rec.Epoch, Plan: r.build.Plan, Lock: r.build.Lock,
+		},
+		Output:       evidence.NewOutput(r.build.Output),
+		Dependencies: deps,
+		Run: evidence.Run{
+			Builder:    evidence.BuilderPrefix + res.Builder,
+			Versions:   versions,
+			Invocation: res.Invocation, Started: res.Started, Finished: res.Finished, Variation: res.Variation,
+		},
+	}
+}
+
+// dependencies returns the recipes, their files, and the inputs.
+func (r *reproduced) dependencies() ([]evidence.Dependency, error) {
+	inputs, err := evidence.Dependencies(r.build.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	var out []evidence.Dependency
+	for _, rec := range r.build.Closure {
+		if len(rec.Bytes) == 0 {
+			return nil, fmt.Errorf("recipe %s: its text is needed", rec.Name)
+		}
+		out = append(out, file(path.Join(rec.Name, "recipe.hcl"), rec.Bytes))
+	}
+	rec := r.build.Closure[0]
+	for _, f := range rec.Files {
+		content, ok := r.build.Files[f.Path]
+		switch {
+		case f.Source == "":
+		case !ok:
+			return nil, fmt.Errorf("recipe %s: the content of %s is needed", rec.Name, f.Source)
+		default:
+			out = append(out, file(path.Join(rec.Name, f.Source), content))
+		}
+	}
+	return append(out, inputs...), nil
+}
+
+// file returns what the evidence says of a packager's file.
+func file(name string, content []byte) evidence.Dependency {
+	sum := sha256.Sum256(content)
+	return evidence.Dependency{
+		Kind: evidence.KindRecipe, Name: name, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(content)),
+	}
+}
+
+// write makes the layout at opts.Dir, or leaves nothing.
+func (r *reproduced) write(ctx context.Context, name string, statements []statement, opts Options) (err error) {
+	w, err := oci.Create(opts.Dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Abort()) }()
+	// The bytes are copied, and by that checked, before anything is signed.
+	for _, desc := range append(r.image.blobs(), r.image.desc) {
+		if err := r.copy(ctx, w, desc); err != nil {
+			return err
+		}
+	}
+	image := r.image.desc
+	image.Annotations = map[string]string{ocispec.AnnotationRefName: name}
+	index := []ocispec.Descriptor{image}
+	for _, st := range statements {
+		desc, err := r.attach(ctx, w, st, opts.Key)
+		if err != nil {
+			return err
+		}
+		index = append(index, desc)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return w.Commit(index)
+}
+
+func (r *reproduced) copy(ctx context.Context, w *oci.Writer, desc ocispec.Descriptor) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	blob, err := r.layout.Blob(desc)
+	if err != nil {
+		return err
+	}
+	defer blob.Close()
+	return w.Add(desc, blob)
+}
+
+// attach adds a statement as a manifest that refers to the image (image-spec
+// v1.1, manifest.md, subject): signed in a sigstore bundle, as cosign attaches it,
+// or without a key as it is.
+func (r *reproduced) attach(ctx context.Context, w *oci.Writer, st statement, key *sign.Key) (ocispec.Descriptor, error) {
+	mediaType, body := evidence.MediaType, st.body
+	annotations := map[string]string{
+		ocispec.AnnotationCreated: created(r.build.Closure[0]),
+		annotationUnsigned:        st.predicateType,
+	}
+	if key != nil {
+		bundle, err := r.sign(ctx, key, st)
+		if err != nil {
+			return ocispec.Descriptor{}, err
+		}
+		mediaType, body = sign.BundleMediaType, bundle
+		annotations = map[string]string{
+			ocispec.AnnotationCreated: created(r.build.Closure[0]),
+			annotationContent:         "dsse-envelope",
+			annotationPredicateType:   st.predicateType,
+		}
+	}
+	layer, err := w.AddBytes(mediaType, body)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	config, err := w.AddBytes(ocispec.MediaTypeEmptyJSON, ocispec.DescriptorEmptyJSON.Data)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	raw, err := json.Marshal(ocispec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
+		ArtifactType: mediaType, Config: config, Layers: []ocispec.Descriptor{layer},
+		Subject: &ocispec.Descriptor{
+			MediaType: r.image.desc.MediaType, Digest: r.image.desc.Digest, Size: r.image.desc.Size,
+		},
+		Annotations: annotations,
+	})
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	desc, err := w.AddBytes(ocispec.MediaTypeImageManifest, raw)
+	desc.ArtifactType, desc.Annotations = mediaType, annotations
+	return desc, err
+}
+
+// sign signs a statement about the reproduced image. It is the only place in
+// tailsbuild that calls the signer.
+func (r *reproduced) sign(ctx context.Context, key *sign.Key, st statement) ([]byte, error) {
+	return key.Sign(ctx, st.body)
+}
+
+// created is the recipe's epoch: a clock would make manifests of equal evidence
+// different.
+func created(r *recipe.Recipe) string {
+	return time.Unix(r.Epoch, 0).UTC().Format(time.RFC3339)
+}
