@@ -9,6 +9,7 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/plugins/content/local"
+	"github.com/containerd/log"
 	"golang.org/x/sync/errgroup"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
@@ -61,7 +62,11 @@ func build(ctx context.Context, p *Plan, opts Options, names []string) ([]*Resul
 	if p.output.BuildKitCompatibility == 0 {
 		return nil, errors.New("the plan has no toolchain record")
 	}
-	if err := prepareMachine(); err != nil {
+	if err := errors.Join(CheckMachine(), removeStaleCgroups()); err != nil {
+		return nil, err
+	}
+	// containerd's stores warn of file systems without fs-verity, on stderr.
+	if err := log.SetLevel("fatal"); err != nil {
 		return nil, err
 	}
 	// Both read the inputs from one folder, which has no other content.
@@ -84,12 +89,22 @@ func build(ctx context.Context, p *Plan, opts Options, names []string) ([]*Resul
 	return results, group.Wait()
 }
 
-func prepareMachine() error {
+// CheckMachine returns a [MachineError] when this machine can't run the builders.
+func CheckMachine() error {
+	for _, name := range Names {
+		if _, err := findRuntime(variations[name].Runtime); err != nil {
+			return err
+		}
+	}
 	if rootless() {
 		return checkRootless()
 	}
-	return removeStaleCgroups()
+	return nil
 }
+
+// Remove removes dir, in which builders worked that may have been killed:
+// without root, some of the files there belong to numbers of /etc/subuid.
+func Remove(dir string) error { return removeRoot(dir) }
 
 func buildWith(ctx context.Context, name, start string, p *Plan, store content.Store, opts Options) (r *Result, err error) {
 	status := opts.Progress.Solve(name)

@@ -118,8 +118,9 @@ const removeName = "tailsbuild-remove"
 
 // removeRoot removes what a daemon kept.
 func removeRoot(dir string) error {
-	if !rootless() {
-		return os.RemoveAll(dir)
+	err := os.RemoveAll(dir)
+	if err == nil || !rootless() {
+		return err
 	}
 	cmd := &exec.Cmd{Path: "/proc/self/exe", Args: []string{removeName, dir}, Stderr: os.Stderr}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER, Pdeathsig: syscall.SIGKILL}
