@@ -1,0 +1,93 @@
+// Package lock reads and writes recipe.lock.hcl: every input of a recipe's whole
+// closure with its size and the sha256 of the whole file.
+package lock
+
+// Version is that of the lock's format.
+const Version = 1
+
+// FileName is the lock's name in the recipe's folder.
+const FileName = "recipe.lock.hcl"
+
+// A File is the content of a recipe's lock.
+type File struct {
+	// Recipe is the name of the recipe that the lock belongs to.
+	Recipe string
+	Output Output
+	// Inputs are sorted by kind, name and architecture.
+	Inputs []Input
+	// Images are sorted by architecture.
+	Images []Image
+}
+
+// Output is the toolchain record: what, beside the inputs, decides the bytes of
+// an image.
+type Output struct {
+	// Compatibility is tailsbuild's own output version. It is raised when the
+	// same plan gives other bytes than before.
+	Compatibility int
+	// BuildKit is the version that made the recorded images.
+	BuildKit string
+	// BuildKitCompatibility is BuildKit's compatibility-version.
+	BuildKitCompatibility int
+	// Compression is that of the service's layer: "gzip".
+	Compression string
+}
+
+// The kinds of input.
+const (
+	KindRootfs    = "rootfs"
+	KindHTTP      = "http"
+	KindGoModule  = "go_module"
+	KindToolchain = "toolchain"
+)
+
+// An Input is one file that a build reads beside the recipe.
+type Input struct {
+	Kind string
+	// Name is the label in the recipe: that of the source or toolchain, or the
+	// base's name for a rootfs.
+	Name string
+	// Arch is an Alpine architecture, or "" for an input that all share.
+	Arch string
+
+	// URL is where a rootfs or http input comes from.
+	URL string
+	// Module and Version are those of a go_module or toolchain input.
+	Module  string
+	Version string
+	// Packages are the packages of a go_module that are compiled, as patterns of
+	// the go command. Only what these need is in Modules; none means all.
+	Packages []string `json:",omitempty"`
+	// Sum is the module's h1 sum (golang.org/ref/mod, section go.sum files).
+	Sum string
+	// Modules are the other modules that building Module needs, sorted by path
+	// and version.
+	Modules []Module
+
+	// Size is in bytes.
+	Size int64
+	// SHA256 is that of the whole file, in hex: for go_module and toolchain, of
+	// the tar archive that package inputs packs.
+	SHA256 string
+	// DiffID is the sha256, in hex, of the uncompressed rootfs.
+	DiffID string
+}
+
+// A Module is one module of a Go module's closure.
+type Module struct {
+	Path    string
+	Version string
+	// Sum is the h1 sum of the module's content, "" when only its go.mod is read.
+	Sum string
+	// GoModSum is the h1 sum of its go.mod.
+	GoModSum string
+}
+
+// An Image is the digest last reproduced for one architecture.
+type Image struct {
+	Arch string
+	// Plan is the digest of the plan that made it, "sha256:…".
+	Plan string
+	// Digest is that of the image manifest, "sha256:…".
+	Digest string
+}

@@ -1,0 +1,2 @@
+recipe  = upper("mqtt") # ERROR: Expression in a lock
+version = 1

@@ -1,0 +1,2 @@
+recipe  = "mqtt"
+version = -1 # ERROR: Negative number

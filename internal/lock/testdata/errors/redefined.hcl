@@ -1,0 +1,3 @@
+recipe  = "mqtt"
+recipe  = "mqtt" # ERROR: Attribute redefined
+version = 1
