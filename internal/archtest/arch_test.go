@@ -1,0 +1,191 @@
+// Package archtest holds the repository to its own rules: which package may use
+// which, which heavy dependency is behind which door, and what code here never
+// does. It has tests only.
+package archtest
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const (
+	module = "gitlab.com/tailsbuild/tailsbuild"
+	root   = "../.."
+)
+
+// mayImport has each package, from the top down, and those below that it may use.
+// A new package, or a new arrow, is a decision: write it down here.
+var mayImport = map[string][]string{
+	"cmd/tailsbuild": {"internal/cli", "builder"},
+	"bench":          {"builder", "internal/cli"},
+
+	"internal/cli": {
+		"internal/release", "builder", "diffoscope", "internal/sign", "internal/inputs",
+		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
+	},
+	"internal/release": {
+		"builder", "diffoscope", "internal/evidence", "internal/sign",
+		"internal/lock", "internal/oci", "internal/recipe",
+	},
+	"builder":           {"internal/inputs", "internal/lock", "internal/oci", "internal/progress", "internal/recipe"},
+	"diffoscope":        {"internal/oci"},
+	"internal/evidence": {"internal/lock"},
+	"internal/sign":     {},
+	"internal/inputs":   {"internal/lock"},
+	"internal/lock":     {"internal/recipe"},
+	"internal/oci":      {},
+	"internal/recipe":   {},
+	"internal/progress": {},
+	"internal/archtest": {},
+}
+
+// doors has heavy dependencies and the packages that may use them.
+var doors = map[string][]string{
+	"github.com/moby/buildkit":               {"builder", "internal/progress"},
+	"github.com/containerd":                  {"builder"},
+	"github.com/opencontainers/runtime-spec": {"builder"},
+	"github.com/tonistiigi":                  {"builder"},
+	"go.etcd.io/bbolt":                       {"builder"},
+	"google.golang.org/grpc":                 {"builder"},
+	"github.com/sigstore":                    {"internal/sign"},
+	"github.com/secure-systems-lab":          {"internal/sign"},
+	"github.com/in-toto":                     {"internal/evidence", "internal/sign"},
+	"github.com/google/go-containerregistry": {"internal/oci"},
+	"github.com/klauspost/compress":          {"internal/oci", "internal/inputs"},
+	"github.com/hashicorp/hcl/v2":            {"internal/recipe", "internal/lock", "builder", "internal/cli"},
+	"github.com/hashicorp/hcl/v2/hclsyntax":  {"internal/recipe", "internal/lock"},
+	"github.com/hashicorp/hcl/v2/hclwrite":   {"internal/recipe", "internal/lock"},
+	"github.com/zclconf/go-cty":              {"internal/recipe", "internal/lock"},
+	"github.com/spf13/cobra":                 {"internal/cli"},
+	"golang.org/x/term":                      {"internal/cli", "internal/progress"},
+	"golang.org/x/mod":                       {"internal/recipe", "internal/lock", "internal/inputs"},
+	"net/http":                               {"internal/inputs"},
+	"github.com/moby/buildkit/util/progress": {"internal/progress"},
+	"github.com/google/go-cmp":               {},
+	"github.com/rogpeppe/go-internal":        {},
+	"testing":                                {},
+}
+
+// A source is one Go file that is not a test.
+type source struct {
+	pkg  string // its folder, from the module's root
+	path string
+	file *ast.File
+	fset *token.FileSet
+	text []byte
+}
+
+// sources parses the module's files, without the modules inside its folder.
+func sources(t *testing.T) []source {
+	t.Helper()
+	var all []source
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			_, nested := os.Stat(filepath.Join(p, "go.mod"))
+			if p != root && (nested == nil || d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".")) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(p, ".go") || strings.HasSuffix(p, "_test.go") {
+			return nil
+		}
+		text, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		fset := token.NewFileSet()
+		rel, err := filepath.Rel(root, p)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(fset, rel, text, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		all = append(all, source{path.Dir(rel), rel, file, fset, text})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 20 {
+		t.Fatalf("found %d files below %s, which can't be all", len(all), root)
+	}
+	return all
+}
+
+func imports(t *testing.T, f *ast.File) []string {
+	t.Helper()
+	var all []string
+	for _, spec := range f.Imports {
+		p, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+func TestArrowsPointDown(t *testing.T) {
+	for _, s := range sources(t) {
+		allowed, known := mayImport[s.pkg]
+		if !known {
+			t.Errorf("%s: package %s is not in mayImport", s.path, s.pkg)
+			continue
+		}
+		for _, p := range imports(t, s.file) {
+			rel, ours := strings.CutPrefix(p, module+"/")
+			if ours && !slices.Contains(allowed, rel) {
+				t.Errorf("%s: %s may not use %s", s.path, s.pkg, rel)
+			}
+		}
+	}
+}
+
+// TestNoCircles: mayImport itself has an order.
+func TestNoCircles(t *testing.T) {
+	var visit func(pkg string, above []string)
+	visit = func(pkg string, above []string) {
+		if slices.Contains(above, pkg) {
+			t.Fatalf("packages use each other: %s", strings.Join(append(above, pkg), " → "))
+		}
+		for _, below := range mayImport[pkg] {
+			visit(below, append(slices.Clone(above), pkg))
+		}
+	}
+	for pkg := range mayImport {
+		visit(pkg, nil)
+	}
+}
+
+func TestDoors(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, p := range imports(t, s.file) {
+			door, behind := "", []string(nil)
+			for prefix, packages := range doors {
+				// The longest prefix is the most particular rule.
+				if (p == prefix || strings.HasPrefix(p, prefix+"/")) && len(prefix) > len(door) {
+					door, behind = prefix, packages
+				}
+			}
+			if door != "" && !slices.Contains(behind, s.pkg) {
+				t.Errorf("%s: %s may not use %s, only %v may", s.path, s.pkg, p, behind)
+			}
+		}
+	}
+}

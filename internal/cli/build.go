@@ -1,0 +1,308 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/release"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+)
+
+type buildFlags struct {
+	recipes recipeFlags
+	from    inputFlags
+	draw    progressFlag
+	pass    passphraseFlag
+	key     string
+	output  string
+	builder string
+	record  bool
+	all     bool
+}
+
+func (a *app) buildCommand() *cobra.Command {
+	var f buildFlags
+	cmd := &cobra.Command{
+		Use:   "build NAME... | --all",
+		Short: "Build recipes twice, compare, and make releases",
+		Long: `Builds each recipe twice, with two builders that share nothing but the inputs,
+and compares the two images. When they are the same, bit for bit, DIR/NAME is the
+release: an OCI layout with the image and the evidence, signed with --key. When
+they differ, DIR/NAME.report says where, and there is no release.
+
+All recipes are planned, and all inputs fetched, before the first is built. What
+is not in a recipe's lock is not used. With --builder there is one build, at
+DIR/NAME.a or DIR/NAME.b, and no release: another machine makes the other one.`,
+		Example: `  tailsbuild build mqtt
+  tailsbuild build alpine-3.19 mqtt --key my.key
+  tailsbuild build mqtt --record
+  tailsbuild build mqtt --builder a --output out-a`,
+	}
+	f.recipes.add(cmd)
+	f.from.add(cmd)
+	f.draw.add(cmd)
+	f.pass.add(cmd)
+	cmd.Flags().StringVar(&f.key, "key", "", "`FILE` with the private key that signs the releases")
+	cmd.Flags().StringVar(&f.output, "output", "dist", "`DIR` for the releases")
+	cmd.Flags().Var(newChoice(&f.builder, "both", "a", "b"), "builder", "which builds to make: both, or only a or b, without a release")
+	cmd.Flags().BoolVar(&f.record, "record", false, "write the image's digest into the recipe's lock")
+	cmd.Flags().BoolVar(&f.all, "all", false, "all recipes of the project")
+	return leaf(cmd, cobra.ArbitraryArgs, func(ctx context.Context, args []string) error {
+		if f.builder != "both" && (f.key != "" || f.record) {
+			return usagef("--builder makes no release, so there is nothing to sign or record")
+		}
+		return a.build(ctx, f, args)
+	})
+}
+
+func (a *app) build(ctx context.Context, f buildFlags, args []string) (err error) {
+	p, err := a.openProject(f.recipes)
+	if err != nil {
+		return err
+	}
+	names, err := p.namesOrAll(args, f.all)
+	if err != nil {
+		return err
+	}
+	todo, err := p.loadAll(names)
+	if err != nil {
+		return err
+	}
+	a.warnEndOfSupport(todo, time.Now())
+	b := &build{app: a, flags: f}
+	if err := b.prepare(ctx, p.Project(), todo); err != nil {
+		return err
+	}
+	dir, err := f.from.storeDir()
+	if err != nil {
+		return err
+	}
+	work, err := newScratch(filepath.Join(dir, "work"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, work.remove()) }()
+	b.work = work.dir
+	for _, l := range todo {
+		if err := b.one(ctx, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A build is one run of tailsbuild build.
+type build struct {
+	app   *app
+	flags buildFlags
+	store *inputs.Store
+	key   *sign.Key // nil without --key
+	work  string
+}
+
+// prepare fetches all inputs, and decrypts the key meanwhile, so that a wrong
+// passphrase is not found out after the builds.
+func (b *build) prepare(ctx context.Context, project *recipe.Project, todo []*loaded) (err error) {
+	openKey, err := b.askForKey(ctx)
+	if err != nil {
+		return err
+	}
+	d, err := b.app.display(b.flags.draw)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	fetcher, err := b.flags.from.fetcher(project, d)
+	if err != nil {
+		return err
+	}
+	b.store = fetcher.Store
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(openKey)
+	group.Go(func() error { return fetcher.Fetch(ctx, allInputs(todo)) })
+	return group.Wait()
+}
+
+// askForKey reads the key file and asks for its passphrase. What it returns
+// decrypts the key, which takes a while.
+func (b *build) askForKey(ctx context.Context) (open func() error, err error) {
+	path := b.flags.key
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := readFile(path, keyLimit)
+	if err != nil {
+		return nil, err
+	}
+	pass, err := b.app.passphrase(ctx, b.flags.pass, path, false)
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		key, err := sign.OpenKey(file, pass)
+		if err != nil {
+			return &keyFileError{path, err}
+		}
+		b.key = key
+		return nil
+	}, nil
+}
+
+// allInputs returns the inputs of all plans, each file once.
+func allInputs(todo []*loaded) []lock.Input {
+	var all []lock.Input
+	seen := make(map[string]bool)
+	for _, l := range todo {
+		for _, in := range l.plan.Inputs() {
+			if !seen[in.SHA256] {
+				seen[in.SHA256] = true
+				all = append(all, in)
+			}
+		}
+	}
+	return all
+}
+
+// one builds one recipe and prints what came of it.
+func (b *build) one(ctx context.Context, l *loaded) (err error) {
+	opts := builder.Options{Store: b.store, Work: filepath.Join(b.work, l.plan.Recipe().Name)}
+	if err := os.Mkdir(opts.Work, 0o700); err != nil {
+		return err
+	}
+	// The next recipe needs the disk.
+	defer func() { err = errors.Join(err, builder.Remove(opts.Work)) }()
+	if b.flags.builder != "both" {
+		return b.single(ctx, l, opts)
+	}
+	start := time.Now()
+	out := newBuilt(l)
+	err = b.release(ctx, l, opts, out)
+	out.Seconds = time.Since(start).Seconds()
+	if out.A == "" {
+		return err // there is nothing to show
+	}
+	return errors.Join(b.app.out.print(out), err)
+}
+
+// release builds l twice and makes the release, and fills in out as it goes.
+func (b *build) release(ctx context.Context, l *loaded, opts builder.Options, out *built) (err error) {
+	d, err := b.app.display(b.flags.draw)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	opts.Progress = d
+	pair, err := builder.Build(ctx, l.plan, opts)
+	if err != nil {
+		return l.place(err)
+	}
+	out.images(pair)
+	recorded := l.recorded()
+	if out.Identical && recorded != "" && recorded != out.A {
+		out.Recorded = stateDifferent
+		return &recordedError{Recipe: out.Recipe, Lock: l.path, Recorded: recorded, Got: out.A}
+	}
+	step := d.Step("compare " + out.Recipe + " and make the release")
+	err = b.create(ctx, l, pair, out)
+	step.Done(err)
+	if err != nil {
+		return err
+	}
+	switch {
+	case recorded != "":
+		out.Recorded = stateReproduced
+	case b.flags.record:
+		l.lock.SetImage(l.plan.Arch(), l.plan.Digest().String(), out.A)
+		if err := writeFile(l.path, l.lock.Encode(), 0o644); err != nil {
+			return err
+		}
+		out.Recorded = stateRecorded
+	}
+	return nil
+}
+
+// create makes the release of what was built, and says so in out.
+func (b *build) create(ctx context.Context, l *loaded, pair *builder.Pair, out *built) error {
+	dir := filepath.Join(b.flags.output, out.Recipe)
+	rel, err := release.Create(ctx, release.Build{
+		Closure: l.closure,
+		Files:   l.files,
+		Arch:    l.plan.Arch(),
+		Plan:    l.plan.Digest(),
+		Lock:    l.lock.Digest(),
+		Output:  l.plan.Output(),
+		Inputs:  l.plan.Inputs(),
+		A:       pair.A,
+		B:       pair.B,
+	}, release.Options{Dir: dir, Key: b.key, Version: thisVersion().Version})
+	var different *release.DifferentError
+	if errors.As(err, &different) {
+		out.Report = different.Report
+	}
+	if err != nil {
+		return err
+	}
+	out.Release, out.Size, out.Unpacked = rel.Dir, rel.Compressed, rel.Unpacked
+	if b.key != nil {
+		out.Key, out.KeyID = b.flags.key, b.key.Public().ID()
+		out.verify = fmt.Sprintf("tailsbuild verify %s --key %s", rel.Dir, publicPath(b.flags.key))
+	}
+	return nil
+}
+
+// single makes one build of l, for another machine's to be compared with.
+func (b *build) single(ctx context.Context, l *loaded, opts builder.Options) (err error) {
+	d, err := b.app.display(b.flags.draw)
+	if err != nil {
+		return err
+	}
+	opts.Progress = d
+	start := time.Now()
+	r, err := builder.BuildOne(ctx, b.flags.builder, l.plan, opts)
+	if err = errors.Join(l.place(err), d.Close()); err != nil {
+		return err
+	}
+	out := newSingle(l, r)
+	out.Layout = filepath.Join(b.flags.output, fmt.Sprintf("%s.%s", out.Recipe, r.Builder))
+	if err := copyLayout(ctx, out.Layout, r); err != nil {
+		return err
+	}
+	out.Seconds = time.Since(start).Seconds()
+	return b.app.out.print(out)
+}
+
+// place makes the file that a step's error names one that an editor finds: the
+// plan, which is the same everywhere, has it from the recipes' folder.
+func (l *loaded) place(err error) error {
+	var step *builder.StepError
+	if errors.As(err, &step) {
+		step.Range.Filename = filepath.Join(filepath.Dir(filepath.Dir(l.path)), step.Range.Filename)
+	}
+	return err
+}
+
+// warnEndOfSupport says which bases had their last security fixes before now.
+func (a *app) warnEndOfSupport(todo []*loaded, now time.Time) {
+	said := make(map[string]bool)
+	for _, l := range todo {
+		for _, r := range l.closure {
+			end, err := time.Parse(time.DateOnly, r.EndOfSupport)
+			if err != nil || now.Before(end) || said[r.Name] {
+				continue // the recipe's check allows dates only; "" is none
+			}
+			said[r.Name] = true
+			a.warn("%s is past its end of support: it has had no security fixes since %s", r.Name, r.EndOfSupport)
+		}
+	}
+}

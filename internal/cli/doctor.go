@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"gitlab.com/tailsbuild/tailsbuild/builder"
+)
+
+// A finding is what doctor says about one thing that builds need.
+type finding struct {
+	Need string `json:"need"`
+	OK   bool   `json:"ok"`
+	Says string `json:"says"`
+	Fix  string `json:"fix,omitempty"`
+}
+
+func (f finding) kind() string { return "finding" }
+
+func (f finding) text(w io.Writer) {
+	mark := "ok  "
+	if !f.OK {
+		mark = "MISS"
+	}
+	fmt.Fprintf(w, "%s  %-12s %s\n", mark, f.Need, f.Says)
+	if f.Fix != "" {
+		fmt.Fprintf(w, "      %-12s fix: %s\n", "", f.Fix)
+	}
+}
+
+// An unfitError reports what a machine lacks to build.
+type unfitError struct{ Needs []string }
+
+func (e *unfitError) Error() string {
+	return "this machine can't build: " + strings.Join(e.Needs, ", ")
+}
+
+func (a *app) doctorCommand() *cobra.Command {
+	var from inputFlags
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say whether this machine can build",
+		Long: `Checks what builds need on this machine, and says how to get what is missing.
+Exits with 5 when something is.`,
+		Example: `  tailsbuild doctor
+  sudo tailsbuild doctor --store /srv/tailsbuild`,
+	}
+	cmd.Flags().StringVar(&from.store, "store", "", "`DIR` that keeps inputs (default tailsbuild in the cache folder)")
+	return leaf(cmd, cobra.NoArgs, func(ctx context.Context, _ []string) error {
+		store, err := from.storeDir()
+		if err != nil {
+			return err
+		}
+		var missing []string
+		for _, f := range examine(ctx, store) {
+			if !f.OK {
+				missing = append(missing, f.Need)
+			}
+			if err := a.out.print(f); err != nil {
+				return err
+			}
+		}
+		if len(missing) > 0 {
+			return &unfitError{missing}
+		}
+		return nil
+	})
+}
+
+func examine(ctx context.Context, store string) []finding {
+	return []finding{
+		rights(),
+		program(ctx, "runc", "apt-get install runc"),
+		program(ctx, "crun", "apt-get install crun"),
+		program(ctx, "go", "install Go from go.dev/dl or your distribution"),
+		overlay(),
+		space(store),
+	}
+}
+
+// rights asks whether the builders can have namespaces and mounts of their own.
+func rights() finding {
+	f := finding{Need: "rights", OK: true, Says: fmt.Sprintf("running as user %d", os.Geteuid())}
+	if err := builder.CheckMachine(); err != nil {
+		f.OK, f.Says = false, err.Error()
+		f.Fix = "run tailsbuild build with sudo, or apt-get install uidmap and give this user a range in /etc/subuid and /etc/subgid"
+	}
+	return f
+}
+
+// program looks for a program that is run by name.
+func program(ctx context.Context, name, fix string) finding {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return finding{Need: name, Says: "not found in PATH", Fix: fix}
+	}
+	arg := "--version"
+	if name == "go" {
+		arg = "version"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, path, arg).Output()
+	if err != nil {
+		return finding{Need: name, Says: fmt.Sprintf("%s %s: %v", path, arg, err), Fix: fix}
+	}
+	line, _, _ := bytes.Cut(out, []byte("\n"))
+	return finding{Need: name, OK: true, Says: fmt.Sprintf("%s (%s)", line, path)}
+}
+
+func overlay() finding {
+	b, err := os.ReadFile("/proc/filesystems")
+	if err == nil && bytes.Contains(b, []byte("\toverlay\n")) {
+		return finding{Need: "overlayfs", OK: true, Says: "the kernel has it"}
+	}
+	return finding{Need: "overlayfs", Says: "not in /proc/filesystems", Fix: "modprobe overlay"}
+}
+
+// wantSpace is what the builders of a service that compiles with Go use at most,
+// with the inputs.
+const wantSpace = 4 << 30
+
+// space looks at the disk that the store is on, or will be.
+func space(store string) finding {
+	dir := store
+	var st unix.Statfs_t
+	for unix.Statfs(dir, &st) != nil && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+	}
+	free := int64(st.Bavail) * st.Bsize
+	f := finding{Need: "disk", OK: free >= wantSpace, Says: fmt.Sprintf("%s free at %s", size(free), store)}
+	if !f.OK {
+		f.Fix = fmt.Sprintf("builds of Go services use up to %s; use another disk with --store DIR", size(wantSpace))
+	}
+	return f
+}

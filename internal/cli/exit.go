@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+)
+
+// The exit codes. They do not depend on --format.
+const (
+	exitOK          = 0   // yes: built and reproduced, identical, verified
+	exitDifferent   = 1   // the two differ
+	exitUsage       = 2   // the command line is wrong
+	exitRecipe      = 3   // a recipe, lock or policy is wrong
+	exitRefused     = 4   // untrusted
+	exitOther       = 5   // anything else: I/O, a daemon, a bug
+	exitInputs      = 6   // inputs are missing, or not what the lock says
+	exitStep        = 7   // a build step failed
+	exitInterrupted = 130 // SIGINT or SIGTERM
+)
+
+// An interruptedError is what a command returned after a signal.
+type interruptedError struct{ Err error }
+
+func (e *interruptedError) Error() string { return "interrupted" }
+func (e *interruptedError) Unwrap() error { return e.Err }
+
+// An outcome is what the command line makes of an error.
+type outcome struct {
+	code int
+	hint string // "" when there is nothing useful to say
+	// detail is printed before the error: source snippets, the end of a log.
+	detail string
+}
+
+// A rule says the outcome of one type of error.
+type rule func(error) (outcome, bool)
+
+func on[E error](f func(E) outcome) rule {
+	return func(err error) (outcome, bool) {
+		var e E
+		if !errors.As(err, &e) {
+			return outcome{}, false
+		}
+		return f(e), true
+	}
+}
+
+// outcomeOf returns the outcome of err by the first rule that knows it.
+func outcomeOf(err error) outcome {
+	for _, r := range rules {
+		if o, ok := r(err); ok {
+			return o
+		}
+	}
+	return outcome{code: exitOther}
+}
+
+// report prints err, which cmd returned, and returns the exit code.
+func (a *app) report(cmd string, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	o := outcomeOf(err)
+	if o.code == exitUsage && o.hint == "" {
+		o.hint = cmd + " --help"
+	}
+	msg := indent(err.Error())
+	fmt.Fprint(a.stderr, o.detail)
+	fmt.Fprintf(a.stderr, "tailsbuild: error: %s\n", progress.Clean(msg))
+	if o.hint != "" {
+		fmt.Fprintf(a.stderr, "tailsbuild: hint: %s\n", progress.Clean(indent(o.hint)))
+	}
+	if a.out.json() {
+		if a.out.command == "" {
+			a.out.command = strings.TrimPrefix(cmd, "tailsbuild ")
+		}
+		// Stdout may be what failed; the exit code says so already.
+		_ = a.out.object("error", struct {
+			Code    int    `json:"code"`
+			Message string `json:"message"`
+			Hint    string `json:"hint,omitempty"`
+		}{o.code, err.Error(), o.hint})
+	}
+	return o.code
+}
+
+// indent makes the lines after the first belong to it, as those of joined errors do.
+func indent(s string) string {
+	return strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n  ")
+}

@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+)
+
+type planned struct {
+	Recipe  string          `json:"recipe"`
+	Version string          `json:"version"`
+	Arch    string          `json:"arch"`
+	Digest  string          `json:"digest"`
+	Lock    string          `json:"lock"`
+	Image   string          `json:"image,omitempty"` // recorded for this plan
+	Inputs  []plannedInput  `json:"inputs"`
+	Plan    json.RawMessage `json:"plan"`
+}
+
+type plannedInput struct {
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	From   string `json:"from"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+func newPlanned(l *loaded) planned {
+	r := l.plan.Recipe()
+	p := planned{
+		Recipe:  r.Name,
+		Version: version(r),
+		Arch:    l.plan.Arch(),
+		Digest:  l.plan.Digest().String(),
+		Lock:    l.lock.Digest().String(),
+		Image:   l.recorded(),
+		Inputs:  []plannedInput{},
+		Plan:    l.plan.JSON(),
+	}
+	for _, in := range l.plan.Inputs() {
+		p.Inputs = append(p.Inputs, plannedInput{in.Kind, in.Name, origin(in), in.Size, in.SHA256})
+	}
+	return p
+}
+
+// origin says where an input comes from.
+func origin(in lock.Input) string {
+	if in.Module != "" {
+		return in.Module + "@" + in.Version
+	}
+	return in.URL
+}
+
+func (p planned) kind() string { return "plan" }
+
+func (p planned) text(w io.Writer) {
+	fmt.Fprintf(w, "%s %s for %s\n", p.Recipe, p.Version, p.Arch)
+	fmt.Fprintf(w, "  plan      %s\n", p.Digest)
+	fmt.Fprintf(w, "  lock      %s\n", p.Lock)
+	if p.Image != "" {
+		fmt.Fprintf(w, "  recorded  %s\n", p.Image)
+	}
+	for _, in := range p.Inputs {
+		fmt.Fprintf(w, "  input     %s %s, %s\n", in.Kind, in.From, size(in.Size))
+		fmt.Fprintf(w, "            sha256:%s\n", in.SHA256)
+	}
+}
+
+func (a *app) planCommand() *cobra.Command {
+	var recipes recipeFlags
+	cmd := &cobra.Command{
+		Use:   "plan NAME",
+		Short: "Print what the builders would be given",
+		Long: `Makes the plan of a recipe from its file and its lock, and prints its digest and
+its inputs. The plan is the same, byte for byte, on every machine; with
+--format json it is printed whole. Nothing is fetched or built.`,
+		Example: `  tailsbuild plan mqtt
+  tailsbuild plan mqtt --format json`,
+	}
+	recipes.add(cmd)
+	return leaf(cmd, cobra.ExactArgs(1), func(_ context.Context, args []string) error {
+		p, err := a.openProject(recipes)
+		if err != nil {
+			return err
+		}
+		l, err := p.load(args[0])
+		if err != nil {
+			return err
+		}
+		return a.out.print(newPlanned(l))
+	})
+}

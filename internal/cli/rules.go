@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/release"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+)
+
+// rules map the typed errors of all packages to outcomes. The first that matches
+// decides, so what explains an error comes before what it was caused by.
+var rules = []rule{
+	on(func(*interruptedError) outcome { return outcome{code: exitInterrupted} }),
+	on(func(*usageError) outcome { return outcome{code: exitUsage} }),
+	on(func(*noPassphraseError) outcome {
+		return outcome{code: exitUsage, hint: "set " + passwordVariable + ", which may be empty, or name a file with --password-file"}
+	}),
+
+	on(func(*release.DifferentError) outcome { return outcome{code: exitDifferent} }),
+	on(func(*differentError) outcome { return outcome{code: exitDifferent} }),
+	on(func(e *recordedError) outcome {
+		return outcome{code: exitDifferent, hint: fmt.Sprintf("there is no release; to see what differs, run tailsbuild build %s --builder a on both machines, then tailsbuild compare", e.Recipe)}
+	}),
+
+	on(recipeOutcome),
+	on(func(e *unlockedError) outcome {
+		return outcome{code: exitRecipe, hint: "tailsbuild lock " + e.Recipe}
+	}),
+	on(func(e *lock.MissingError) outcome {
+		return outcome{code: exitRecipe, hint: "tailsbuild lock " + e.Recipe}
+	}),
+	on(func(e *lock.OtherRecipeError) outcome {
+		return outcome{code: exitRecipe, hint: fmt.Sprintf("remove it, then tailsbuild lock %s", e.Recipe)}
+	}),
+	on(func(*lock.ConflictError) outcome { return outcome{code: exitRecipe, hint: "give them different names"} }),
+	on(func(e *staleLockError) outcome {
+		return outcome{code: exitRecipe, hint: "tailsbuild lock " + strings.Join(e.Recipes, " ")}
+	}),
+	on(func(*unformattedError) outcome { return outcome{code: exitRecipe, hint: "tailsbuild fmt"} }),
+	on(func(*builder.NotYetError) outcome { return outcome{code: exitRecipe} }),
+	on(func(*builder.OutputRecordError) outcome {
+		return outcome{code: exitRecipe, hint: "tailsbuild lock NAME, then build and record it again"}
+	}),
+	on(func(*release.SizeError) outcome {
+		return outcome{code: exitRecipe, hint: "there is no release; make the image smaller, or raise size in the recipe's limits"}
+	}),
+	on(func(*release.NameError) outcome { return outcome{code: exitRecipe} }),
+
+	on(func(*release.UnsignedError) outcome {
+		return outcome{code: exitRefused, hint: "sign when building: tailsbuild build NAME --key FILE"}
+	}),
+	on(func(*release.RefusedError) outcome { return outcome{code: exitRefused} }),
+	on(func(*brokenReleaseError) outcome { return outcome{code: exitRefused} }),
+	on(func(*sign.PassphraseError) outcome { return outcome{code: exitRefused} }),
+	on(func(*sign.KeyError) outcome {
+		return outcome{code: exitUsage, hint: "make a pair with tailsbuild key new --out PREFIX: PREFIX.key signs, PREFIX.pub verifies"}
+	}),
+
+	on(func(*inputs.MismatchError) outcome {
+		return outcome{code: exitInputs, hint: "the bytes were not used; find a mirror that has the right ones and name it with --mirror"}
+	}),
+	on(func(*inputs.MissingError) outcome {
+		return outcome{code: exitInputs, hint: "name a folder or URL that has it with --mirror"}
+	}),
+	on(func(*inputs.KindError) outcome { return outcome{code: exitInputs} }),
+	on(func(*inputs.FormatError) outcome { return outcome{code: exitInputs} }),
+	on(func(*inputs.LimitError) outcome { return outcome{code: exitInputs} }),
+	on(func(*inputs.ToolError) outcome { return outcome{code: exitOther, hint: "tailsbuild doctor"} }),
+
+	on(stepOutcome),
+	on(func(*builder.MachineError) outcome { return outcome{code: exitOther, hint: "tailsbuild doctor"} }),
+	on(func(e *builder.DaemonError) outcome {
+		return outcome{code: exitOther, detail: tail(e.Log), hint: "tailsbuild doctor"}
+	}),
+	on(func(*unfitError) outcome { return outcome{code: exitOther} }),
+
+	is(syscall.ENOSPC, "the disk is full: make room, or use another disk with --store or --output"),
+	is(fs.ErrExist, "nothing was overwritten; choose another name"),
+	is(fs.ErrPermission, "check who owns it, or choose another folder with --output or --store"),
+	is(context.DeadlineExceeded, "try again"),
+}
+
+// is is a rule for an error that is a value. Its code is exitOther.
+func is(target error, hint string) rule {
+	return func(err error) (outcome, bool) {
+		return outcome{code: exitOther, hint: hint}, errors.Is(err, target)
+	}
+}
+
+func recipeOutcome(e *recipeError) outcome {
+	var b strings.Builder
+	e.write(&b)
+	return outcome{code: exitRecipe, detail: b.String()}
+}
+
+func stepOutcome(e *builder.StepError) outcome {
+	o := outcome{code: exitStep}
+	if e.Snippet != "" {
+		for i, line := range strings.Split(strings.TrimRight(e.Snippet, "\n"), "\n") {
+			o.detail += fmt.Sprintf("%5d | %s\n", e.Range.Start.Line+i, progress.Clean(line))
+		}
+	}
+	o.detail += tail(e.Log)
+	return o
+}
+
+// tail shows the end of a log.
+func tail(lines []string) string {
+	const most = 20
+	var b strings.Builder
+	for _, line := range lines[max(0, len(lines)-most):] {
+		fmt.Fprintf(&b, "      > %s\n", progress.Clean(line))
+	}
+	return b.String()
+}
