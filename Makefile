@@ -1,0 +1,38 @@
+# Everything that developers and CI type. Run make without a target for the list.
+
+SHELL := /bin/bash
+export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/.tools/go/bin:$(PATH):/usr/local/go/bin:/usr/sbin:/sbin
+
+# As root in somebody else's clone git refuses to answer, and go build would fail.
+BUILDVCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
+TESTFLAGS ?=
+
+.PHONY: help setup build demo test check bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## get what is missing: runc, crun, Go, modules
+	@scripts/setup.sh
+
+build: ## bin/tailsbuild
+	CGO_ENABLED=0 go build -trimpath -buildvcs=$(BUILDVCS) -ldflags '-s -w' -o bin/tailsbuild ./cmd/tailsbuild
+
+demo: setup build ## build, compare, sign and verify two real recipes
+	@scripts/demo.sh
+
+test: setup ## the whole test suite; as root, with real builds
+	@[[ $$(id -u) == 0 ]] || echo "test: without root, tests that build images are skipped: sudo make test" >&2
+	go test -timeout 25m $(TESTFLAGS) ./...
+	@if [[ -e test/cosign/go.mod ]]; then cd test/cosign && go test -timeout 25m $(TESTFLAGS) ./...; fi
+
+check: setup ## what CI checks before it tests
+	@scripts/tools.sh
+	@scripts/check.sh
+
+bench: build ## our build against plain buildctl builds
+	go run ./bench
+
+clean: ## remove what make and the demo made
+	chmod -R u+w .tools 2>/dev/null || true
+	rm -rf .demo .tools bin dist

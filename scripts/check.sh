@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# What must hold before tests are worth running: format, vet, staticcheck, tidy
+# modules, generated docs, and the repository's own rules.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+status=0
+check() {
+  local name=$1 out
+  shift
+  if out=$("$@" 2>&1); then
+    printf 'check: %s ok\n' "$name"
+  else
+    printf 'check: %s:\n%s\n' "$name" "$out" >&2
+    status=1
+  fi
+}
+
+formatted() {
+  local files
+  files=$(.tools/bin/gofumpt -l .)
+  [[ -z $files ]] || { printf 'run .tools/bin/gofumpt -w %s\n' "${files//$'\n'/ }"; return 1; }
+}
+
+check format formatted
+check vet go vet ./...
+check staticcheck .tools/bin/staticcheck ./...
+check tidy go mod tidy -diff
+check rules go test -count=1 ./internal/archtest
+check docs go test -count=1 -run '^TestDocs$' ./internal/cli
+exit $status

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Gets what building and testing tailsbuild needs and this machine lacks: runc,
+# crun, git, make and certificates from the distribution, Go 1.26.8 into .tools/,
+# and the Go modules. It asks for root only if a package is missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export PATH="$PWD/.tools/go/bin:$PATH:/usr/local/go/bin:/usr/sbin:/sbin"
+
+go_version=1.26.8
+declare -A go_sums=(
+  [amd64]=h1:ZOmGe1OnfREDMIdb1Qi4G9JSuDPBLGExZMQ4nis1RXM=
+  [arm64]=h1:sYL/O6MqS68ML0kjsQ36WoYIpJqkw60TxizWUYUKQMc=
+)
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "error: $*"; exit 5; }
+
+# packages prints those of the named packages whose program, or file, is missing.
+missing_packages() {
+  command -v runc >/dev/null || echo runc
+  command -v crun >/dev/null || echo crun
+  command -v git >/dev/null || echo git
+  command -v make >/dev/null || echo make
+  [[ -e /etc/ssl/certs/ca-certificates.crt || -e /etc/pki/tls/certs/ca-bundle.crt || -e /etc/ssl/cert.pem ]] || echo ca-certificates
+}
+
+install_packages() {
+  command -v apt-get >/dev/null || die "please install with your package manager, then run make setup again: $*"
+  local root=()
+  if [[ $(id -u) != 0 ]]; then
+    command -v sudo >/dev/null || die "please install as root: apt-get install $*"
+    root=(sudo)
+  fi
+  say "installing $* from the distribution${root:+ (sudo may ask for your password)}"
+  "${root[@]}" apt-get update -q
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+}
+
+# go_works reports whether the go command takes this module: it is new enough, or
+# can switch to a toolchain that is.
+go_works() { command -v go >/dev/null && go list -m >/dev/null 2>&1; }
+
+install_go() {
+  local arch sum module json dir
+  case $(uname -m) in
+    x86_64) arch=amd64 ;;
+    aarch64) arch=arm64 ;;
+    *) die "no Go toolchain is pinned for $(uname -m): please install Go $go_version" ;;
+  esac
+  sum=${go_sums[$arch]}
+  module=golang.org/toolchain@v0.0.1-go$go_version.linux-$arch
+  command -v go >/dev/null || install_packages golang-go
+  say "getting Go $go_version into .tools/go"
+  # An older go command can fetch a newer toolchain, but not read our go.mod.
+  json=$(cd / && GOTOOLCHAIN=local GOFLAGS=-mod=mod go mod download -json "$module") ||
+    die "$module: $json"
+  grep -qF "\"Sum\": \"$sum\"" <<<"$json" || die "$module: its sum is not $sum: $json"
+  dir=$(sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p' <<<"$json")
+  [[ -d $dir ]] || die "$module: no folder in $json"
+  rm -rf .tools/go.new .tools/go
+  mkdir -p .tools
+  cp -r "$dir" .tools/go.new
+  chmod -R u+w .tools/go.new
+  chmod +x .tools/go.new/bin/* .tools/go.new/pkg/tool/*/* # modules have no exec bits
+  mv .tools/go.new .tools/go
+  go_works || die "Go $go_version does not work: $(go list -m 2>&1)"
+}
+
+missing=$(missing_packages)
+# shellcheck disable=SC2086 # one word each
+[[ -z $missing ]] || install_packages $missing
+go_works || install_go
+say "$(go version), $(runc --version | head -n 1), $(crun --version | head -n 1)"
+go mod download
