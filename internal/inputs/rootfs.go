@@ -1,0 +1,134 @@
+package inputs
+
+import (
+	"archive/tar"
+	"bufio"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+)
+
+// Limits on a rootfs, once decompressed.
+const (
+	maxUnpacked = 4 << 30
+	maxEntries  = 1 << 20
+)
+
+// resolveURL fetches a rootfs or http input that is not locked yet.
+func (f *Fetcher) resolveURL(ctx context.Context, want lock.Input, t *transfer) (lock.Input, error) {
+	exp := expected{name: want.String(), size: -1, sha256: want.SHA256}
+	got := want
+	var err error
+	if want.SHA256 == "" {
+		got.Size, got.SHA256, err = f.fetchNew(ctx, want.URL, exp, t)
+	} else {
+		got.Size, got.SHA256, err = f.resolvePinned(ctx, want, exp, t)
+	}
+	if err == nil && want.Kind == lock.KindRootfs {
+		got.DiffID, err = diffID(ctx, f.Store.Path(got.SHA256), want.URL)
+	}
+	if err != nil {
+		return lock.Input{}, err
+	}
+	return got, nil
+}
+
+// resolvePinned fetches a file whose sha256 the recipe gives, unless it is in
+// the store.
+func (f *Fetcher) resolvePinned(ctx context.Context, want lock.Input, exp expected, t *transfer) (int64, string, error) {
+	if !validSHA256(want.SHA256) {
+		return 0, "", &KindError{Input: want}
+	}
+	unlock, err := f.Store.lock(ctx, want.SHA256)
+	if err != nil {
+		return 0, "", err
+	}
+	defer unlock()
+	if file, err := openRegular(f.Store.Path(want.SHA256)); err == nil {
+		defer file.Close()
+		if size, sum, err := hashFile(ctx, file); err == nil && sum == want.SHA256 {
+			return size, sum, nil
+		}
+	}
+	return f.fetchPartial(ctx, want.URL, exp, t)
+}
+
+// diffID returns the sha256, in hex, of the tar archive in the gzip file at path.
+// from is the file's name in messages.
+//
+// The file is to become an image's layer as it is, so it must be what every tool
+// reads alike: one gzip member with nothing after it, and one tar archive with
+// nothing but zeros after it.
+func diffID(ctx context.Context, path, from string) (string, error) {
+	file, err := openRegular(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	in := bufio.NewReaderSize(&contextReader{ctx, file}, 64<<10)
+	gz, err := gzip.NewReader(in)
+	if err != nil {
+		return "", &FormatError{File: from, Problem: "not a gzip file", Err: err}
+	}
+	gz.Multistream(false)
+	h := sha256.New()
+	limited := &limitReader{r: io.TeeReader(gz, h), left: maxUnpacked, what: from}
+	if err := checkTar(limited, from); err != nil {
+		return "", err
+	}
+	if _, err := in.ReadByte(); err != io.EOF {
+		return "", &FormatError{File: from, Problem: "data after the end of the gzip member"}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// checkTar reads r, which must be one tar archive, to its end.
+func checkTar(r io.Reader, from string) error {
+	archive := tar.NewReader(r)
+	for entries := 0; ; entries++ {
+		_, err := archive.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return &FormatError{File: from, Problem: "not a tar archive", Err: err}
+		}
+		if entries >= maxEntries {
+			return &LimitError{What: "number of entries of " + from, Limit: maxEntries}
+		}
+	}
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := r.Read(buf)
+		for _, b := range buf[:n] {
+			if b != 0 {
+				return &FormatError{File: from, Problem: "data after the end of the tar archive"}
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return &FormatError{File: from, Problem: "not a tar archive", Err: err}
+		}
+	}
+}
+
+// A limitReader returns a *LimitError once more than left bytes were read.
+type limitReader struct {
+	r    io.Reader
+	left int64
+	what string
+}
+
+func (l *limitReader) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		return 0, &LimitError{What: l.what, Limit: maxUnpacked}
+	}
+	return n, err
+}
