@@ -56,13 +56,15 @@ func startDaemon(ctx context.Context, name, dir, start string) (*daemon, error) 
 	if err != nil {
 		return nil, err
 	}
+	once := make(chan net.Conn, 1) // there is one connection, and no other after it
+	once <- conn
 	dial := func(context.Context, string) (net.Conn, error) {
-		if conn == nil {
+		select {
+		case c := <-once:
+			return c, nil
+		default:
 			return nil, errors.New("the daemon has ended")
 		}
-		c := conn
-		conn = nil
-		return c, nil
 	}
 	d.client, err = client.New(ctx, "unix:///"+name, client.WithContextDialer(dial))
 	if err != nil {

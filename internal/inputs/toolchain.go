@@ -33,15 +33,16 @@ func (b *tarball) packToolchain(ctx context.Context, g *goCommand, in lock.Input
 }
 
 // unread reports whether no build reads the toolchain's file called name: its own
-// tests and their data, its documentation and API lists. They are more than half
-// of its files. The module's sum is over all files, these included.
+// tests and their data, its documentation and API lists, and the sources of its
+// own programs, which are there ready to run. The module's sum is over all files,
+// these included.
 func unread(name string) bool {
 	top, _, _ := strings.Cut(name, "/")
 	switch top {
 	case "api", "doc", "misc", "test":
 		return true
 	}
-	return strings.HasSuffix(name, "_test.go") || strings.Contains("/"+name, "/testdata/")
+	return strings.HasPrefix(name, "src/cmd/") || strings.HasSuffix(name, "_test.go") || strings.Contains("/"+name, "/testdata/")
 }
 
 // toolchainMode returns the mode of the toolchain's file called name. A module's

@@ -27,7 +27,7 @@ func TestToolchainArchive(t *testing.T) {
 		"src/fmt/print_test.go":               "package fmt",
 		"src/os/testdata/hello":               "",
 		"src/internal/testdatafile/x.go":      "package x",
-		"src/cmd/api/testdata/src/pkg/p1.go":  "package p1",
+		"src/cmd/compile/main.go":             "package main",
 		"test/fixedbugs/a.go":                 "package a",
 		"api/go1.txt":                         "",
 		"doc/go_spec.html":                    "",

@@ -17,3 +17,8 @@ input "rootfs" "alpine-3.20" {
   sha256  = "d4e6fd67dcf75e40c451560ac7265166c2b72a0f38ddc9aae756a7de3d1efa0c"
   diff_id = "1bccf10afce5c1ffe31381419930ad565c1436eaeb1ca680494b0663e0028419"
 }
+
+image "x86_64" {
+  plan   = "sha256:ca05cd4ef1ec7c6f1244a1a219aefbc78bcddd146bb53c8b5c93e61b32d81e3c"
+  digest = "sha256:c08563f24687adf4f7832d8352e0688b0ac4d16e4820abb663727aa5b03b4896"
+}
