@@ -21,8 +21,8 @@ build: ## bin/tailsbuild
 demo: setup build ## build, compare, sign and verify two real recipes
 	@scripts/demo.sh
 
-test: setup ## the whole test suite; as root, with real builds
-	@[[ $$(id -u) == 0 ]] || echo "test: without root, tests that build images are skipped: sudo make test" >&2
+test: setup ## the whole test suite, with real builds
+	@[[ $$(id -u) == 0 ]] || echo "test: without root, some tests are skipped: sudo make test" >&2
 	go test -timeout 25m $(TESTFLAGS) ./...
 	@if [[ -e test/cosign/go.mod ]]; then cd test/cosign && go test -timeout 25m $(TESTFLAGS) ./...; fi
 

@@ -11,9 +11,9 @@ say() { printf '\n== %s\n' "$*"; }
 
 run=()
 store=()
-if [[ $(id -u) != 0 ]]; then
-  command -v sudo >/dev/null || { echo "demo: error: building needs root, and there is no sudo" >&2; exit 5; }
-  echo "demo: building needs root, for mounts and namespaces of its own; sudo may ask for your password" >&2
+if ! bin/tailsbuild doctor >/dev/null 2>&1 && [[ $(id -u) != 0 ]]; then
+  command -v sudo >/dev/null || { bin/tailsbuild doctor; exit 5; }
+  echo "demo: this user can't make namespaces, so root has to build; sudo may ask for your password" >&2
   run=(sudo --preserve-env=GOPROXY,GOSUMDB,GONOSUMDB,GOFLAGS,TAILSBUILD_PASSWORD env "PATH=$PATH")
   store=(--store "$work/store")
   trap 'sudo chown -R "$(id -u):$(id -g)" "$work" dist 2>/dev/null || true' EXIT

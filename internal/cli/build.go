@@ -279,7 +279,10 @@ func (b *build) single(ctx context.Context, l *loaded, opts builder.Options) (er
 		return err
 	}
 	out.Seconds = time.Since(start).Seconds()
-	return b.app.out.print(out)
+	if out.Recorded == stateDifferent { // the layout stays, to be looked into
+		err = &recordedError{Recipe: out.Recipe, Lock: l.path, Recorded: l.recorded(), Got: out.Image}
+	}
+	return errors.Join(b.app.out.print(out), err)
 }
 
 // place makes the file that a step's error names one that an editor finds: the

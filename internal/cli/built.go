@@ -80,7 +80,7 @@ func (o *built) text(w io.Writer) {
 	}
 	line("time", "%.1f s", o.Seconds)
 	if o.Identical {
-		line("recorded", "%s", o.recordedText())
+		line("recorded", "%s", recordedText(o.Recorded, o.Recipe))
 	}
 	if o.Report != "" {
 		line("report", "%s", o.Report)
@@ -100,8 +100,8 @@ func (o *built) text(w io.Writer) {
 	}
 }
 
-func (o *built) recordedText() string {
-	switch o.Recorded {
+func recordedText(state, name string) string {
+	switch state {
 	case stateReproduced:
 		return "reproduced: it is the recorded digest"
 	case stateDifferent:
@@ -109,10 +109,10 @@ func (o *built) recordedText() string {
 	case stateRecorded:
 		return "recorded now"
 	}
-	return "not recorded (tailsbuild build --record " + o.Recipe + ")"
+	return "not recorded (tailsbuild build --record " + name + ")"
 }
 
-// A recordedError reports that both builds made an image other than the recorded
+// A recordedError reports that a build made an image other than the recorded
 // one of the same plan.
 type recordedError struct {
 	Recipe, Lock  string
@@ -120,7 +120,7 @@ type recordedError struct {
 }
 
 func (e *recordedError) Error() string {
-	return fmt.Sprintf("%s is DIFFERENT from the recorded digest: %s records %s for this plan, both builds made %s",
+	return fmt.Sprintf("%s is DIFFERENT from the recorded digest: %s records %s for this plan, and %s was built",
 		e.Recipe, e.Lock, e.Recorded, e.Got)
 }
 

@@ -16,25 +16,35 @@ import (
 
 // A single is what came of one build without the other.
 type single struct {
-	Recipe  string  `json:"recipe"`
-	Version string  `json:"version"`
-	Arch    string  `json:"arch"`
-	Plan    string  `json:"plan"`
-	Builder string  `json:"builder"`
-	Image   string  `json:"image"`
-	Layout  string  `json:"layout"`
-	Seconds float64 `json:"seconds"`
+	Recipe   string  `json:"recipe"`
+	Version  string  `json:"version"`
+	Arch     string  `json:"arch"`
+	Plan     string  `json:"plan"`
+	Builder  string  `json:"builder"`
+	Image    string  `json:"image"`
+	Recorded string  `json:"recorded"`
+	Layout   string  `json:"layout"`
+	Seconds  float64 `json:"seconds"`
 }
 
 func newSingle(l *loaded, r *builder.Result) *single {
-	rec := l.plan.Recipe()
+	rec, image := l.plan.Recipe(), r.Image.Digest.String()
+	state := stateNotRecorded
+	switch l.recorded() {
+	case "":
+	case image:
+		state = stateReproduced
+	default:
+		state = stateDifferent
+	}
 	return &single{
-		Recipe:  rec.Name,
-		Version: version(rec),
-		Arch:    l.plan.Arch(),
-		Plan:    l.plan.Digest().String(),
-		Builder: r.Builder,
-		Image:   r.Image.Digest.String(),
+		Recorded: state,
+		Recipe:   rec.Name,
+		Version:  version(rec),
+		Arch:     l.plan.Arch(),
+		Plan:     l.plan.Digest().String(),
+		Builder:  r.Builder,
+		Image:    image,
 	}
 }
 
@@ -43,6 +53,7 @@ func (s *single) kind() string { return "single" }
 func (s *single) text(w io.Writer) {
 	fmt.Fprintf(w, "%s %s for %s\n", s.Recipe, s.Version, s.Arch)
 	fmt.Fprintf(w, "  build %-4s %s\n", s.Builder, s.Image)
+	fmt.Fprintf(w, "  recorded   %s\n", recordedText(s.Recorded, s.Recipe))
 	fmt.Fprintf(w, "  time       %.1f s\n", s.Seconds)
 	fmt.Fprintf(w, "  layout     %s\n", s.Layout)
 	fmt.Fprintf(w, "  next       tailsbuild compare %s OTHER\n", s.Layout)
