@@ -71,8 +71,10 @@ func (g *goCommand) load(ctx context.Context, packages []string) error {
 		return err
 	}
 	for _, target := range [][]string{
-		{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"}, {"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1"},
-		{"GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0"}, {"GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=1"},
+		{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0"},
+		{"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1"},
+		{"GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0"},
+		{"GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=1"},
 	} {
 		on := &goCommand{bin: g.bin, dir: g.dir, env: slices.Concat(g.env, target)}
 		args := append([]string{"list", "-mod=readonly", "-deps", "--"}, packages...)

@@ -185,8 +185,10 @@ func TestChecks(t *testing.T) {
 		"path":     {checkPath, "/ /a /a/b.c", "a ./a /a/ /a//b /a/./b /a/../b"},
 		"relative": {checkRelative, "a files/a", ". .. ../a /a a/../b a/ a//b a\\b"},
 		"url":      {checkURL, "https://a/ http://x.onion https://a.b:8/c?d#e", "a //a https:// https:/a mailto:a@b https://u@a/ https://a:b:c/ javascript:x"},
-		"input": {checkInputURL, "https://a https://a/ https://a/b/c+d_1.2~3.tar.gz https://a/b/",
-			"https://a/b/../c https://a/./b https://a//b https://a/b%2fc https://a/%2e%2e/c https://a/b? https://a/b#c https://a/b\\c file:///a"},
+		"input": {
+			checkInputURL, "https://a https://a/ https://a/b/c+d_1.2~3.tar.gz https://a/b/",
+			"https://a/b/../c https://a/./b https://a//b https://a/b%2fc https://a/%2e%2e/c https://a/b? https://a/b#c https://a/b\\c file:///a",
+		},
 		"location":  {checkLocation, "../mirror /srv/m https://a/b mirror", "ftp://a file:///a https://a/../b"},
 		"mode":      {checkMode, "644 0644 4755 7777", "8 64 0o644 00644 0888 -rw-r--r--"},
 		"sha256":    {checkSHA256, strings.Repeat("0a", 32), strings.Repeat("0A", 32) + " abc " + strings.Repeat("0a", 33)},
