@@ -66,6 +66,7 @@ install_go() {
   chmod -R u+w .tools/go.new
   chmod +x .tools/go.new/bin/* .tools/go.new/pkg/tool/*/* # modules have no exec bits
   mv .tools/go.new .tools/go
+  hash -r # the shell remembers where the older go is
   go_works || die "Go $go_version does not work: $(go list -m 2>&1)"
 }
 
