@@ -98,7 +98,7 @@ func runDaemon(args []string) error {
 }
 
 func (c daemonConfig) mounts() error {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+	if err := privateMounts(); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
@@ -117,6 +117,25 @@ func (c daemonConfig) mounts() error {
 		return c.crunMounts()
 	}
 	return nil
+}
+
+// privateMounts keeps this mount namespace's mounts to itself.
+func privateMounts() error {
+	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	if err != unix.EINVAL {
+		return err
+	}
+	// In a chroot, / is no mount point, so it can't be made private, and the
+	// runtimes can't pivot from it. Make it one: on /proc, since whatever holds
+	// the chroot may be shared with the host, and /proc is a mount of its own.
+	const root = "/proc"
+	return errors.Join(
+		unix.Mount("", root, "", unix.MS_REC|unix.MS_PRIVATE, ""),
+		unix.Mount("/", root, "", unix.MS_BIND|unix.MS_REC, ""),
+		unix.Chroot(root),
+		unix.Chdir("/"),
+		unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
+	)
 }
 
 // crunMounts hides the control groups that crun can't live with: a version 2
