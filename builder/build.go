@@ -74,19 +74,30 @@ func build(ctx context.Context, p *Plan, opts Options, names []string) ([]*Resul
 	if err != nil {
 		return nil, err
 	}
-	start := ""
+	r := run{cgroup: newCgroup()}
 	if len(names) > 1 {
-		start = filepath.Join(opts.Work, "start")
+		r.start = filepath.Join(opts.Work, "start")
 	}
 	results := make([]*Result, len(names))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, name := range names {
 		group.Go(func() (err error) {
-			results[i], err = buildWith(ctx, name, start, p, store, opts)
+			results[i], err = buildWith(ctx, name, r, p, store, opts)
 			return err
 		})
 	}
-	return results, group.Wait()
+	if err := errors.Join(group.Wait(), removeCgroups(r.cgroup)); err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// A run is what the builders of one build have in common beside the plan.
+type run struct {
+	// cgroup is the parent of the steps' control groups.
+	cgroup string
+	// start is the file that staggers two builders, see [wrapper].
+	start string
 }
 
 // CheckMachine returns a [MachineError] when this machine can't run the builders.
@@ -106,19 +117,19 @@ func CheckMachine() error {
 // without root, some of the files there belong to numbers of /etc/subuid.
 func Remove(dir string) error { return removeRoot(dir) }
 
-func buildWith(ctx context.Context, name, start string, p *Plan, store content.Store, opts Options) (r *Result, err error) {
+func buildWith(ctx context.Context, name string, r run, p *Plan, store content.Store, opts Options) (result *Result, err error) {
 	status := opts.Progress.Solve(name)
-	d, err := startDaemon(ctx, name, filepath.Join(opts.Work, name), start)
+	d, err := startDaemon(ctx, name, filepath.Join(opts.Work, name), r)
 	if err != nil {
 		close(status)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, d.stop()) }()
-	r, err = d.solve(ctx, p, store, status)
+	result, err = d.solve(ctx, p, store, status)
 	if err != nil {
 		return nil, err
 	}
-	return r, r.check(ctx, p)
+	return result, result.check(ctx, p)
 }
 
 // inputStoreOf makes a content store that has the plan's inputs, linked from the

@@ -2,6 +2,7 @@ package builder
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,9 +12,14 @@ import (
 	"syscall"
 )
 
-// cgroupPrefix begins the name of a builder's control group; this process's
-// number and the builder's name follow.
+// cgroupPrefix begins the name of the control group of one build's steps; this
+// process's number and something random follow. Both builders' steps are siblings
+// in it, so that their shares of a CPU can be set.
 const cgroupPrefix = "tailsbuild-"
+
+func newCgroup() string {
+	return fmt.Sprintf("/%s%d-%s", cgroupPrefix, os.Getpid(), invocation()[:8])
+}
 
 // removeCgroups removes the empty control groups below parent in every
 // hierarchy.

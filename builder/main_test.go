@@ -2,11 +2,8 @@ package builder
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"io"
+	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
@@ -54,8 +51,6 @@ const alpine = `base "alpine-3.19" {
 }
 `
 
-const alpineFile = "../../shared/mirror/alpine/v3.19/releases/x86_64/alpine-minirootfs-3.19.4-x86_64.tar.gz"
-
 // alpineInput is the lock's entry for it, with the sum that Alpine published.
 var alpineInput = lock.Input{
 	Kind:   lock.KindRootfs,
@@ -96,29 +91,14 @@ func planOf(t *testing.T, src string, more ...lock.Input) *Plan {
 // testOptions give a build a store with the real rootfs and a folder to work in.
 func testOptions(t *testing.T) Options {
 	t.Helper()
-	f, err := os.Open(alpineFile)
-	need(t, err == nil, alpineFile)
-	defer f.Close()
 	store, err := inputs.OpenStore(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := store.Path(alpineInput.SHA256)
-	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	w, err := os.Create(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	h := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(w, h), f); err != nil {
-		t.Fatal(err)
-	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != alpineInput.SHA256 {
-		t.Fatalf("%s has sha256 %s, want %s", alpineFile, got, alpineInput.SHA256)
-	}
+	const cdn = "https://dl-cdn.alpinelinux.org/alpine"
+	f := &inputs.Fetcher{Store: store, Mirrors: []inputs.Mirror{{Upstream: cdn, Locations: []string{"../../shared/mirror/alpine", cdn}}}}
+	err = f.Fetch(t.Context(), []lock.Input{alpineInput})
+	need(t, err == nil, fmt.Sprintf("a mirror of Alpine: %v", err))
 	return Options{Store: store, Work: t.TempDir()}
 }
 

@@ -26,15 +26,13 @@ type daemon struct {
 	client *client.Client
 	log    *tail
 	dir    string
-	cgroup string
 	ended  chan struct{} // closed when the process has ended
 	err    error         // how, once ended is closed
 	kill   func() error
 }
 
-// startDaemon starts the builder called name below dir, which it makes. start is
-// the file that staggers two builders, see [wrapper].
-func startDaemon(ctx context.Context, name, dir, start string) (*daemon, error) {
+// startDaemon starts the builder called name below dir, which it makes.
+func startDaemon(ctx context.Context, name, dir string, r run) (*daemon, error) {
 	v := variations[name]
 	c := daemonConfig{
 		Root:        filepath.Join(dir, "root"),
@@ -42,16 +40,16 @@ func startDaemon(ctx context.Context, name, dir, start string) (*daemon, error) 
 		Memory:      v.Memory,
 		OCIRuntime:  v.Runtime,
 		Rootless:    rootless(),
-		Cgroup:      fmt.Sprintf("/%s%d-%s", cgroupPrefix, os.Getpid(), name),
+		Cgroup:      r.cgroup,
 	}
 	if err := os.MkdirAll(c.Root, 0o711); err != nil {
 		return nil, err
 	}
 	var err error
-	if c.Wrapper, err = writeWrapper(filepath.Join(dir, "bin"), v, start); err != nil {
+	if c.Wrapper, err = writeWrapper(filepath.Join(dir, "bin"), v, r.start); err != nil {
 		return nil, err
 	}
-	d := &daemon{name: name, dir: dir, cgroup: c.Cgroup, log: &tail{max: 50}, ended: make(chan struct{})}
+	d := &daemon{name: name, dir: dir, log: &tail{max: 50}, ended: make(chan struct{})}
 	conn, err := d.start(c)
 	if err != nil {
 		return nil, err
@@ -167,7 +165,7 @@ func (d *daemon) stop() error {
 		errs = append(errs, err)
 	}
 	<-d.ended
-	errs = append(errs, removeCgroups(d.cgroup), removeRoot(filepath.Join(d.dir, "root")))
+	errs = append(errs, removeRoot(filepath.Join(d.dir, "root")))
 	return errors.Join(errs...)
 }
 

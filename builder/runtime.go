@@ -153,6 +153,10 @@ func (w wrapper) edit(spec *specs.Spec) {
 			spec.Process.Env = append(spec.Process.Env, e)
 		}
 	}
+	if spec.Linux.Resources == nil {
+		spec.Linux.Resources = &specs.LinuxResources{}
+	}
+	spec.Linux.Resources.CPU = &specs.LinuxCPU{Shares: &v.Shares}
 	for i, m := range spec.Mounts {
 		switch m.Destination {
 		case "/etc/hosts":
@@ -176,8 +180,8 @@ func (v variation) inherit() error {
 	if err := errors.Join(unix.Unshare(unix.CLONE_NEWUTS), unix.Sethostname([]byte(v.Hostname)), unix.Setdomainname([]byte(v.Domain))); err != nil {
 		return fmt.Errorf("host name: %w", err)
 	}
-	if v.CPUs > 0 {
-		if err := pin(v.CPUs); err != nil {
+	if v.HalfCPUs {
+		if err := pin(v.cpus()); err != nil {
 			return fmt.Errorf("cpu affinity: %w", err)
 		}
 	}

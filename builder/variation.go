@@ -2,6 +2,7 @@ package builder
 
 import (
 	"fmt"
+	"runtime"
 	"strconv"
 )
 
@@ -23,8 +24,11 @@ type variation struct {
 	Umask    uint32
 	Home     string
 	Env      []string
-	// CPUs is how many the steps may run on, 0 for all.
-	CPUs int
+	// HalfCPUs leaves the steps half of the CPUs. Those it has are then shared
+	// with the other builder by Shares (cgroups(7), cpu.shares), so that both
+	// end at about the same time.
+	HalfCPUs bool
+	Shares   uint64
 	// Persona is for personality(2): ADDR_NO_RANDOMIZE, UNAME26.
 	Persona uintptr
 	// Uptime is added to the boot-time and monotonic clocks, in seconds.
@@ -51,6 +55,7 @@ var variations = map[string]variation{
 		Umask:       0o022,
 		Home:        "/run/tailsbuild/home",
 		Env:         []string{"TZ=UTC0", "LANG=C.UTF-8", "LC_ALL=C.UTF-8", "USER=root", "TERM=dumb"},
+		Shares:      128,
 		NoFile:      1024,
 	},
 	"b": {
@@ -62,12 +67,21 @@ var variations = map[string]variation{
 		Umask:       0o077,
 		Home:        "/run/tailsbuild/another/home",
 		Env:         []string{"TZ=XYZ-13:30", "LANG=et_EE.UTF-8", "LC_ALL=et_EE.UTF-8", "USER=packager", "TERM=xterm", "CAPTURE_ENVIRONMENT=i_capture_the_environment"},
-		CPUs:        1,
+		HalfCPUs:    true,
+		Shares:      1024,
 		Persona:     addrNoRandomize | uname26,
 		Uptime:      34_560_000,
 		NoFile:      512,
 		Delay:       1100,
 	},
+}
+
+// cpus is how many CPUs the steps may run on.
+func (v variation) cpus() int {
+	if v.HalfCPUs {
+		return max(1, runtime.NumCPU()/2)
+	}
+	return runtime.NumCPU()
 }
 
 // record says what was set, for the evidence.
@@ -80,7 +94,7 @@ func (v variation) record() map[string]string {
 		"domainname":  v.Domain,
 		"umask":       fmt.Sprintf("%04o", v.Umask),
 		"home":        v.Home,
-		"cpus":        "all",
+		"cpus":        strconv.Itoa(v.cpus()),
 		"aslr":        strconv.FormatBool(v.Persona&addrNoRandomize == 0),
 		"uname":       "as it is",
 		"uptime":      fmt.Sprintf("+%ds", v.Uptime),
@@ -90,9 +104,6 @@ func (v variation) record() map[string]string {
 	}
 	if v.Memory {
 		m["filesystem"] = "tmpfs"
-	}
-	if v.CPUs > 0 {
-		m["cpus"] = strconv.Itoa(v.CPUs)
 	}
 	if v.Persona&uname26 != 0 {
 		m["uname"] = "2.6"

@@ -18,7 +18,7 @@ check() {
 
 formatted() {
   local files
-  files=$(.tools/bin/gofumpt -l .)
+  files=$(git ls-files -z '*.go' | xargs -0 .tools/bin/gofumpt -l)
   [[ -z $files ]] || { printf 'run .tools/bin/gofumpt -w %s\n' "${files//$'\n'/ }"; return 1; }
 }
 
