@@ -189,6 +189,7 @@ func writeWrapper(dir string, v variation, start string) (string, error) {
 	w := wrapper{
 		Runtime:    real,
 		Variation:  v,
+		Rootless:   rootless(),
 		Start:      start,
 		Hosts:      filepath.Join(dir, "hosts"),
 		ResolvConf: filepath.Join(dir, "resolv.conf"),

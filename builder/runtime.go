@@ -20,6 +20,8 @@ import (
 type wrapper struct {
 	Runtime   string // absolute path
 	Variation variation
+	// Rootless says that this process is root in a user namespace only.
+	Rootless bool
 	// Hosts and ResolvConf are files with the same content for both builders,
 	// so that nothing of this machine's network shows in a step.
 	Hosts      string
@@ -153,10 +155,12 @@ func (w wrapper) edit(spec *specs.Spec) {
 			spec.Process.Env = append(spec.Process.Env, e)
 		}
 	}
-	if spec.Linux.Resources == nil {
-		spec.Linux.Resources = &specs.LinuxResources{}
+	if !w.Rootless { // without root there are no control groups
+		if spec.Linux.Resources == nil {
+			spec.Linux.Resources = &specs.LinuxResources{}
+		}
+		spec.Linux.Resources.CPU = &specs.LinuxCPU{Shares: &v.Shares}
 	}
-	spec.Linux.Resources.CPU = &specs.LinuxCPU{Shares: &v.Shares}
 	for i, m := range spec.Mounts {
 		switch m.Destination {
 		case "/etc/hosts":

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets what building and testing tailsbuild needs and this machine lacks: runc,
-# crun, git, make and certificates from the distribution, for users other than root
-# also uidmap, Go 1.26.8 into .tools/, and the Go modules. It asks for root only if
+# crun, uidmap (to build without root), git, make and certificates from the
+# distribution, Go 1.26.8 into .tools/, and the Go modules. It asks for root only if
 # a package is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,7 +21,7 @@ die() { say "error: $*"; exit 5; }
 missing_packages() {
   command -v runc >/dev/null || echo runc
   command -v crun >/dev/null || echo crun
-  [[ $(id -u) == 0 ]] || command -v newuidmap >/dev/null || echo uidmap
+  command -v newuidmap >/dev/null || echo uidmap
   command -v git >/dev/null || echo git
   command -v make >/dev/null || echo make
   [[ -e /etc/ssl/certs/ca-certificates.crt || -e /etc/pki/tls/certs/ca-bundle.crt || -e /etc/ssl/cert.pem ]] || echo ca-certificates
