@@ -264,7 +264,8 @@ func TestChangedBaseFolder(t *testing.T) {
 func TestCancel(t *testing.T) {
 	needBuilders(t)
 	ctx, cancel := context.WithCancel(context.Background())
-	plan, opts := planOf(t, service("  build {\n    run = \"sleep 600\"\n  }")), testOptions(t)
+	sleeper := newSleeper()
+	plan, opts := planOf(t, sleeper.recipe()), testOptions(t)
 	time.AfterFunc(time.Second, cancel)
 	start := time.Now()
 	if _, err := Build(ctx, plan, opts); !errors.Is(err, context.Canceled) {
@@ -273,7 +274,7 @@ func TestCancel(t *testing.T) {
 	if d := time.Since(start); d > 30*time.Second {
 		t.Errorf("it took %v to cancel", d)
 	}
-	if left := leftovers(t, opts.Work); len(left) > 0 {
+	if left := leftovers(t, sleeper, opts.Work); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}
 }

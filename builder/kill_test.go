@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,20 +14,37 @@ import (
 	"time"
 )
 
-// leftovers lists the processes, mounts and control groups that a build in work
-// left behind.
-func leftovers(t *testing.T, work string) []string {
+// A sleeper is a recipe whose step sleeps for so many seconds, and that is how
+// its processes are told from those of other tests.
+type sleeper string
+
+func newSleeper() sleeper { return sleeper(fmt.Sprint(10_000 + rand.IntN(1_000_000))) }
+
+func (s sleeper) recipe() string {
+	return service("  build {\n    run = \"sleep " + string(s) + "\"\n  }")
+}
+
+// count returns how many of its steps run on this machine.
+func (s sleeper) count() int {
+	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	n := 0
+	for _, p := range procs {
+		if b, _ := os.ReadFile(p); string(b) == "sleep\x00"+string(s)+"\x00" {
+			n++
+		}
+	}
+	return n
+}
+
+// leftovers lists the processes and mounts that a build of s in work left behind.
+func leftovers(t *testing.T, s sleeper, work string) []string {
 	t.Helper()
 	var left []string
-	procs, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		t.Fatal(err)
+	if n := s.count(); n > 0 {
+		left = append(left, fmt.Sprintf("%d steps", n))
 	}
-	for _, p := range procs {
-		b, _ := os.ReadFile(p) // of a process that has just ended
-		if s := string(b); strings.Contains(s, work) || strings.HasPrefix(s, "sleep\x00600") {
-			left = append(left, "process "+p+" "+strings.ReplaceAll(s, "\x00", " "))
-		}
+	for _, pid := range daemonPIDs(work) {
+		left = append(left, fmt.Sprintf("daemon %d", pid))
 	}
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
@@ -40,9 +58,12 @@ func leftovers(t *testing.T, work string) []string {
 	return left
 }
 
-// killChild is the variable that makes the test binary build and print its
-// folder, for the test below to kill it.
-const killChild = "TAILSBUILD_TEST_KILL"
+// killChild and killSleeper are the variables that make the test binary build in
+// a folder, for the test below to kill it.
+const (
+	killChild   = "TAILSBUILD_TEST_KILL"
+	killSleeper = "TAILSBUILD_TEST_SLEEPER"
+)
 
 // TestKill kills the whole of tailsbuild with SIGKILL while both builders run a
 // step, and wants nothing of them to live on.
@@ -51,13 +72,13 @@ func TestKill(t *testing.T) {
 	if work := os.Getenv(killChild); work != "" {
 		opts := testOptions(t)
 		opts.Work = work
-		plan := planOf(t, service("  build {\n    run = \"sleep 600\"\n  }"))
+		plan := planOf(t, sleeper(os.Getenv(killSleeper)).recipe())
 		_, err := Build(context.Background(), plan, opts)
 		t.Fatalf("the build ended: %v", err)
 	}
-	work := t.TempDir()
+	work, s := t.TempDir(), newSleeper()
 	cmd := exec.Command("/proc/self/exe", "-test.run=^TestKill$", "-test.timeout=120s")
-	cmd.Env = append(os.Environ(), killChild+"="+work)
+	cmd.Env = append(os.Environ(), killChild+"="+work, killSleeper+"="+string(s))
 	out, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -66,12 +87,12 @@ func TestKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	go bufio.NewReader(out).WriteTo(os.Stderr)
-	waitFor(t, "two steps to run", func() bool { return countSteps(t) == 2 })
+	waitFor(t, "two steps to run", func() bool { return s.count() == 2 })
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	cmd.Wait() // "signal: killed"
-	waitFor(t, "everything to end", func() bool { return len(leftovers(t, work)) == 0 })
+	waitFor(t, "everything to end", func() bool { return len(leftovers(t, s, work)) == 0 })
 	pid := fmt.Sprintf("%s%d-", cgroupPrefix, cmd.Process.Pid)
 	waitFor(t, "the next build to remove the control groups", func() bool {
 		if err := removeStaleCgroups(); err != nil {
@@ -80,22 +101,6 @@ func TestKill(t *testing.T) {
 		left, _ := filepath.Glob("/sys/fs/cgroup/*/" + pid + "*")
 		return len(left) == 0
 	})
-}
-
-// countSteps returns how many steps "sleep 600" run on this machine.
-func countSteps(t *testing.T) int {
-	t.Helper()
-	procs, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, p := range procs {
-		if b, _ := os.ReadFile(p); string(b) == "sleep\x00600\x00" {
-			n++
-		}
-	}
-	return n
 }
 
 func waitFor(t *testing.T, what string, ok func() bool) {
@@ -111,11 +116,11 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 // TestDaemonDies: a daemon that ends is an error at once, and its fault.
 func TestDaemonDies(t *testing.T) {
 	needBuilders(t)
-	opts := testOptions(t)
-	plan := planOf(t, service("  build {\n    run = \"sleep 600\"\n  }"))
+	opts, s := testOptions(t), newSleeper()
+	plan := planOf(t, s.recipe())
 	go func() {
 		for range 600 {
-			if pids := daemonPIDs(opts.Work); len(pids) == 2 && countSteps(t) == 2 {
+			if pids := daemonPIDs(opts.Work); len(pids) == 2 && s.count() == 2 {
 				syscall.Kill(pids[0], syscall.SIGKILL)
 				return
 			}
@@ -126,7 +131,7 @@ func TestDaemonDies(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "the daemon ended") {
 		t.Errorf("got %v, want that the daemon ended", err)
 	}
-	if left := leftovers(t, opts.Work); len(left) > 0 {
+	if left := leftovers(t, s, opts.Work); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}
 }
