@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"path"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -132,3 +134,28 @@ func (p *Plan) encode() ([]byte, error) {
 
 // recipeFile is the name under which the recipe appears in source maps.
 func recipeFile(r *recipe.Recipe) string { return path.Join(r.Name, "recipe.hcl") }
+
+// A Step is one vertex of a plan, as a person reads it.
+type Step struct {
+	// Digest is the vertex's, which BuildKit's progress names too.
+	Digest digest.Digest
+	Name   string
+	// Range is where in the recipe the step comes from.
+	Range hcl.Range
+}
+
+// Steps returns the plan's vertices, each after those it depends on.
+func (p *Plan) Steps() []Step {
+	var steps []Step
+	for _, op := range p.definition.Def {
+		id := digest.FromBytes(op)
+		locations := p.definition.Source.Locations[string(id)].GetLocations()
+		if len(locations) == 0 {
+			continue // the last operation only names the result
+		}
+		info := p.definition.Source.Infos[locations[0].SourceIndex]
+		rng, _ := location(&errdefs.Source{Info: info, Ranges: locations[0].Ranges})
+		steps = append(steps, Step{Digest: id, Name: p.definition.Metadata[id].Description["llb.customname"], Range: rng})
+	}
+	return steps
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,14 @@ type planned struct {
 	Lock    string          `json:"lock"`
 	Image   string          `json:"image,omitempty"` // recorded for this plan
 	Inputs  []plannedInput  `json:"inputs"`
+	Steps   []plannedStep   `json:"steps"`
 	Plan    json.RawMessage `json:"plan"`
+}
+
+type plannedStep struct {
+	Digest string `json:"digest"`
+	Name   string `json:"name"`
+	At     string `json:"at"` // file and line
 }
 
 type plannedInput struct {
@@ -45,6 +53,10 @@ func newPlanned(l *loaded) planned {
 	for _, in := range l.plan.Inputs() {
 		p.Inputs = append(p.Inputs, plannedInput{in.Kind, in.Name, origin(in), in.Size, in.SHA256})
 	}
+	for _, s := range l.plan.Steps() {
+		file := filepath.Join(filepath.Dir(filepath.Dir(l.path)), s.Range.Filename)
+		p.Steps = append(p.Steps, plannedStep{s.Digest.String(), s.Name, fmt.Sprintf("%s:%d", file, s.Range.Start.Line)})
+	}
 	return p
 }
 
@@ -69,6 +81,9 @@ func (p planned) text(w io.Writer) {
 		fmt.Fprintf(w, "  input     %s %s, %s\n", in.Kind, in.From, size(in.Size))
 		fmt.Fprintf(w, "            sha256:%s\n", in.SHA256)
 	}
+	for _, s := range p.Steps {
+		fmt.Fprintf(w, "  step      %s (%s)\n", s.Name, s.At)
+	}
 }
 
 func (a *app) planCommand() *cobra.Command {
@@ -77,7 +92,7 @@ func (a *app) planCommand() *cobra.Command {
 		Use:   "plan NAME",
 		Short: "Print what the builders would be given",
 		Long: `Makes the plan of a recipe from its file and its lock, and prints its digest and
-its inputs. The plan is the same, byte for byte, on every machine; with
+its inputs and steps. The plan is the same, byte for byte, on every machine; with
 --format json it is printed whole. Nothing is fetched or built.`,
 		Example: `  tailsbuild plan mqtt
   tailsbuild plan mqtt --format json`,
