@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -277,4 +278,32 @@ func TestCancel(t *testing.T) {
 	if left := leftovers(t, sleeper, opts.Work); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}
+}
+
+// TestTamperedInput changes an input after it was checked: BuildKit gets it by
+// digest, and checks again.
+func TestTamperedInput(t *testing.T) {
+	needBuilders(t)
+	opts := testOptions(t)
+	file := opts.Store.Path(alpineInput.SHA256)
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 1
+	if err := errors.Join(os.Remove(file), os.WriteFile(file, b, 0o444)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Build(t.Context(), planOf(t, service("  file \"/x\" {\n    content = \"x\"\n  }")), opts)
+	if err == nil || !strings.Contains(err.Error()+strings.Join(stepLog(err), ""), alpineInput.SHA256) {
+		t.Errorf("got %v, want an error that names the input", err)
+	}
+}
+
+func stepLog(err error) []string {
+	var s *StepError
+	if errors.As(err, &s) {
+		return s.Log
+	}
+	return nil
 }
