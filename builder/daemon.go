@@ -209,7 +209,8 @@ func (c daemonConfig) worker(ctx context.Context) (*base.Worker, error) {
 		return nil, err
 	}
 	// The executor holds this very map: no step can have a network, whatever
-	// the definition asks for.
+	// the definition asks for. (A solve could ask for BuildKit's proxy, but the
+	// daemon has an empty network namespace itself.)
 	opt.NetworkProviders[pb.NetMode_UNSET] = opt.NetworkProviders[pb.NetMode_NONE]
 	delete(opt.NetworkProviders, pb.NetMode_HOST)
 	opt.RegistryHosts = resolver.NewRegistryConfig(nil)

@@ -55,7 +55,7 @@ var variations = map[string]variation{
 		Umask:       0o022,
 		Home:        "/run/tailsbuild/home",
 		Env:         []string{"TZ=UTC0", "LANG=C.UTF-8", "LC_ALL=C.UTF-8", "USER=root", "TERM=dumb"},
-		Shares:      128,
+		Shares:      32,
 		NoFile:      1024,
 	},
 	"b": {

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
@@ -94,6 +94,7 @@ func (a *app) build(ctx context.Context, f buildFlags, args []string) (err error
 	}
 	defer func() { err = errors.Join(err, work.remove()) }()
 	b.work = work.dir
+	ctx = b.decrypt(ctx)
 	for _, l := range todo {
 		if err := b.one(ctx, l); err != nil {
 			return err
@@ -107,15 +108,15 @@ type build struct {
 	app   *app
 	flags buildFlags
 	store *inputs.Store
-	key   *sign.Key // nil without --key
 	work  string
+	// openKey decrypts the key, and waits for one that is being decrypted. It
+	// returns nil without --key.
+	openKey func() (*sign.Key, error)
 }
 
-// prepare fetches all inputs, and decrypts the key meanwhile, so that a wrong
-// passphrase is not found out after the builds.
+// prepare asks for what a person has to say, and fetches all inputs.
 func (b *build) prepare(ctx context.Context, project *recipe.Project, todo []*loaded) (err error) {
-	openKey, err := b.askForKey(ctx)
-	if err != nil {
+	if err := b.askForKey(ctx); err != nil {
 		return err
 	}
 	d, err := b.app.display(b.flags.draw)
@@ -128,35 +129,45 @@ func (b *build) prepare(ctx context.Context, project *recipe.Project, todo []*lo
 		return err
 	}
 	b.store = fetcher.Store
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(openKey)
-	group.Go(func() error { return fetcher.Fetch(ctx, allInputs(todo)) })
-	return group.Wait()
+	return fetcher.Fetch(ctx, allInputs(todo))
 }
 
-// askForKey reads the key file and asks for its passphrase. What it returns
-// decrypts the key, which takes a while.
-func (b *build) askForKey(ctx context.Context) (open func() error, err error) {
+// askForKey reads the key file and asks for its passphrase.
+func (b *build) askForKey(ctx context.Context) error {
 	path := b.flags.key
 	if path == "" {
-		return func() error { return nil }, nil
+		b.openKey = func() (*sign.Key, error) { return nil, nil }
+		return nil
 	}
 	file, err := readFile(path, keyLimit)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	pass, err := b.app.passphrase(ctx, b.flags.pass, path, false)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return func() error {
+	b.openKey = sync.OnceValues(func() (*sign.Key, error) {
 		key, err := sign.OpenKey(file, pass)
 		if err != nil {
-			return &keyFileError{path, err}
+			return nil, &keyFileError{path, err}
 		}
-		b.key = key
-		return nil
-	}, nil
+		return key, nil
+	})
+	return nil
+}
+
+// decrypt decrypts the key beside the first build, since that takes a while, and
+// cancels what it returns when it can't: a wrong passphrase has not to wait for
+// the builds.
+func (b *build) decrypt(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		if _, err := b.openKey(); err != nil {
+			cancel(err)
+		}
+	}()
+	return ctx
 }
 
 // allInputs returns the inputs of all plans, each file once.
@@ -234,6 +245,10 @@ func (b *build) release(ctx context.Context, l *loaded, opts builder.Options, ou
 
 // create makes the release of what was built, and says so in out.
 func (b *build) create(ctx context.Context, l *loaded, pair *builder.Pair, out *built) error {
+	key, err := b.openKey()
+	if err != nil {
+		return err
+	}
 	dir := filepath.Join(b.flags.output, out.Recipe)
 	rel, err := release.Create(ctx, release.Build{
 		Closure: l.closure,
@@ -245,7 +260,7 @@ func (b *build) create(ctx context.Context, l *loaded, pair *builder.Pair, out *
 		Inputs:  l.plan.Inputs(),
 		A:       pair.A,
 		B:       pair.B,
-	}, release.Options{Dir: dir, Key: b.key, Version: thisVersion().Version})
+	}, release.Options{Dir: dir, Key: key, Version: thisVersion().Version})
 	var different *release.DifferentError
 	if errors.As(err, &different) {
 		out.Report = different.Report
@@ -254,8 +269,8 @@ func (b *build) create(ctx context.Context, l *loaded, pair *builder.Pair, out *
 		return err
 	}
 	out.Release, out.Size, out.Unpacked = rel.Dir, rel.Compressed, rel.Unpacked
-	if b.key != nil {
-		out.Key, out.KeyID = b.flags.key, b.key.Public().ID()
+	if key != nil {
+		out.Key, out.KeyID = b.flags.key, key.Public().ID()
 		out.verify = fmt.Sprintf("tailsbuild verify %s --key %s", rel.Dir, publicPath(b.flags.key))
 	}
 	return nil
