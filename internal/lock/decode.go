@@ -65,6 +65,7 @@ func fileSchema() *hcl.BodySchema {
 	s.Blocks = []hcl.BlockHeaderSchema{
 		{Type: "output"},
 		{Type: "input", LabelNames: []string{"kind", "name"}},
+		{Type: "world", LabelNames: []string{"arch"}},
 		{Type: "image", LabelNames: []string{"arch"}},
 	}
 	return s
@@ -91,6 +92,8 @@ func (d *decoder) file(body hcl.Body) *File {
 			f.Output = d.output(block.Body)
 		case "input":
 			d.input(f, block)
+		case "world":
+			d.world(f, block)
 		case "image":
 			d.image(f, block)
 		}
@@ -118,16 +121,18 @@ var schemas = map[string][]string{
 	KindHTTP:      {"url", "size", "sha256"},
 	KindGoModule:  {"module", "version", "sum", "modules", "size", "sha256"},
 	KindToolchain: {"arch", "module", "version", "sum", "size", "sha256"},
+	KindIndex:     {"arch", "url", "key", "size", "sha256"},
+	KindPackage:   {"arch", "repository", "version", "url", "size", "sha256"},
 }
 
 func (d *decoder) input(f *File, block *hcl.Block) {
 	in := Input{Kind: block.Labels[0], Name: block.Labels[1]}
 	names, ok := schemas[in.Kind]
 	if !ok {
-		d.add(block.LabelRanges[0], "Unknown kind of input", "%q is none of go_module, http, rootfs, toolchain.", in.Kind)
+		d.add(block.LabelRanges[0], "Unknown kind of input", "%q is none of apk, apk_index, go_module, http, rootfs, toolchain.", in.Kind)
 		return
 	}
-	if !isName(in.Name) {
+	if !isName(in.Name) && (in.Kind != KindPackage || !isAPK(in.Name)) {
 		d.add(block.LabelRanges[1], "Not a name", "%q is not a name of letters, digits, dots, dashes and underscores.", in.Name)
 	}
 	schema := required(names...)
@@ -140,7 +145,13 @@ func (d *decoder) input(f *File, block *hcl.Block) {
 	in.Arch = d.match(attrs["arch"], isArch, "an architecture: x86_64 or aarch64")
 	in.URL = d.match(attrs["url"], isURL, "an http or https URL")
 	in.Module = d.match(attrs["module"], isModule, "a Go module's path")
-	in.Version = d.match(attrs["version"], isVersion, "a Go module's version")
+	if in.Kind == KindPackage {
+		in.Version = d.match(attrs["version"], isAPK, "a package's version")
+	} else {
+		in.Version = d.match(attrs["version"], isVersion, "a Go module's version")
+	}
+	in.Repository = d.match(attrs["repository"], isName, "a repository's name")
+	in.Key = d.match(attrs["key"], isKey, "a key's name")
 	in.Packages = d.packages(attrs["packages"])
 	in.Sum = d.match(attrs["sum"], isSum, "an h1 sum as in go.sum")
 	in.Modules = d.modules(attrs["modules"])
@@ -154,6 +165,26 @@ func (d *decoder) input(f *File, block *hcl.Block) {
 		d.order(block, compareKeys(f.Inputs[n-1], in), "kind, name and architecture")
 	}
 	f.Inputs = append(f.Inputs, in)
+}
+
+func (d *decoder) world(f *File, block *hcl.Block) {
+	w := World{Arch: block.Labels[0]}
+	if !isArch(w.Arch) {
+		d.add(block.LabelRanges[0], "Unknown architecture", "%q is neither x86_64 nor aarch64.", w.Arch)
+	}
+	content, diags := block.Body.Content(required("packages"))
+	d.diags = append(d.diags, diags...)
+	var ranges []hcl.Range
+	w.Packages, ranges = d.list(content.Attributes["packages"])
+	for i, s := range w.Packages {
+		if !isWanted(s) {
+			d.add(ranges[i], "Not a package", "%q is nothing that apk can be asked for.", s)
+		}
+	}
+	if n := len(f.Worlds); n > 0 {
+		d.order(block, compareWorlds(f.Worlds[n-1], w), "architecture")
+	}
+	f.Worlds = append(f.Worlds, w)
 }
 
 func (d *decoder) image(f *File, block *hcl.Block) {

@@ -25,6 +25,11 @@ func (f *File) Encode() []byte {
 	for _, in := range sorted(f.Inputs) {
 		encodeInput(&b, in)
 	}
+	for _, w := range slices.SortedFunc(slices.Values(f.Worlds), compareWorlds) {
+		fmt.Fprintf(&b, "\nworld %s {\n", quote(w.Arch))
+		encodePackages(&b, w.Packages)
+		b.WriteString("}\n")
+	}
 	for _, im := range slices.SortedFunc(slices.Values(f.Images), compareImages) {
 		fmt.Fprintf(&b, "\nimage %s {\nplan = %s\ndigest = %s\n}\n", quote(im.Arch), quote(im.Plan), quote(im.Digest))
 	}
@@ -85,6 +90,10 @@ func (in Input) text(name string) string {
 		return in.Version
 	case "sum":
 		return in.Sum
+	case "repository":
+		return in.Repository
+	case "key":
+		return in.Key
 	case "sha256":
 		return in.SHA256
 	case "diff_id":
@@ -117,7 +126,7 @@ func (m Module) String() string {
 }
 
 // Digest returns the sha256 of what decides a build: the recipe's name, the
-// output record and the inputs. It depends neither on how the file is formatted
+// output record, the inputs and the worlds. It depends neither on how the file is formatted
 // nor on the images recorded in it.
 func (f *File) Digest() digest.Digest {
 	b, err := json.Marshal(struct {
@@ -125,7 +134,8 @@ func (f *File) Digest() digest.Digest {
 		Recipe  string
 		Output  Output
 		Inputs  []Input
-	}{Version, f.Recipe, f.Output, sorted(f.Inputs)})
+		Worlds  []World `json:",omitempty"`
+	}{Version, f.Recipe, f.Output, sorted(f.Inputs), slices.SortedFunc(slices.Values(f.Worlds), compareWorlds)})
 	if err != nil {
 		panic(err) // strings and numbers always marshal
 	}
@@ -145,6 +155,8 @@ func sorted(inputs []Input) []Input {
 func compareKeys(a, b Input) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Arch, b.Arch))
 }
+
+func compareWorlds(a, b World) int { return cmp.Compare(a.Arch, b.Arch) }
 
 func compareImages(a, b Image) int { return cmp.Compare(a.Arch, b.Arch) }
 

@@ -15,6 +15,8 @@ type File struct {
 	Output Output
 	// Inputs are sorted by kind, name and architecture.
 	Inputs []Input
+	// Worlds are sorted by architecture.
+	Worlds []World
 	// Images are sorted by architecture.
 	Images []Image
 }
@@ -39,6 +41,8 @@ const (
 	KindHTTP      = "http"
 	KindGoModule  = "go_module"
 	KindToolchain = "toolchain"
+	KindIndex     = "apk_index"
+	KindPackage   = "apk"
 )
 
 // An Input is one file that a build reads beside the recipe.
@@ -52,7 +56,8 @@ type Input struct {
 
 	// URL is where a rootfs or http input comes from.
 	URL string
-	// Module and Version are those of a go_module or toolchain input.
+	// Module and Version are those of a go_module or toolchain input; an apk has
+	// a Version, too.
 	Module  string
 	Version string
 	// Packages are the packages of a go_module that are compiled, as patterns of
@@ -64,6 +69,12 @@ type Input struct {
 	// and version.
 	Modules []Module
 
+	// Repository is the name of the apk repository that an apk comes from. An
+	// apk_index has it as its Name.
+	Repository string `json:",omitempty"`
+	// Key is the name of the key that signed an apk_index.
+	Key string `json:",omitempty"`
+
 	// Size is in bytes.
 	Size int64
 	// SHA256 is that of the whole file, in hex: for go_module and toolchain, of
@@ -71,6 +82,14 @@ type Input struct {
 	SHA256 string
 	// DiffID is the sha256, in hex, of the uncompressed rootfs.
 	DiffID string
+}
+
+// A World is what apk was asked to install for one architecture when its packages
+// were locked, as apk calls it (apk-world(5)). The packages are those of the
+// recipe, with what they need.
+type World struct {
+	Arch     string
+	Packages []string
 }
 
 // A Module is one module of a Go module's closure.

@@ -3,6 +3,7 @@ package lock
 import (
 	"encoding/base64"
 	"net/url"
+	"path"
 	"regexp"
 	"strings"
 
@@ -13,11 +14,25 @@ import (
 var (
 	namePattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 	hexPattern  = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	apkPattern  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+~-]{0,127}$`)
+	wantPattern = regexp.MustCompile(`^!?[A-Za-z0-9_./:][A-Za-z0-9._+:/@<>=~-]{0,255}$`)
 )
 
 func isName(s string) bool { return namePattern.MatchString(s) }
 func isHex(s string) bool  { return hexPattern.MatchString(s) }
 func isArch(s string) bool { return s == "x86_64" || s == "aarch64" }
+
+// isAPK reports whether s can be the name or version of an apk, and so a part of
+// its file's name.
+func isAPK(s string) bool { return apkPattern.MatchString(s) }
+
+// isKey reports whether s can be the name of a key's file.
+func isKey(s string) bool {
+	return len(s) <= 256 && s == path.Base(s) && strings.HasSuffix(s, ".rsa.pub")
+}
+
+// isWanted reports whether s can be what apk is asked to install.
+func isWanted(s string) bool { return wantPattern.MatchString(s) }
 
 func isDigest(s string) bool {
 	hex, ok := strings.CutPrefix(s, "sha256:")

@@ -49,8 +49,29 @@ func Wanted(closure []*recipe.Recipe, arch string) []Input {
 			want = append(want, Input{Kind: KindToolchain, Name: t.Name, Arch: arch, Module: toolchainModule, Version: version})
 		}
 	}
+	want = append(want, wantedIndexes(closure, arch)...)
 	slices.SortStableFunc(want, compareKeys)
 	return slices.CompactFunc(want, func(a, b Input) bool { return reflect.DeepEqual(a, b) })
+}
+
+// wantedIndexes returns the indexes of all repositories of closure, when its first
+// recipe has packages from them.
+func wantedIndexes(closure []*recipe.Recipe, arch string) []Input {
+	if len(closure) == 0 || len(closure[0].Packages) == 0 {
+		return nil
+	}
+	var want []Input
+	for _, r := range closure {
+		for _, repo := range r.Repositories {
+			want = append(want, Input{Kind: KindIndex, Name: repo.Name, Arch: arch, URL: IndexURL(repo.URL, arch)})
+		}
+	}
+	return want
+}
+
+// IndexURL returns where the index of the apk repository at url is.
+func IndexURL(url, arch string) string {
+	return strings.TrimSuffix(url, "/") + "/" + arch + "/APKINDEX.tar.gz"
 }
 
 // Closure returns the locked input for each one that Wanted names, in its order.
@@ -73,10 +94,36 @@ func (f *File) Closure(closure []*recipe.Recipe, arch string) ([]Input, error) {
 		missing.Inputs = append(missing.Inputs, want)
 		missing.Locked = append(missing.Locked, locked)
 	}
+	if len(closure) > 0 && len(closure[0].Packages) > 0 {
+		packages, ok := f.PackagesFor(closure[0].Packages, arch)
+		if !ok {
+			for _, name := range closure[0].Packages {
+				missing.Inputs = append(missing.Inputs, Input{Kind: KindPackage, Name: name, Arch: arch})
+				missing.Locked = append(missing.Locked, Input{})
+			}
+		}
+		found = append(found, packages...)
+		slices.SortStableFunc(found, compareKeys)
+	}
 	if len(missing.Inputs) > 0 {
 		return nil, missing
 	}
 	return found, nil
+}
+
+// PackagesFor returns the packages that were locked for installing world, and
+// whether the lock has such.
+func (f *File) PackagesFor(world []string, arch string) ([]Input, bool) {
+	if !slices.ContainsFunc(f.Worlds, func(w World) bool { return w.Arch == arch && slices.Equal(w.Packages, world) }) {
+		return nil, false
+	}
+	var found []Input
+	for _, in := range f.Inputs {
+		if in.Kind == KindPackage && in.Arch == arch {
+			found = append(found, in)
+		}
+	}
+	return found, true
 }
 
 // find returns the locked input with want's kind, name and architecture.
@@ -180,6 +227,16 @@ func (f *File) Update(output Output, inputs []Input) error {
 	})
 	f.Output, f.Inputs = output, next
 	return nil
+}
+
+// SetWorld records what the packages of arch were locked for, in place of an older
+// record; nil removes it.
+func (f *File) SetWorld(arch string, packages []string) {
+	f.Worlds = slices.DeleteFunc(slices.Clone(f.Worlds), func(w World) bool { return w.Arch == arch })
+	if packages != nil {
+		f.Worlds = append(f.Worlds, World{Arch: arch, Packages: packages})
+	}
+	slices.SortFunc(f.Worlds, compareWorlds)
 }
 
 // ofArch returns the inputs that a build for arch may read.

@@ -11,7 +11,7 @@ output { # ERROR: Missing required argument
 inputs "a" "b" { # ERROR: Unsupported block type
 }
 
-input "apk" "b" { # ERROR: Unknown kind of input
+input "deb" "b" { # ERROR: Unknown kind of input
 }
 
 input "http" "a/b" { # ERROR: Not a name
