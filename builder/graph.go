@@ -35,8 +35,9 @@ type graph struct {
 	root llb.State
 }
 
-// draw sets the plan's definition and everything that goes with it.
-func (p *Plan) draw(closure []*recipe.Recipe, platform ocispec.Platform, files map[string][]byte) error {
+// draw sets the plan's definition and everything that goes with it. top draws what
+// is on the base, and is nil for a base itself.
+func (p *Plan) draw(closure []*recipe.Recipe, platform ocispec.Platform, files map[string][]byte, top func(*graph) (llb.State, error)) error {
 	g := &graph{plan: p, platform: platform, files: files, maps: map[*recipe.Recipe]*llb.SourceMap{}}
 	for _, r := range closure {
 		g.maps[r] = llb.NewSourceMap(nil, recipeFile(r), "HCL", r.Bytes)
@@ -47,8 +48,8 @@ func (p *Plan) draw(closure []*recipe.Recipe, platform ocispec.Platform, files m
 		return err
 	}
 	final := g.root
-	if p.layered = p.recipe.Kind == recipe.Service; p.layered {
-		if final, err = g.service(p.recipe); err != nil {
+	if p.layered = top != nil; p.layered {
+		if final, err = top(g); err != nil {
 			return err
 		}
 	}
@@ -106,53 +107,74 @@ func (g *graph) rootfs() (llb.State, error) {
 	return g.input(lock.KindRootfs, r.Name, g.at(r, r.Rootfs.Range, "rootfs of "+r.Name))
 }
 
-// service puts one layer on the base: what the build wrote, the users, their
-// homes, the volumes and the files, in this order.
+// service puts one layer on the base: the packages, what the build wrote, the
+// users, their homes, the volumes and the files, in this order.
 func (g *graph) service(r *recipe.Recipe) (llb.State, error) {
-	var layer *llb.FileAction
+	var tree *llb.FileAction
+	base := g.root
+	if len(r.Packages) > 0 {
+		g.root = g.installed(r)
+		tree = tree.Copy(g.root, "/", "/", &llb.CopyInfo{CopyDirContentsOnly: true, ExcludePatterns: notKept})
+	}
 	if r.Build != nil {
-		out, err := g.compile(r)
+		out, err := g.compile(r, base)
 		if err != nil {
 			return llb.State{}, err
 		}
 		// What a build writes has no say in owners, and in modes only whether
 		// a file is executable: the rest follows the umask.
-		layer = layer.Copy(out, "/", "/", &llb.CopyInfo{
+		tree = tree.Copy(out, "/", "/", &llb.CopyInfo{
 			CopyDirContentsOnly: true,
 			Mode:                &llb.ChmodOpt{ModeStr: "u=rwX,go=rX"},
 		}, llb.WithUIDGID(0, 0).(llb.ChownOpt))
 	}
+	tree, err := g.declared(r, tree)
+	if err != nil {
+		return llb.State{}, err
+	}
+	if tree == nil {
+		return llb.State{}, &NotYetError{What: "a service that adds nothing to its base", Range: r.Range}
+	}
+	// The tree is put together on nothing, and only then compared with the base or
+	// copied onto it: a folder of the base that a file goes into would keep its own
+	// time with overlayfs, and have today's with the native snapshotter, which
+	// copies the base.
+	treeAt, at := g.at(r, r.Range, "tree of "+r.Name), g.at(r, r.Range, "layer of "+r.Name)
+	whole := llb.Scratch().File(tree, treeAt.name, treeAt.location)
+	if len(r.Packages) == 0 {
+		return base.File(llb.Copy(whole, "/", "/", &llb.CopyInfo{CopyDirContentsOnly: true}), at.name, at.location), nil
+	}
+	// The whole tree, so that what a package removed is seen to be gone.
+	return llb.Merge([]llb.State{base, llb.Diff(base, whole, at.name, at.location)}, at.name, at.location), nil
+}
+
+// notKept are the places in a step's root that it didn't make itself.
+var notKept = []string{"dev/*", "proc/*", "sys/*", "run/tailsbuild"}
+
+// declared adds to tree the users, their homes, the volumes and the files.
+func (g *graph) declared(r *recipe.Recipe, tree *llb.FileAction) (*llb.FileAction, error) {
 	if len(r.Users) > 0 {
-		layer = layer.Copy(g.users(r), "/", "/", &llb.CopyInfo{CopyDirContentsOnly: true})
+		tree = tree.Copy(g.users(r), "/", "/", &llb.CopyInfo{CopyDirContentsOnly: true})
 	}
 	for _, u := range r.Users {
 		if u.Home != "" && u.Home != "/" {
-			layer = mkdir(layer, u.Home, int(u.UID))
+			tree = mkdir(tree, u.Home, int(u.UID))
 		}
 	}
 	if rt := r.Runtime; rt != nil {
 		for _, v := range rt.Volumes {
-			layer = mkdir(layer, v.Path, ownerID(r, rt.User))
+			tree = mkdir(tree, v.Path, ownerID(r, rt.User))
 		}
 	}
 	for _, f := range r.Files {
 		content, err := g.content(f)
 		if err != nil {
-			return llb.State{}, err
+			return nil, err
 		}
 		owner := ownerID(r, f.Owner)
-		layer = parents(layer, f.Path).Mkfile(f.Path, os.FileMode(f.Mode), content, llb.WithUIDGID(owner, owner))
+		tree = parents(tree, f.Path).Mkfile(f.Path, os.FileMode(f.Mode), content, llb.WithUIDGID(owner, owner))
 	}
-	if layer == nil {
-		return llb.State{}, &NotYetError{What: "a service that adds nothing to its base", Range: r.Range}
-	}
-	// The tree is put together on nothing and then copied as one: a folder of
-	// the base that a file goes into would keep its own time with overlayfs, and
-	// have today's with the native snapshotter, which copies the base.
-	tree, at := g.at(r, r.Range, "tree of "+r.Name), g.at(r, r.Range, "layer of "+r.Name)
-	return g.root.File(
-		llb.Copy(llb.Scratch().File(layer, tree.name, tree.location), "/", "/", &llb.CopyInfo{CopyDirContentsOnly: true}),
-		at.name, at.location), nil
+	return tree, nil
 }
 
 // mkdir makes a folder that only owner can enter, and its parents.
@@ -197,8 +219,8 @@ func (p *Plan) exportAttrs() map[string]string {
 // supported returns an error for what can be written in a recipe but not built.
 func supported(closure []*recipe.Recipe) error {
 	for _, r := range closure {
-		if len(r.Packages) > 0 {
-			return &NotYetError{What: "packages = " + list(r.Packages), Range: r.PackagesRange}
+		if r.Kind == recipe.Base && len(r.Packages) > 0 {
+			return &NotYetError{What: "packages = " + list(r.Packages) + " in a base", Range: r.PackagesRange}
 		}
 		if r.Build != nil && len(r.Build.Packages) > 0 {
 			return &NotYetError{What: "build packages = " + list(r.Build.Packages), Range: r.Build.PackagesRange}

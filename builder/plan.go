@@ -67,7 +67,11 @@ func NewPlan(closure []*recipe.Recipe, lk *lock.File, arch string, files map[str
 		return nil, &OutputRecordError{Locked: lk.Output, Current: now}
 	}
 	p := &Plan{recipe: closure[0], arch: arch, inputs: inputs, output: lk.Output}
-	if err := p.draw(closure, platform, files); err != nil {
+	var top func(*graph) (llb.State, error)
+	if p.recipe.Kind == recipe.Service {
+		top = func(g *graph) (llb.State, error) { return g.service(p.recipe) }
+	}
+	if err := p.draw(closure, platform, files, top); err != nil {
 		return nil, err
 	}
 	p.encoded, err = p.encode()

@@ -45,6 +45,11 @@ type shell struct {
 
 // run returns what the step wrote below [outDir].
 func (g *graph) run(s shell) llb.State {
+	return g.exec(s).AddMount(outDir, llb.Scratch())
+}
+
+// exec runs the step on the graph's present root.
+func (g *graph) exec(s shell) llb.ExecState {
 	options := append([]llb.RunOption{
 		llb.Args([]string{"/bin/sh", "-euc", s.script}),
 		llb.Dir("/"),
@@ -61,11 +66,13 @@ func (g *graph) run(s shell) llb.State {
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		options = append(options, llb.AddEnv(name, env[name]))
 	}
-	return g.root.Run(options...).AddMount(outDir, llb.Scratch())
+	return g.root.Run(options...)
 }
 
-// compile returns what the recipe's build step wrote.
-func (g *graph) compile(r *recipe.Recipe) (llb.State, error) {
+// compile returns what the recipe's build step wrote, on the base alone.
+func (g *graph) compile(r *recipe.Recipe, base llb.State) (llb.State, error) {
+	defer func(root llb.State) { g.root = root }(g.root)
+	g.root = base
 	s := shell{
 		at:     g.at(r, r.Build.RunRange, "build of "+r.Name),
 		script: r.Build.Run,
