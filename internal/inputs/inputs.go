@@ -55,6 +55,9 @@ type Fetcher struct {
 	Report func(Transfer)
 	// Go is the go command. The default is "go", looked up in PATH.
 	Go string
+	// Sealed, if set, is the only place that inputs come from: no mirror, folder
+	// or go command is asked, and nothing can be resolved.
+	Sealed *Sealed
 
 	reporting  sync.Mutex
 	clientOnce sync.Once
@@ -101,11 +104,17 @@ func (f *Fetcher) fetch(ctx context.Context, in lock.Input) (err error) {
 	}
 	defer unlock()
 	have, err := f.Store.check(ctx, in)
-	if err != nil || have {
+	if err != nil {
 		return err
 	}
+	if f.Sealed != nil {
+		return f.unseal(ctx, in, have, t)
+	}
+	if have {
+		return nil
+	}
 	switch in.Kind {
-	case lock.KindRootfs, lock.KindHTTP:
+	case lock.KindRootfs, lock.KindHTTP, lock.KindIndex, lock.KindPackage:
 		return f.fetchURL(ctx, in, t)
 	case lock.KindGoModule, lock.KindToolchain:
 		_, err := f.pack(ctx, in, t)
@@ -125,14 +134,17 @@ func checkLocked(in lock.Input) error {
 
 // Resolve fetches want, an input as lock.Wanted names it, and returns it with
 // what the lock records: Size and SHA256, the DiffID of a rootfs, Sum and Modules
-// of a Go module. If want.SHA256 is set, the file must have it.
+// of a Go module. If want.SHA256 or want.Size is set, the file must have it.
 //
 // Afterwards the input is in the store.
 func (f *Fetcher) Resolve(ctx context.Context, want lock.Input) (got lock.Input, err error) {
 	t := f.transfer(want)
 	defer func() { t.done(err) }()
+	if f.Sealed != nil {
+		return lock.Input{}, &SealedError{Dir: f.Sealed.dir, Blob: want.String(), Err: ErrMissing}
+	}
 	switch want.Kind {
-	case lock.KindRootfs, lock.KindHTTP:
+	case lock.KindRootfs, lock.KindHTTP, lock.KindIndex, lock.KindPackage:
 		return f.resolveURL(ctx, want, t)
 	case lock.KindGoModule, lock.KindToolchain:
 		return f.pack(ctx, want, t)

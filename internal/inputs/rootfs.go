@@ -21,6 +21,9 @@ const (
 // resolveURL fetches a rootfs or http input that is not locked yet.
 func (f *Fetcher) resolveURL(ctx context.Context, want lock.Input, t *transfer) (lock.Input, error) {
 	exp := expected{name: want.String(), size: -1, sha256: want.SHA256}
+	if want.Size > 0 { // an apk's, from its index
+		exp.size = want.Size
+	}
 	got := want
 	var err error
 	if want.SHA256 == "" {

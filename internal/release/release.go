@@ -20,6 +20,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
@@ -52,6 +53,10 @@ type Options struct {
 	Key *sign.Key
 	// Version is tailsbuild's own, for the evidence.
 	Version string
+	// Seal, if set, becomes part of the release: the inputs of the builds, whose
+	// files are in Store.
+	Seal  *inputs.Seal
+	Store *inputs.Store
 }
 
 // A Release says what was released.
@@ -59,6 +64,8 @@ type Release struct {
 	Dir    string             `json:"dir"`
 	Image  ocispec.Descriptor `json:"image"`
 	Signed bool               `json:"signed"`
+	// Sealed is the manifest of the sealed inputs, nil when there are none.
+	Sealed *ocispec.Descriptor `json:"sealed,omitempty"`
 	// Compressed is the size of manifest, config and layers as they are stored,
 	// Unpacked that of the layers' tar archives, in bytes.
 	Compressed int64 `json:"compressed"`
@@ -205,11 +212,12 @@ func (r *reproduced) release(ctx context.Context, opts Options) (*Release, error
 	if err := removeReport(opts.Dir + reportSuffix); err != nil && !errors.Is(err, syscall.ENOTEMPTY) {
 		return nil, err
 	}
-	if err := r.write(ctx, name, statements, opts); err != nil {
+	sealed, err := r.write(ctx, name, statements, opts)
+	if err != nil {
 		return nil, err
 	}
 	return &Release{
-		Dir: opts.Dir, Image: r.image.desc, Signed: opts.Key != nil,
+		Dir: opts.Dir, Image: r.image.desc, Signed: opts.Key != nil, Sealed: sealed,
 		Compressed: r.image.compressed, Unpacked: r.image.unpacked, Varied: r.varied,
 	}, nil
 }

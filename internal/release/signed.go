@@ -9,6 +9,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
@@ -23,6 +24,7 @@ type signedEvidence struct {
 	signed      bool
 	builds      map[string]*evidence.Build // by invocation
 	comparisons []comparison
+	sealed      []ocispec.Descriptor // manifests of sealed inputs
 }
 
 // A comparison is a statement and the manifest it came with.
@@ -41,6 +43,10 @@ func (e *signedEvidence) read(l *layout, desc ocispec.Descriptor) (problem, err 
 	}
 	if _, err := l.ReadBlob(m.Config, oci.MaxDocument); err != nil {
 		return nil, err
+	}
+	if m.ArtifactType == inputs.SealedType {
+		e.sealed = append(e.sealed, desc)
+		return nil, nil
 	}
 	if m.ArtifactType != sign.BundleMediaType {
 		return fmt.Errorf("artifact of type %q is not a signature", m.ArtifactType), nil

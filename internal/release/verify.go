@@ -33,6 +33,9 @@ type Verification struct {
 	Dependencies []evidence.Dependency `json:"dependencies"`
 	// Reproductions has at least one pair of builds, in the index's order.
 	Reproductions []Reproduction `json:"reproductions"`
+	// Sealed describes the sealed inputs, nil when the release has none. They are
+	// whole, and exactly Dependencies and the lock.
+	Sealed *Sealed `json:"sealed,omitempty"`
 	// Problems are manifests that were found and don't count.
 	Problems []Problem `json:"problems,omitempty"`
 }
@@ -148,6 +151,15 @@ func (v *Verification) judge(ctx context.Context, l *layout, manifests []ocispec
 		return &RefusedError{Dir: v.Dir, Image: v.Image.Digest, Reason: ErrNoSignature, Problems: v.Problems}
 	case len(v.Reproductions) == 0:
 		return &RefusedError{Dir: v.Dir, Image: v.Image.Digest, Reason: ErrNoComparison, Problems: v.Problems}
+	}
+	for _, desc := range e.sealed {
+		problem, err := v.readSealed(ctx, l, desc)
+		if err != nil {
+			return fmt.Errorf("release %s: %w", v.Dir, err)
+		}
+		if problem != nil {
+			v.Problems = append(v.Problems, Problem{Manifest: desc.Digest, Err: problem})
+		}
 	}
 	return nil
 }

@@ -134,17 +134,18 @@ func file(name string, content []byte) evidence.Dependency {
 	}
 }
 
-// write makes the layout at opts.Dir, or leaves nothing.
-func (r *reproduced) write(ctx context.Context, name string, statements []statement, opts Options) (err error) {
+// write makes the layout at opts.Dir, or leaves nothing. It returns the manifest of
+// the sealed inputs, if there are to be any.
+func (r *reproduced) write(ctx context.Context, name string, statements []statement, opts Options) (sealed *ocispec.Descriptor, err error) {
 	w, err := oci.Create(opts.Dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.Abort()) }()
 	// The bytes are copied, and by that checked, before anything is signed.
 	for _, desc := range append(r.image.blobs(), r.image.desc) {
 		if err := r.copy(ctx, w, desc); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	image := r.image.desc
@@ -153,14 +154,21 @@ func (r *reproduced) write(ctx context.Context, name string, statements []statem
 	for _, st := range statements {
 		desc, err := r.attach(ctx, w, st, opts.Key)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		index = append(index, desc)
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	if opts.Seal != nil {
+		desc, err := r.attachSealed(ctx, w, opts)
+		if err != nil {
+			return nil, err
+		}
+		index, sealed = append(index, desc), &desc
 	}
-	return w.Commit(index)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return sealed, w.Commit(index)
 }
 
 func (r *reproduced) copy(ctx context.Context, w *oci.Writer, desc ocispec.Descriptor) error {

@@ -1,0 +1,124 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+)
+
+// Sealed describes the sealed inputs of a release.
+type Sealed struct {
+	// Manifest is the digest of their manifest.
+	Manifest digest.Digest `json:"manifest"`
+	// Inputs is how many there are, beside the recipes' files, and Size the bytes
+	// of all.
+	Inputs int   `json:"inputs"`
+	Size   int64 `json:"size"`
+}
+
+// attachSealed adds the inputs of the builds as an artifact that refers to the
+// image. It isn't signed: what it has to hold follows from the provenance.
+func (r *reproduced) attachSealed(ctx context.Context, w *oci.Writer, opts Options) (ocispec.Descriptor, error) {
+	if s := opts.Seal; s.Recipe != r.build.Closure[0].Name || s.Arch != r.build.Arch || s.Plan != r.build.Plan || s.Lock.Digest() != r.build.Lock {
+		return ocispec.Descriptor{}, fmt.Errorf("sealed inputs: they are not those of recipe %s", r.build.Closure[0].Name)
+	}
+	return opts.Seal.Write(ctx, w, opts.Store, &r.image.desc)
+}
+
+// readSealed reads all of the sealed inputs that desc names. The problem says why
+// they are not those of the image, whose builds are v's; err is that of a release
+// with bytes that are missing or wrong.
+func (v *Verification) readSealed(ctx context.Context, l *layout, desc ocispec.Descriptor) (problem, err error) {
+	a, err := inputs.ReadArtifact(v.Dir, l.Layout, desc)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Verify(ctx); err != nil {
+		return nil, err
+	}
+	if s := a.Image; s == nil || s.Digest != v.Image.Digest || s.Size != v.Image.Size || s.MediaType != v.Image.MediaType {
+		return errors.New("the subject of the sealed inputs is not the image"), nil
+	}
+	if v.Sealed != nil {
+		return errors.New("a second artifact with the sealed inputs"), nil
+	}
+	files, layers, problem := a.Layers()
+	if problem != nil {
+		return problem, nil
+	}
+	if problem := v.checkSealedLock(a); problem != nil {
+		return problem, nil
+	}
+	// The variables' values are in no evidence but the plan's digest.
+	delete(files, path.Join(v.Parameters.Recipe, lock.FileName))
+	delete(files, recipe.ProjectFile)
+	if problem := v.checkSealed(files, layers); problem != nil {
+		return problem, nil
+	}
+	v.Sealed = &Sealed{Manifest: desc.Digest, Inputs: len(layers)}
+	for _, d := range layers {
+		v.Sealed.Size += d.Size
+	}
+	return nil, nil
+}
+
+// checkSealedLock checks that the sealed lock is the one of the builds, and
+// records the image.
+func (v *Verification) checkSealedLock(a *inputs.Artifact) error {
+	p := v.Parameters
+	if a.Recipe != p.Recipe || a.Arch != p.Arch {
+		return fmt.Errorf("the sealed inputs are of recipe %q for %q, the builds of %q for %q", a.Recipe, a.Arch, p.Recipe, p.Arch)
+	}
+	lk, err := a.Lock()
+	if err != nil {
+		return err
+	}
+	im, _ := lk.Image(p.Arch)
+	if lk.Digest() != p.Lock || im.Plan != p.Plan.String() || im.Digest != v.Image.Digest.String() {
+		return errors.New("the sealed lock is not that of the builds")
+	}
+	return nil
+}
+
+// checkSealed checks that the sealed files and inputs are exactly what the builds
+// read.
+func (v *Verification) checkSealed(files map[string]ocispec.Descriptor, layers []ocispec.Descriptor) error {
+	rest := map[string]int{}
+	sealed := func(d ocispec.Descriptor) string { return fmt.Sprintf("%s, %d bytes", d.Digest, d.Size) }
+	for _, d := range layers {
+		rest[sealed(d)]++
+	}
+	for _, dep := range v.Dependencies {
+		if dep.SHA256 == "" {
+			continue // a module inside another input's archive
+		}
+		want := ocispec.Descriptor{Digest: digest.NewDigestFromEncoded(digest.SHA256, dep.SHA256), Size: dep.Size}
+		if dep.Kind == evidence.KindRecipe {
+			if got := files[dep.Name]; got.Digest != want.Digest || got.Size != want.Size {
+				return fmt.Errorf("the sealed inputs lack %s, %s, which the builds read", dep.Name, sealed(want))
+			}
+			delete(files, dep.Name)
+			continue
+		}
+		if rest[sealed(want)]--; rest[sealed(want)] < 0 {
+			return fmt.Errorf("the sealed inputs lack %s %q, %s, which the builds read", dep.Kind, dep.Name, sealed(want))
+		}
+	}
+	maps.DeleteFunc(rest, func(_ string, n int) bool { return n == 0 })
+	if extra := append(slices.Sorted(maps.Keys(files)), slices.Sorted(maps.Keys(rest))...); len(extra) > 0 {
+		return fmt.Errorf("the sealed inputs have %s, which the builds did not read", extra[0])
+	}
+	return nil
+}
