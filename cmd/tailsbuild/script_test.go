@@ -97,6 +97,13 @@ func goEnv(t *testing.T) []string {
 
 // requirements are the conditions of scripts, with what is missing, "" if nothing.
 var requirements = map[string]func() string{
+	// Alpine's own mirrors have newer packages than the recipes lock.
+	"mirror": func() string {
+		if _, err := os.Stat("../../../shared/mirror/alpine/v3.19/main"); err != nil {
+			return "mirror of Alpine's packages beside the project"
+		}
+		return ""
+	},
 	"builders": func() string {
 		if os.Geteuid() != 0 {
 			return "root"

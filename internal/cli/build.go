@@ -24,17 +24,20 @@ type buildFlags struct {
 	from    inputFlags
 	draw    progressFlag
 	pass    passphraseFlag
+	seals   sealFlags
 	key     string
 	output  string
 	builder string
 	record  bool
 	all     bool
+	changed string
+	jobs    jobs
 }
 
 func (a *app) buildCommand() *cobra.Command {
 	var f buildFlags
 	cmd := &cobra.Command{
-		Use:   "build NAME... | --all",
+		Use:   "build NAME... | --all | --changed REV",
 		Short: "Build recipes twice, compare, and make releases",
 		Long: `Builds each recipe twice, with two builders that share nothing but the inputs,
 and compares the two images. When they are the same, bit for bit, DIR/NAME is the
@@ -43,45 +46,72 @@ they differ, DIR/NAME.report says where, and there is no release.
 
 All recipes are planned, and all inputs fetched, before the first is built. What
 is not in a recipe's lock is not used. With --builder there is one build, at
-DIR/NAME.a or DIR/NAME.b, and no release: another machine makes the other one.`,
+DIR/NAME.a or DIR/NAME.b, and no release: another machine makes the other one.
+
+With --all, bases are built before what is built on them. --changed builds what
+the changes of the recipes' folder since a git commit reach, by recipe, files, lock,
+base or variable, and says why: comments and mirrors reach nothing. --jobs auto
+builds as many recipes at once as CPUs and memory allow, two CPUs and 2 GiB each.
+
+With --seal the inputs are put into the release. With --sealed the recipes, their
+locks and all inputs come from such a release, or from what tailsbuild archive
+wrote, and from nowhere else.`,
 		Example: `  tailsbuild build mqtt
   tailsbuild build alpine-3.19 mqtt --key my.key
-  tailsbuild build mqtt --record
+  tailsbuild build --all --jobs auto
+  tailsbuild build --changed main
+  tailsbuild build mqtt --record --seal
+  tailsbuild build mqtt --sealed dist/mqtt --offline --output again
   tailsbuild build mqtt --builder a --output out-a`,
 	}
 	f.recipes.add(cmd)
 	f.from.add(cmd)
 	f.draw.add(cmd)
 	f.pass.add(cmd)
+	f.seals.add(cmd)
 	cmd.Flags().StringVar(&f.key, "key", "", "`FILE` with the private key that signs the releases")
 	cmd.Flags().StringVar(&f.output, "output", "dist", "`DIR` for the releases")
 	cmd.Flags().Var(newChoice(&f.builder, "both", "a", "b"), "builder", "which builds to make: both, or only a or b, without a release")
 	cmd.Flags().BoolVar(&f.record, "record", false, "write the image's digest into the recipe's lock")
 	cmd.Flags().BoolVar(&f.all, "all", false, "all recipes of the project")
+	addChanged(cmd, &f.changed)
+	cmd.Flags().Var(newJobs(&f.jobs), "jobs", "how many recipes to build at once, or auto")
 	return leaf(cmd, cobra.ArbitraryArgs, func(ctx context.Context, args []string) error {
 		if f.builder != "both" && (f.key != "" || f.record) {
 			return usagef("--builder makes no release, so there is nothing to sign or record")
+		}
+		if err := errors.Join(f.checkJobs(), f.seals.check(cmd, f)); err != nil {
+			return err
+		}
+		if f.seals.sealed != "" {
+			return a.buildSealed(ctx, f, args)
 		}
 		return a.build(ctx, f, args)
 	})
 }
 
-func (a *app) build(ctx context.Context, f buildFlags, args []string) (err error) {
+func (a *app) build(ctx context.Context, f buildFlags, args []string) error {
 	p, err := a.openProject(f.recipes)
 	if err != nil {
 		return err
 	}
-	names, err := p.namesOrAll(args, f.all)
-	if err != nil {
+	names, err := p.toBuild(ctx, f, args)
+	if err != nil || len(names) == 0 {
 		return err
 	}
 	todo, err := p.loadAll(names)
 	if err != nil {
 		return err
 	}
-	a.warnEndOfSupport(todo, time.Now())
 	b := &build{app: a, flags: f}
-	if err := b.prepare(ctx, p.Project(), todo); err != nil {
+	return b.all(ctx, p.Project(), todo)
+}
+
+// all fetches all inputs and builds everything.
+func (b *build) all(ctx context.Context, project *recipe.Project, todo []*loaded) (err error) {
+	f := b.flags
+	b.app.warnEndOfSupport(todo, time.Now())
+	if err := b.prepare(ctx, project, todo); err != nil {
 		return err
 	}
 	dir, err := f.from.storeDir()
@@ -95,12 +125,7 @@ func (a *app) build(ctx context.Context, f buildFlags, args []string) (err error
 	defer func() { err = errors.Join(err, work.remove()) }()
 	b.work = work.dir
 	ctx = b.decrypt(ctx)
-	for _, l := range todo {
-		if err := b.one(ctx, l); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.each(ctx, todo)
 }
 
 // A build is one run of tailsbuild build.
@@ -108,7 +133,11 @@ type build struct {
 	app   *app
 	flags buildFlags
 	store *inputs.Store
-	work  string
+	// sealed is where all inputs come from, nil without --sealed.
+	sealed *inputs.Sealed
+	work   string
+	// drawing is held by whatever draws when there are several.
+	drawing sync.Mutex
 	// openKey decrypts the key, and waits for one that is being decrypted. It
 	// returns nil without --key.
 	openKey func() (*sign.Key, error)
@@ -128,7 +157,7 @@ func (b *build) prepare(ctx context.Context, project *recipe.Project, todo []*lo
 	if err != nil {
 		return err
 	}
-	b.store = fetcher.Store
+	b.store, fetcher.Sealed = fetcher.Store, b.sealed
 	return fetcher.Fetch(ctx, allInputs(todo))
 }
 
@@ -185,11 +214,12 @@ func allInputs(todo []*loaded) []lock.Input {
 	return all
 }
 
-// one builds one recipe and prints what came of it.
-func (b *build) one(ctx context.Context, l *loaded) (err error) {
+// one builds one recipe and returns what came of it, nil if there is nothing to
+// show.
+func (b *build) one(ctx context.Context, l *loaded) (_ result, err error) {
 	opts := builder.Options{Store: b.store, Work: filepath.Join(b.work, l.plan.Recipe().Name)}
 	if err := os.Mkdir(opts.Work, 0o700); err != nil {
-		return err
+		return nil, err
 	}
 	// The next recipe needs the disk.
 	defer func() { err = errors.Join(err, builder.Remove(opts.Work)) }()
@@ -201,14 +231,14 @@ func (b *build) one(ctx context.Context, l *loaded) (err error) {
 	err = b.release(ctx, l, opts, out)
 	out.Seconds = time.Since(start).Seconds()
 	if out.A == "" {
-		return err // there is nothing to show
+		return nil, err
 	}
-	return errors.Join(b.app.out.print(out), err)
+	return out, err
 }
 
 // release builds l twice and makes the release, and fills in out as it goes.
 func (b *build) release(ctx context.Context, l *loaded, opts builder.Options, out *built) (err error) {
-	d, err := b.app.display(b.flags.draw)
+	d, err := b.display(out.Recipe)
 	if err != nil {
 		return err
 	}
@@ -249,7 +279,12 @@ func (b *build) create(ctx context.Context, l *loaded, pair *builder.Pair, out *
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(b.flags.output, out.Recipe)
+	opts := release.Options{
+		Dir: filepath.Join(b.flags.output, out.Recipe), Key: key, Version: thisVersion().Version,
+	}
+	if b.flags.seals.seal {
+		opts.Seal, opts.Store = l.seal, b.store
+	}
 	rel, err := release.Create(ctx, release.Build{
 		Closure: l.closure,
 		Files:   l.files,
@@ -260,7 +295,7 @@ func (b *build) create(ctx context.Context, l *loaded, pair *builder.Pair, out *
 		Inputs:  l.plan.Inputs(),
 		A:       pair.A,
 		B:       pair.B,
-	}, release.Options{Dir: dir, Key: key, Version: thisVersion().Version})
+	}, opts)
 	var different *release.DifferentError
 	if errors.As(err, &different) {
 		out.Report = different.Report
@@ -269,6 +304,9 @@ func (b *build) create(ctx context.Context, l *loaded, pair *builder.Pair, out *
 		return err
 	}
 	out.Release, out.Size, out.Unpacked = rel.Dir, rel.Compressed, rel.Unpacked
+	if rel.Sealed != nil {
+		out.Sealed = newSealed(l.seal, *rel.Sealed)
+	}
 	if key != nil {
 		out.Key, out.KeyID = b.flags.key, key.Public().ID()
 		out.verify = fmt.Sprintf("tailsbuild verify %s --key %s", rel.Dir, publicPath(b.flags.key))
@@ -277,27 +315,27 @@ func (b *build) create(ctx context.Context, l *loaded, pair *builder.Pair, out *
 }
 
 // single makes one build of l, for another machine's to be compared with.
-func (b *build) single(ctx context.Context, l *loaded, opts builder.Options) (err error) {
-	d, err := b.app.display(b.flags.draw)
+func (b *build) single(ctx context.Context, l *loaded, opts builder.Options) (_ result, err error) {
+	d, err := b.display(l.plan.Recipe().Name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	opts.Progress = d
 	start := time.Now()
 	r, err := builder.BuildOne(ctx, b.flags.builder, l.plan, opts)
 	if err = errors.Join(l.place(err), d.Close()); err != nil {
-		return err
+		return nil, err
 	}
 	out := newSingle(l, r)
 	out.Layout = filepath.Join(b.flags.output, fmt.Sprintf("%s.%s", out.Recipe, r.Builder))
 	if err := copyLayout(ctx, out.Layout, r); err != nil {
-		return err
+		return nil, err
 	}
 	out.Seconds = time.Since(start).Seconds()
 	if out.Recorded == stateDifferent { // the layout stays, to be looked into
 		err = &recordedError{Recipe: out.Recipe, Lock: l.path, Recorded: l.recorded(), Got: out.Image}
 	}
-	return errors.Join(b.app.out.print(out), err)
+	return out, err
 }
 
 // place makes the file that a step's error names one that an editor finds: the

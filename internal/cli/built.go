@@ -34,6 +34,7 @@ type built struct {
 	Report    string  `json:"report,omitempty"`
 	Key       string  `json:"key,omitempty"`   // the file, "" when unsigned
 	KeyID     string  `json:"keyId,omitempty"` // as bundles name it
+	Sealed    *sealed `json:"sealed,omitempty"`
 
 	verify string // the command that verifies the release
 }
@@ -93,6 +94,9 @@ func (o *built) text(w io.Writer) {
 		line("signed", "no: unsigned (tailsbuild build --key FILE %s)", o.Recipe)
 	} else {
 		line("signed", "with %s, key %s", o.Key, o.KeyID)
+	}
+	if o.Sealed != nil {
+		line("sealed", "%s", o.Sealed)
 	}
 	line("release", "%s", o.Release)
 	if o.verify != "" {

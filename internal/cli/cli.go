@@ -77,8 +77,8 @@ when the two images are the same, bit for bit, is there a release.`,
 		return nil
 	}
 	root.AddCommand(
-		a.fmtCommand(), a.validateCommand(), a.lockCommand(), a.planCommand(),
-		a.buildCommand(), a.compareCommand(),
+		a.initCommand(), a.fmtCommand(), a.validateCommand(), a.lockCommand(), a.graphCommand(), a.planCommand(),
+		a.buildCommand(), a.compareCommand(), a.archiveCommand(),
 		a.keyCommand(), a.verifyCommand(),
 		a.doctorCommand(), a.versionCommand(),
 	)

@@ -106,6 +106,10 @@ type lockUpdate struct {
 	old  *lock.File   // empty when there is none
 	keep []lock.Input // locked, and still right
 	want []lock.Input // to be resolved
+	// solve are the architectures for which packages have to be selected.
+	solve []string
+	// worlds are the packages asked for, by architecture.
+	worlds map[string][]string
 	locked
 }
 
@@ -128,7 +132,11 @@ func (p *project) lockUpdate(name string) (*lockUpdate, error) {
 		return nil, err
 	}
 	for _, in := range u.old.Inputs {
-		if !wanted[in.String()] && !p.isOtherBase(in) {
+		if in.Kind == lock.KindPackage && u.worlds[in.Arch] != nil {
+			if !slices.Contains(u.solve, in.Arch) {
+				u.keep = append(u.keep, in)
+			}
+		} else if !wanted[in.String()] && !p.isOtherBase(in) {
 			u.Remove = append(u.Remove, describe(in))
 		} else if !slices.ContainsFunc(u.want, func(w lock.Input) bool { return w.String() == in.String() }) {
 			u.keep = append(u.keep, in)
@@ -147,6 +155,7 @@ func (p *project) wanted(u *lockUpdate) (map[string]bool, error) {
 		return nil, err
 	}
 	names := make(map[string]bool)
+	u.worlds = make(map[string][]string)
 	var lists [][]lock.Input
 	for _, arch := range archs {
 		closure, diags := p.Closure(u.Recipe, arch)
@@ -155,6 +164,12 @@ func (p *project) wanted(u *lockUpdate) (map[string]bool, error) {
 		}
 		for _, in := range lock.Wanted(closure, arch) {
 			names[in.String()] = true
+		}
+		if world := closure[0].Packages; len(world) > 0 {
+			u.worlds[arch] = world
+			if _, ok := u.old.PackagesFor(world, arch); !ok {
+				u.solve = append(u.solve, arch)
+			}
 		}
 		_, err := u.old.Closure(closure, arch)
 		var missing *lock.MissingError
@@ -171,6 +186,8 @@ func (p *project) wanted(u *lockUpdate) (map[string]bool, error) {
 	for _, in := range u.want {
 		u.Add = append(u.Add, describe(in))
 	}
+	// What is asked for is selected and not resolved.
+	u.want = slices.DeleteFunc(u.want, func(in lock.Input) bool { return in.Kind == lock.KindPackage })
 	return names, nil
 }
 
@@ -190,6 +207,9 @@ func (p *project) isOtherBase(in lock.Input) bool {
 func describe(in lock.Input) string {
 	if in.Module != "" {
 		return fmt.Sprintf("%s: %s@%s", in, in.Module, in.Version)
+	}
+	if in.Kind == lock.KindPackage {
+		return strings.TrimSpace(fmt.Sprintf("%s %s", in, in.Version))
 	}
 	return fmt.Sprintf("%s: %s", in, in.URL)
 }
@@ -223,13 +243,17 @@ func (p *project) lock(ctx context.Context, name string, from inputFlags, draw p
 	if !u.Changed {
 		return p.app.out.print(u.locked)
 	}
-	resolved, err := p.resolve(ctx, u.want, from, draw)
+	next, err := p.resolve(ctx, u, from, draw)
 	if err != nil {
 		return err
 	}
 	f := u.old
-	if err := f.Update(lock.CurrentOutput(), append(resolved, u.keep...)); err != nil {
+	u.compareWith(next)
+	if err := f.Update(lock.CurrentOutput(), next); err != nil {
 		return err
+	}
+	for _, arch := range []string{"aarch64", "x86_64"} {
+		f.SetWorld(arch, u.worlds[arch])
 	}
 	if err := writeFile(u.Path, f.Encode(), 0o644); err != nil {
 		return err
@@ -238,8 +262,25 @@ func (p *project) lock(ctx context.Context, name string, from inputFlags, draw p
 	return p.app.out.print(u.locked)
 }
 
-// resolve fetches what want names and returns it with sizes and sums.
-func (p *project) resolve(ctx context.Context, want []lock.Input, from inputFlags, draw progressFlag) (_ []lock.Input, err error) {
+// compareWith says what next adds and removes, now that the packages are known.
+func (u *lockUpdate) compareWith(next []lock.Input) {
+	if len(u.solve) == 0 {
+		return
+	}
+	without := func(list, other []lock.Input) (out []string) {
+		for _, in := range list {
+			if !slices.ContainsFunc(other, func(o lock.Input) bool { return describe(o) == describe(in) }) {
+				out = append(out, describe(in))
+			}
+		}
+		slices.Sort(out)
+		return out
+	}
+	u.Add, u.Remove = without(next, u.old.Inputs), without(u.old.Inputs, next)
+}
+
+// resolve returns all inputs of the lock that u leads to.
+func (p *project) resolve(ctx context.Context, u *lockUpdate, from inputFlags, draw progressFlag) (_ []lock.Input, err error) {
 	d, err := p.app.display(draw)
 	if err != nil {
 		return nil, err
@@ -249,7 +290,20 @@ func (p *project) resolve(ctx context.Context, want []lock.Input, from inputFlag
 	if err != nil {
 		return nil, err
 	}
-	return resolveAll(ctx, fetcher, want)
+	next, err := resolveAll(ctx, fetcher, u.want)
+	if err != nil {
+		return nil, err
+	}
+	next = append(next, u.keep...)
+	packages, err := p.lockPackages(ctx, u, next, from, fetcher, d)
+	if err != nil {
+		return nil, err
+	}
+	// The indexes come back with the keys that signed them.
+	next = slices.DeleteFunc(next, func(in lock.Input) bool {
+		return slices.ContainsFunc(packages, func(p lock.Input) bool { return p.String() == in.String() })
+	})
+	return append(next, packages...), nil
 }
 
 // resolveAll resolves a few inputs at once.

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
@@ -36,6 +37,8 @@ type project struct {
 	*recipe.Set
 	app *app
 	dir string
+	// vars are the values that --var sets.
+	vars map[string]string
 }
 
 func (a *app) openProject(f recipeFlags) (*project, error) {
@@ -44,7 +47,7 @@ func (a *app) openProject(f recipeFlags) (*project, error) {
 		return nil, err
 	}
 	set, diags := recipe.OpenSet(f.dir, vars)
-	p := &project{Set: set, app: a, dir: f.dir}
+	p := &project{Set: set, app: a, dir: f.dir, vars: vars}
 	return p, p.check(diags)
 }
 
@@ -114,7 +117,7 @@ func (p *project) namesOrAll(args []string, all bool) ([]string, error) {
 // diagnostics only if it can't be decoded at all.
 func (p *project) archs(name string) ([]string, hcl.Diagnostics) {
 	closure, diags := p.Closure(name, recipe.DefaultArch)
-	if len(closure) == 0 {
+	if len(closure) == 0 || len(closure[0].Arch) == 0 {
 		return nil, diags
 	}
 	return closure[0].Arch, nil
@@ -152,6 +155,7 @@ type loaded struct {
 	lock    *lock.File
 	path    string // of the lock
 	plan    *builder.Plan
+	seal    *inputs.Seal
 }
 
 // load reads what the build of the recipe called name needs, for this machine.
@@ -175,6 +179,7 @@ func (p *project) load(name string) (*loaded, error) {
 	if l.plan, err = builder.NewPlan(closure, l.lock, arch, files); err != nil {
 		return nil, err
 	}
+	l.seal = p.seal(l)
 	return l, nil
 }
 

@@ -9,6 +9,9 @@ import (
 	"syscall"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
+	"gitlab.com/tailsbuild/tailsbuild/internal/git"
+	"gitlab.com/tailsbuild/tailsbuild/internal/graph"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
@@ -31,6 +34,18 @@ var rules = []rule{
 		return outcome{code: exitDifferent, hint: fmt.Sprintf("there is no release; to see what differs, run tailsbuild build %s --builder a on both machines, then tailsbuild compare", e.Recipe)}
 	}),
 
+	on(func(*git.RevisionError) outcome {
+		return outcome{code: exitUsage, hint: "see git log; a clone with the newest commits only gets the others by git fetch --unshallow"}
+	}),
+	on(func(*git.CommandError) outcome {
+		return outcome{code: exitOther, hint: "the recipes have to be in a git repository that this user may read"}
+	}),
+
+	on(func(*brokenReleaseError) outcome { return outcome{code: exitRefused} }),
+	on(sealedOutcome),
+	on(func(e *noImageError) outcome {
+		return outcome{code: exitInputs, hint: fmt.Sprintf("tailsbuild build %s, or name the folder that has its release with --releases; --detached archives it without the image", e.Recipe)}
+	}),
 	on(recipeOutcome),
 	on(func(e *unlockedError) outcome {
 		return outcome{code: exitRecipe, hint: "tailsbuild lock " + e.Recipe}
@@ -45,8 +60,11 @@ var rules = []rule{
 	on(func(e *staleLockError) outcome {
 		return outcome{code: exitRecipe, hint: "tailsbuild lock " + strings.Join(e.Recipes, " ")}
 	}),
+	on(func(*graph.CycleError) outcome { return outcome{code: exitRecipe} }),
+	on(func(*graph.MissingError) outcome { return outcome{code: exitRecipe} }),
 	on(func(*unformattedError) outcome { return outcome{code: exitRecipe, hint: "tailsbuild fmt"} }),
 	on(func(*builder.NotYetError) outcome { return outcome{code: exitRecipe} }),
+	on(func(e *builder.UnsatisfiableError) outcome { return outcome{code: exitRecipe, detail: tail(e.Log)} }),
 	on(func(*builder.OutputRecordError) outcome {
 		return outcome{code: exitRecipe, hint: "tailsbuild lock NAME, then build and record it again"}
 	}),
@@ -59,7 +77,6 @@ var rules = []rule{
 		return outcome{code: exitRefused, hint: "sign when building: tailsbuild build NAME --key FILE"}
 	}),
 	on(func(*release.RefusedError) outcome { return outcome{code: exitRefused} }),
-	on(func(*brokenReleaseError) outcome { return outcome{code: exitRefused} }),
 	on(func(*sign.PassphraseError) outcome { return outcome{code: exitRefused} }),
 	on(func(*sign.KeyError) outcome {
 		return outcome{code: exitUsage, hint: "make a pair with tailsbuild key new --out PREFIX: PREFIX.key signs, PREFIX.pub verifies"}
@@ -74,6 +91,12 @@ var rules = []rule{
 	on(func(*inputs.KindError) outcome { return outcome{code: exitInputs} }),
 	on(func(*inputs.FormatError) outcome { return outcome{code: exitInputs} }),
 	on(func(*inputs.LimitError) outcome { return outcome{code: exitInputs} }),
+	on(func(*apk.SignatureError) outcome { return untrustedPackage }),
+	on(func(*apk.MismatchError) outcome { return untrustedPackage }),
+	on(func(*apk.FormatError) outcome { return untrustedPackage }),
+	on(func(*apk.LimitError) outcome { return untrustedPackage }),
+	on(func(*apk.PathError) outcome { return untrustedPackage }),
+	on(func(*apk.KeyError) outcome { return untrustedPackage }),
 	on(func(*inputs.ToolError) outcome { return outcome{code: exitOther, hint: "tailsbuild doctor"} }),
 
 	on(stepOutcome),
@@ -83,11 +106,18 @@ var rules = []rule{
 	}),
 	on(func(*unfitError) outcome { return outcome{code: exitOther} }),
 
+	on(func(*notArchiveError) outcome {
+		return outcome{code: exitOther, hint: "choose another folder with --output, or remove it"}
+	}),
+
 	is(syscall.ENOSPC, "the disk is full: make room, or use another disk with --store or --output"),
 	is(fs.ErrExist, "nothing was overwritten; choose another name"),
 	is(fs.ErrPermission, "check who owns it, or choose another folder with --output or --store"),
 	is(context.DeadlineExceeded, "try again"),
 }
+
+// untrustedPackage is for what a mirror has and Alpine didn't sign.
+var untrustedPackage = outcome{code: exitInputs, hint: "nothing was locked; find a mirror that has what Alpine signed and name it with --mirror"}
 
 // is is a rule for an error that is a value. Its code is exitOther.
 func is(target error, hint string) rule {

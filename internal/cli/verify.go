@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
@@ -32,6 +33,9 @@ func (v verified) text(w io.Writer) {
 	line("signed", "with key %s", v.Key)
 	line("plan", "%s", p.Plan)
 	line("lock", "%s, %d inputs", p.Lock, len(v.Dependencies))
+	if s := v.Sealed; s != nil {
+		line("sealed", "%d inputs, %s, all whole and what the builds read", s.Inputs, size(s.Size))
+	}
 	for _, r := range v.Reproductions {
 		for _, b := range r.Builders {
 			line("built by", "%s", b.ID)
@@ -67,9 +71,10 @@ func asBroken(err error) error {
 		formatErr   *oci.FormatError
 		limitErr    *oci.LimitError
 		trailingErr *oci.TrailingError
+		sealedErr   *inputs.SealedError
 	)
 	if errors.As(err, &digestErr) || errors.As(err, &sizeErr) || errors.As(err, &formatErr) ||
-		errors.As(err, &limitErr) || errors.As(err, &trailingErr) {
+		errors.As(err, &limitErr) || errors.As(err, &trailingErr) || errors.As(err, &sealedErr) {
 		return &brokenReleaseError{err}
 	}
 	return err

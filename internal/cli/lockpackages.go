@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+)
+
+// A packageLocker locks the packages of one recipe for one architecture.
+type packageLocker struct {
+	fetcher *inputs.Fetcher
+	draw    *progress.Display
+	work    string // for the builder
+	arch    string
+	closure []*recipe.Recipe
+	// base are the root file system and the indexes, which are in the store.
+	base []lock.Input
+
+	keys    apk.Keys
+	indexes []repositoryIndex
+}
+
+// A repositoryIndex is the verified index of a repository.
+type repositoryIndex struct {
+	*apk.Index
+	input lock.Input
+}
+
+// lock returns the indexes, with the keys that signed them, and the packages.
+func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, error) {
+	if err := errors.Join(l.readKeys(), l.ownKeys()); err != nil {
+		return nil, err
+	}
+	if err := l.readIndexes(); err != nil {
+		return nil, err
+	}
+	file := &lock.File{Recipe: l.closure[0].Name, Output: lock.CurrentOutput(), Inputs: l.base}
+	selected, err := builder.Select(ctx, l.closure, file, l.arch, builder.Options{
+		Store: l.fetcher.Store, Work: l.work, Progress: l.draw,
+	})
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]*apk.Package, len(selected))
+	want := make([]lock.Input, len(selected))
+	for i, s := range selected {
+		if entries[i], want[i], err = l.find(s); err != nil {
+			return nil, err
+		}
+	}
+	got, err := resolveAll(ctx, l.fetcher, want)
+	if err != nil {
+		return nil, err
+	}
+	for i, in := range got {
+		if err := l.verify(entries[i], in); err != nil {
+			return nil, err
+		}
+	}
+	for _, index := range l.indexes {
+		got = append(got, index.input)
+	}
+	return got, nil
+}
+
+// ownKeys refuses what the sandbox can't verify yet.
+func (l *packageLocker) ownKeys() error {
+	for _, r := range l.closure {
+		for _, repo := range r.Repositories {
+			if repo.Key != "" {
+				return &builder.NotYetError{What: "a repository with a key of its own", Range: repo.Range}
+			}
+		}
+	}
+	return nil
+}
+
+// open opens an input in the store, which has just been checked or written.
+func (l *packageLocker) open(in lock.Input) (*os.File, error) {
+	return os.Open(l.fetcher.Store.Path(in.SHA256))
+}
+
+// readKeys takes the keys of the base, which are those that apk will use.
+func (l *packageLocker) readKeys() error {
+	i := slices.IndexFunc(l.base, func(in lock.Input) bool { return in.Kind == lock.KindRootfs })
+	if i < 0 {
+		return fmt.Errorf("recipe %s: no root file system to take Alpine's keys from", l.closure[0].Name)
+	}
+	f, err := l.open(l.base[i])
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	l.keys, err = apk.RootfsKeys(l.base[i].String(), f, l.arch)
+	return err
+}
+
+func (l *packageLocker) readIndexes() error {
+	for _, in := range l.base {
+		if in.Kind != lock.KindIndex {
+			continue
+		}
+		f, err := l.open(in)
+		if err != nil {
+			return err
+		}
+		b, err := io.ReadAll(io.LimitReader(f, apk.MaxIndex+1))
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+		index, err := apk.ReadIndex(in.String(), b, l.keys)
+		if err != nil {
+			return err
+		}
+		in.Key = index.Key
+		l.indexes = append(l.indexes, repositoryIndex{index, in})
+	}
+	return nil
+}
+
+// find looks a selected package up in the indexes.
+func (l *packageLocker) find(s builder.Selected) (*apk.Package, lock.Input, error) {
+	for _, index := range l.indexes {
+		for _, p := range index.Find(s.Name) {
+			if p.Version != s.Version {
+				continue
+			}
+			return p, lock.Input{
+				Kind: lock.KindPackage, Name: p.Name, Arch: l.arch, Version: p.Version, Size: p.Size,
+				Repository: index.input.Name,
+				URL:        strings.TrimSuffix(index.input.URL, path.Base(index.input.URL)) + p.FileName(),
+			}, nil
+		}
+	}
+	return nil, lock.Input{}, fmt.Errorf("apk selects %s-%s, which is in no index", s.Name, s.Version)
+}
+
+// verify checks that a file is the index's, and signed.
+func (l *packageLocker) verify(p *apk.Package, in lock.Input) error {
+	f, err := l.open(in)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := p.Verify(f, in.Size, l.keys); err != nil {
+		return fmt.Errorf("%s from %s: %w", in, in.URL, err)
+	}
+	return nil
+}
+
+// lockPackages locks the packages of all architectures that u has to solve.
+// known are the inputs that are locked or just resolved.
+func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.Input, from inputFlags, fetcher *inputs.Fetcher, d *progress.Display) (_ []lock.Input, err error) {
+	if len(u.solve) == 0 {
+		return nil, nil
+	}
+	dir, err := from.storeDir()
+	if err != nil {
+		return nil, err
+	}
+	work, err := newScratch(filepath.Join(dir, "work"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, work.remove()) }()
+	var all []lock.Input
+	for _, arch := range u.solve {
+		closure, diags := p.Closure(u.Recipe, arch)
+		if err := p.check(diags); err != nil {
+			return nil, err
+		}
+		l := &packageLocker{fetcher: fetcher, draw: d, work: filepath.Join(work.dir, arch), arch: arch, closure: closure}
+		for _, want := range lock.Wanted(closure, arch) {
+			if want.Kind != lock.KindRootfs && want.Kind != lock.KindIndex {
+				continue
+			}
+			i := slices.IndexFunc(known, func(in lock.Input) bool { return in.String() == want.String() })
+			if i < 0 {
+				return nil, fmt.Errorf("recipe %s: %s is not there to select packages with", u.Recipe, want)
+			}
+			l.base = append(l.base, known[i])
+		}
+		if err := errors.Join(os.Mkdir(l.work, 0o700), fetcher.Fetch(ctx, l.base)); err != nil {
+			return nil, err
+		}
+		got, err := l.lock(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, got...)
+	}
+	return all, nil
+}
