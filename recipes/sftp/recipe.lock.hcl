@@ -1,0 +1,80 @@
+# Written by tailsbuild lock. Change the recipe, then run it again.
+
+recipe  = "sftp"
+version = 1
+
+output {
+  compatibility          = 1
+  buildkit               = "v0.34.2"
+  buildkit_compatibility = 30
+  compression            = "gzip"
+}
+
+input "apk" "openssh-keygen" {
+  arch       = "x86_64"
+  repository = "main"
+  version    = "9.6_p1-r0"
+  url        = "https://dl-cdn.alpinelinux.org/alpine/v3.19/main/x86_64/openssh-keygen-9.6_p1-r0.apk"
+  size       = 209976
+  sha256     = "909d9268551696f86c4309bac0c8ad0ea0ad01b839ca22a71d770e59b620e272"
+}
+
+input "apk" "openssh-server" {
+  arch       = "x86_64"
+  repository = "main"
+  version    = "9.6_p1-r0"
+  url        = "https://dl-cdn.alpinelinux.org/alpine/v3.19/main/x86_64/openssh-server-9.6_p1-r0.apk"
+  size       = 383723
+  sha256     = "52fa72acdeb14259213cb8fd9131ffab431acae849936f7e262244bb99553c67"
+}
+
+input "apk" "openssh-server-common" {
+  arch       = "x86_64"
+  repository = "main"
+  version    = "9.6_p1-r0"
+  url        = "https://dl-cdn.alpinelinux.org/alpine/v3.19/main/x86_64/openssh-server-common-9.6_p1-r0.apk"
+  size       = 3119
+  sha256     = "9c1d94de1eb37a6484d89b86e00b95c7dd0681085c4c882c8ad9373a8c6a5197"
+}
+
+input "apk" "openssh-sftp-server" {
+  arch       = "x86_64"
+  repository = "main"
+  version    = "9.6_p1-r0"
+  url        = "https://dl-cdn.alpinelinux.org/alpine/v3.19/main/x86_64/openssh-sftp-server-9.6_p1-r0.apk"
+  size       = 62323
+  sha256     = "15fcae93e37e86d1e4b1f41e6bba6ebaa9c780bceba825ef92a60e91cc06fcfe"
+}
+
+input "apk_index" "community" {
+  arch   = "x86_64"
+  url    = "https://dl-cdn.alpinelinux.org/alpine/v3.19/community/x86_64/APKINDEX.tar.gz"
+  key    = "alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub"
+  size   = 1708730
+  sha256 = "404e8e442d8bba8d26ce4f45aa85abf6c0585ab5efec6a2d63a3df043d5ffc1e"
+}
+
+input "apk_index" "main" {
+  arch   = "x86_64"
+  url    = "https://dl-cdn.alpinelinux.org/alpine/v3.19/main/x86_64/APKINDEX.tar.gz"
+  key    = "alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub"
+  size   = 467096
+  sha256 = "3c967186152e6dd29cfd9e33bfa0a44bdc031b7051339c772848ee0efa817b64"
+}
+
+input "rootfs" "alpine-3.19" {
+  arch    = "x86_64"
+  url     = "https://dl-cdn.alpinelinux.org/alpine/v3.19/releases/x86_64/alpine-minirootfs-3.19.4-x86_64.tar.gz"
+  size    = 3299369
+  sha256  = "a2a87004e87720cbb0372c08b7de9b80748afdfd7fd72d2eab2ec0b074b92211"
+  diff_id = "f72e1091e2e43fb27f30dab4a9d56294d97d1d8bcf35a6911567ce05a7e3ca3a"
+}
+
+world "x86_64" {
+  packages = ["openssh-server", "openssh-sftp-server"]
+}
+
+image "x86_64" {
+  plan   = "sha256:27e0f3ead2cf9f6344ffd1edbbc04099a1e9d086ddbe2dadbf07b7d07c51bc50"
+  digest = "sha256:b221a633c9b8f142f67ea398a5cb4c4086bf697c6d278adc66542e8546b05468"
+}
