@@ -140,7 +140,7 @@ func TestOutcomes(t *testing.T) {
 		{&unlockedError{Recipe: "mqtt"}, exitRecipe, "tailsbuild lock mqtt"},
 		{&lock.MissingError{Recipe: "mqtt"}, exitRecipe, "tailsbuild lock mqtt"},
 		{&lock.OtherRecipeError{Recipe: "mqtt"}, exitRecipe, "tailsbuild lock mqtt"},
-		{&staleLockError{[]string{"a", "b"}}, exitRecipe, "tailsbuild lock a b"},
+		{&staleLockError{[]string{"a", "b"}}, exitDifferent, "tailsbuild lock a b"},
 		{&unformattedError{}, exitRecipe, "tailsbuild fmt"},
 		{&builder.NotYetError{}, exitRecipe, ""},
 		{&release.SizeError{}, exitRecipe, "limits"},

@@ -79,7 +79,7 @@ names, stays as it is. A recorded image digest goes when an input changes.`,
 	from.add(cmd)
 	draw.add(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "all recipes of the project")
-	cmd.Flags().BoolVar(&check, "check", false, "change and fetch nothing; exit with 3 when a lock would change")
+	cmd.Flags().BoolVar(&check, "check", false, "change and fetch nothing; exit with 1 when a lock would change")
 	return leaf(cmd, cobra.ArbitraryArgs, func(ctx context.Context, args []string) error {
 		p, err := a.openProject(recipes)
 		if err != nil {

@@ -58,7 +58,7 @@ var rules = []rule{
 	}),
 	on(func(*lock.ConflictError) outcome { return outcome{code: exitRecipe, hint: "give them different names"} }),
 	on(func(e *staleLockError) outcome {
-		return outcome{code: exitRecipe, hint: "tailsbuild lock " + strings.Join(e.Recipes, " ")}
+		return outcome{code: exitDifferent, hint: "tailsbuild lock " + strings.Join(e.Recipes, " ")}
 	}),
 	on(func(*graph.CycleError) outcome { return outcome{code: exitRecipe} }),
 	on(func(*graph.MissingError) outcome { return outcome{code: exitRecipe} }),
