@@ -73,16 +73,17 @@ exec setpriv --reuid=nobody --regid=nogroup --clear-groups "$0/builder.test" -te
 	}
 }
 
-// inChroot reports whether this process's root is another than the first one's.
+// inChroot reports whether / is no mount point.
 func inChroot(t *testing.T) bool {
 	t.Helper()
-	ours, err := os.Stat("/")
+	b, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := os.Stat("/proc/1/root/")
-	if err != nil {
-		t.Fatal(err)
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 4 && f[4] == "/" { // proc(5)
+			return false
+		}
 	}
-	return !os.SameFile(ours, first)
+	return true
 }
