@@ -64,7 +64,7 @@ exec setpriv --reuid=nobody --regid=nogroup --clear-groups "$0/builder.test" -te
 		cmd.Args[2] = strings.TrimPrefix(cmd.Args[2], numbers)
 		cmd.SysProcAttr.Unshareflags = 0
 	}
-	cmd.Env = append(os.Environ(), rootlessChild+"=1", "TMPDIR="+tmp, "HOME="+tmp)
+	cmd.Env = append(os.Environ(), rootlessChild+"=1", "TAILSBUILD_REQUIRE_ALL=1", "TMPDIR="+tmp, "HOME="+tmp)
 	out, err := cmd.CombinedOutput()
 	if chroot {
 		if want := "this machine lacks root, or user namespaces"; err == nil || !strings.Contains(string(out), want) {
