@@ -33,7 +33,7 @@ check: setup ## what CI checks before it tests
 bench: build ## our build against plain buildctl builds, as root; takes 20 minutes
 	cd bench && go vet . && go test -count=1 . && go build -o ../bin/bench .
 	cd bench && ../bin/bench $(BENCHFLAGS)
-	go test -run '^$$' -bench . -benchtime 200ms ./diffoscope ./internal/inputs
+	go test -run '^$$' -bench . -benchtime 200ms ./diffoscope ./internal/inputs ./internal/apk ./internal/cli
 
 clean: ## remove what make and the demo made
 	chmod -R u+w .tools 2>/dev/null || true
