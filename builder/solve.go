@@ -17,8 +17,10 @@ import (
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/errdefs"
+	"github.com/moby/buildkit/util/grpcerrors"
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
+	"google.golang.org/grpc/codes"
 )
 
 // solve has the daemon solve p and returns the image.
@@ -69,10 +71,15 @@ func (d *daemon) explain(ctx context.Context, err error, logs *logs) error {
 	}
 	sources := errdefs.Sources(err)
 	if len(sources) == 0 {
+		// A daemon that dies takes its steps with it first, which may take a while.
+		dying := time.Second
+		if grpcerrors.Code(err) == codes.Unavailable {
+			dying = 30 * time.Second
+		}
 		select {
 		case <-d.ended:
 			err = fmt.Errorf("the daemon ended: %w", errors.Join(d.err, err))
-		case <-time.After(100 * time.Millisecond): // for a daemon that is just dying
+		case <-time.After(dying):
 		}
 		return &DaemonError{Builder: d.name, Err: err, Log: d.log.last()}
 	}
