@@ -16,6 +16,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sandbox"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
@@ -65,6 +66,9 @@ var rules = []rule{
 	on(func(*unformattedError) outcome { return outcome{code: exitRecipe, hint: "tailsbuild fmt"} }),
 	on(func(*builder.NotYetError) outcome { return outcome{code: exitRecipe} }),
 	on(func(e *builder.UnsatisfiableError) outcome { return outcome{code: exitRecipe, detail: tail(e.Log)} }),
+	on(func(*versionsError) outcome {
+		return outcome{code: exitRecipe, hint: "ask for the same version in packages of the recipe, its build and its tests"}
+	}),
 	on(func(*builder.OutputRecordError) outcome {
 		return outcome{code: exitRecipe, hint: "tailsbuild lock NAME, then build and record it again"}
 	}),
@@ -100,6 +104,13 @@ var rules = []rule{
 	on(func(*inputs.ToolError) outcome { return outcome{code: exitOther, hint: "tailsbuild doctor"} }),
 
 	on(stepOutcome),
+	on(testOutcome),
+	on(func(*sandbox.UnavailableError) outcome {
+		return outcome{code: exitOther, hint: "there is no release; test on a machine that has it, or release untested with --skip-tests"}
+	}),
+	on(func(e *builder.TestProcessError) outcome {
+		return outcome{code: exitOther, detail: tail(e.Log), hint: "tailsbuild doctor"}
+	}),
 	on(func(*builder.MachineError) outcome { return outcome{code: exitOther, hint: "tailsbuild doctor"} }),
 	on(func(e *builder.DaemonError) outcome {
 		return outcome{code: exitOther, detail: tail(e.Log), hint: "tailsbuild doctor"}
