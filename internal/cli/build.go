@@ -110,7 +110,9 @@ func (a *app) build(ctx context.Context, f buildFlags, args []string) error {
 // all fetches all inputs and builds everything.
 func (b *build) all(ctx context.Context, project *recipe.Project, todo []*loaded) (err error) {
 	f := b.flags
-	b.app.warnEndOfSupport(todo, time.Now())
+	if err := b.app.checkSupport(project, todo, time.Now()); err != nil {
+		return err
+	}
 	if err := b.prepare(ctx, project, todo); err != nil {
 		return err
 	}
@@ -346,19 +348,4 @@ func (l *loaded) place(err error) error {
 		step.Range.Filename = filepath.Join(filepath.Dir(filepath.Dir(l.path)), step.Range.Filename)
 	}
 	return err
-}
-
-// warnEndOfSupport says which bases had their last security fixes before now.
-func (a *app) warnEndOfSupport(todo []*loaded, now time.Time) {
-	said := make(map[string]bool)
-	for _, l := range todo {
-		for _, r := range l.closure {
-			end, err := time.Parse(time.DateOnly, r.EndOfSupport)
-			if err != nil || now.Before(end) || said[r.Name] {
-				continue // the recipe's check allows dates only; "" is none
-			}
-			said[r.Name] = true
-			a.warn("%s is past its end of support: it has had no security fixes since %s", r.Name, r.EndOfSupport)
-		}
-	}
 }

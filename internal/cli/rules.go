@@ -15,6 +15,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
@@ -41,6 +42,9 @@ var rules = []rule{
 		return outcome{code: exitOther, hint: "the recipes have to be in a git repository that this user may read"}
 	}),
 
+	on(func(*unsupportedError) outcome {
+		return outcome{code: exitRefused, hint: "build on a newer base, or say end_of_support = \"warn\" in the policy of " + recipe.ProjectFile}
+	}),
 	on(func(*brokenReleaseError) outcome { return outcome{code: exitRefused} }),
 	on(sealedOutcome),
 	on(func(e *noImageError) outcome {

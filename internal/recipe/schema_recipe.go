@@ -122,5 +122,15 @@ var projectType = &blockType{
 				{name: "description", typ: text, doc: "What it is for, in a line."},
 			},
 		},
+		{
+			name: "policy",
+			doc:  "What may be built.",
+			example: `policy {
+  end_of_support = "refuse"
+}`,
+			attrs: []attribute{
+				{name: "end_of_support", typ: text, def: "warn", check: checkSupport, doc: "Whether a build on a base past its end of support gets a warning, `warn`, or is refused, `refuse`."},
+			},
+		},
 	},
 }
