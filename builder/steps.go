@@ -75,7 +75,7 @@ func (g *graph) compile(r *recipe.Recipe, base llb.State) (llb.State, error) {
 	defer func(root llb.State) { g.root = root }(g.root)
 	g.root = base
 	if len(r.Build.Packages) > 0 {
-		g.root = g.installed(lock.UseBuild, g.at(r, r.Build.PackagesRange, "packages for the build of "+r.Name))
+		g.root = g.installed(r, lock.UseBuild, "", g.at(r, r.Build.PackagesRange, "packages for the build of "+r.Name))
 	}
 	s := shell{
 		at:     g.at(r, r.Build.RunRange, "build of "+r.Name),
