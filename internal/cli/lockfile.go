@@ -92,7 +92,7 @@ names, stays as it is. A recorded image digest goes when an input changes.`,
 		if check {
 			return p.checkLocks(names)
 		}
-		for _, name := range names {
+		for _, name := range p.basesFirst(names) {
 			if err := p.lock(ctx, name, from, draw); err != nil {
 				return err
 			}
@@ -110,6 +110,8 @@ type lockUpdate struct {
 	solve []string
 	// worlds are those of the other architectures, and of all once resolved.
 	worlds []lock.World
+	// bases have what comes from the lock of the base, by architecture.
+	bases map[string]*lockedBase
 	locked
 }
 
@@ -145,7 +147,7 @@ func (p *project) lockUpdate(name string) (*lockUpdate, error) {
 		}
 	}
 	u.Output = !u.Changed && u.old.Output != lock.CurrentOutput()
-	u.Changed = u.Changed || u.Output || len(u.Add)+len(u.Remove) > 0 || len(u.worlds) != len(u.old.Worlds)
+	u.Changed = u.Changed || u.Output || len(u.solve)+len(u.Add)+len(u.Remove) > 0 || len(u.worlds) != len(u.old.Worlds)
 	return u, nil
 }
 
@@ -162,6 +164,7 @@ func (p *project) wanted(u *lockUpdate) (map[string]bool, error) {
 		return nil, err
 	}
 	names := make(map[string]bool)
+	u.bases = make(map[string]*lockedBase)
 	var lists [][]lock.Input
 	for _, arch := range archs {
 		closure, diags := p.Closure(u.Recipe, arch)
@@ -179,7 +182,12 @@ func (p *project) wanted(u *lockUpdate) (map[string]bool, error) {
 		if missing != nil {
 			lists = append(lists, missing.Inputs)
 		}
-		u.keepWorlds(lock.Worlds(closure, arch), missing)
+		base, err := p.lockedBase(closure, arch)
+		if err != nil {
+			return nil, err
+		}
+		u.bases[arch] = base
+		u.keepWorlds(lock.Worlds(closure, arch), base, missing)
 	}
 	var err error
 	if u.want, err = lock.Union(lists...); err != nil {
@@ -188,14 +196,17 @@ func (p *project) wanted(u *lockUpdate) (map[string]bool, error) {
 	for _, in := range u.want {
 		u.Add = append(u.Add, describe(in))
 	}
-	// What is asked for is selected and not resolved.
-	u.want = slices.DeleteFunc(u.want, func(in lock.Input) bool { return in.Kind == lock.KindPackage })
+	// What is asked for is selected, and what the base has taken from it.
+	u.want = slices.DeleteFunc(u.want, func(in lock.Input) bool {
+		b := u.bases[in.Arch]
+		return in.Kind == lock.KindPackage || b != nil && isIn(b.inputs, in)
+	})
 	return names, nil
 }
 
 // keepWorlds keeps the worlds of one architecture, unless what apk chooses from is
 // another than before: then all are to be solved again.
-func (u *lockUpdate) keepWorlds(want []lock.World, missing *lock.MissingError) {
+func (u *lockUpdate) keepWorlds(want []lock.World, base *lockedBase, missing *lock.MissingError) {
 	var kept []lock.World
 	for _, w := range want {
 		if locked, ok := u.old.World(w); ok {
@@ -203,7 +214,7 @@ func (u *lockUpdate) keepWorlds(want []lock.World, missing *lock.MissingError) {
 		}
 	}
 	decides := func(in lock.Input) bool { return in.Kind == lock.KindRootfs || in.Kind == lock.KindIndex }
-	if len(kept) < len(want) || len(want) > 0 && missing != nil && slices.ContainsFunc(missing.Inputs, decides) {
+	if len(kept) < len(want) || base != nil && !base.isIn(u.old) || len(want) > 0 && missing != nil && slices.ContainsFunc(missing.Inputs, decides) {
 		u.solve = append(u.solve, want[0].Arch)
 		return
 	}

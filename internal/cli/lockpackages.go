@@ -27,8 +27,10 @@ type packageLocker struct {
 	work    string // for the builder
 	arch    string
 	closure []*recipe.Recipe
-	// base are the root file system and the indexes, which are in the store.
-	base []lock.Input
+	// base are the root file system and the indexes, which are in the store, and
+	// under the packages of the base what its lock has.
+	base  []lock.Input
+	under *lockedBase
 
 	keys    apk.Keys
 	indexes []repositoryIndex
@@ -52,11 +54,17 @@ func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, []lock.World, e
 		return nil, nil, err
 	}
 	file := &lock.File{Recipe: l.closure[0].Name, Output: lock.CurrentOutput(), Inputs: l.base}
+	if l.under != nil {
+		file.Worlds = []lock.World{l.under.world}
+	}
 	choices, err := builder.Select(ctx, l.closure, file, l.arch, builder.Options{
 		Store: l.fetcher.Store, Work: l.work, Progress: l.draw,
 	})
 	if err != nil {
 		return nil, nil, err
+	}
+	if l.under != nil {
+		choices = append([]builder.Choice{l.under.choice()}, choices...)
 	}
 	selected, worlds, err := l.unite(choices)
 	if err != nil {
@@ -68,6 +76,9 @@ func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, []lock.World, e
 	}
 	for _, index := range l.indexes {
 		got = append(got, index.input)
+	}
+	if l.under != nil {
+		got = append(got, l.under.inputs...)
 	}
 	return got, worlds, nil
 }
@@ -114,8 +125,11 @@ func (l *packageLocker) unite(choices []builder.Choice) ([]builder.Selected, []l
 	return selected, worlds, nil
 }
 
-// packages fetches and verifies what was selected.
+// packages fetches and verifies what was selected, without what the base has.
 func (l *packageLocker) packages(ctx context.Context, selected []builder.Selected) (_ []lock.Input, err error) {
+	selected = slices.DeleteFunc(selected, func(s builder.Selected) bool {
+		return l.under != nil && isIn(l.under.inputs, lock.Input{Kind: lock.KindPackage, Name: s.Name, Arch: l.arch})
+	})
 	entries := make([]entry, len(selected))
 	want := make([]lock.Input, len(selected))
 	for i, s := range selected {
@@ -297,7 +311,9 @@ func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.
 		if err := p.check(diags); err != nil {
 			return nil, err
 		}
-		l := &packageLocker{fetcher: fetcher, draw: d, work: filepath.Join(work.dir, arch), arch: arch, closure: closure}
+		l := &packageLocker{
+			fetcher: fetcher, draw: d, work: filepath.Join(work.dir, arch), arch: arch, closure: closure, under: u.bases[arch],
+		}
 		if err := l.takeBase(known); err != nil {
 			return nil, err
 		}
@@ -313,8 +329,17 @@ func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.
 	return all, nil
 }
 
-// takeBase takes from known what packages are selected with.
+// takeBase takes from known, or from the lock of the base, what packages are
+// selected with.
 func (l *packageLocker) takeBase(known []lock.Input) error {
+	if l.under != nil {
+		known = slices.Concat(l.under.inputs, known)
+		for _, in := range l.under.inputs {
+			if in.Kind == lock.KindPackage {
+				l.base = append(l.base, in)
+			}
+		}
+	}
 	for _, want := range lock.Wanted(l.closure, l.arch) {
 		if want.Kind != lock.KindRootfs && want.Kind != lock.KindIndex {
 			continue
