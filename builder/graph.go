@@ -193,7 +193,12 @@ func (g *graph) declared(r *recipe.Recipe, tree *llb.FileAction) (*llb.FileActio
 			return nil, err
 		}
 		owner := ownerID(r, f.Owner)
-		tree = parents(tree, f.Path).Mkfile(f.Path, os.FileMode(f.Mode), content, llb.WithUIDGID(owner, owner))
+		tree = parents(tree, f.Path)
+		if f.Mode&^0o777 != 0 {
+			tree = tree.Copy(g.special(r, f, content, owner), "/file", f.Path)
+			continue
+		}
+		tree = tree.Mkfile(f.Path, os.FileMode(f.Mode), content, llb.WithUIDGID(owner, owner))
 	}
 	return tree, nil
 }
@@ -240,11 +245,6 @@ func (p *Plan) exportAttrs() map[string]string {
 // supported returns an error for what can be written in a recipe but not built.
 func supported(closure []*recipe.Recipe) error {
 	for _, r := range closure {
-		for _, f := range r.Files {
-			if f.Mode&^0o777 != 0 {
-				return &NotYetError{What: "a file that is setuid, setgid or sticky", Range: f.Range}
-			}
-		}
 		if r.Kind == recipe.Base && r.Base != "" {
 			return &NotYetError{What: "a base on another base", Range: r.Range}
 		}
