@@ -17,6 +17,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sandbox"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
@@ -69,6 +70,12 @@ var rules = []rule{
 	on(func(*unformattedError) outcome { return outcome{code: exitRecipe, hint: "tailsbuild fmt"} }),
 	on(func(*builder.NotYetError) outcome { return outcome{code: exitRecipe} }),
 	on(func(e *builder.UnsatisfiableError) outcome { return outcome{code: exitRecipe, detail: tail(e.Log)} }),
+	on(func(*versionsError) outcome {
+		return outcome{code: exitRecipe, hint: "ask for the same version in packages of the recipe, its build and its tests"}
+	}),
+	on(func(*ambiguousError) outcome {
+		return outcome{code: exitRecipe, hint: "ask for the version that only one of them has, such as name=1.2-r3"}
+	}),
 	on(func(*builder.OutputRecordError) outcome {
 		return outcome{code: exitRecipe, hint: "tailsbuild lock NAME, then build and record it again"}
 	}),
@@ -104,6 +111,13 @@ var rules = []rule{
 	on(func(*inputs.ToolError) outcome { return outcome{code: exitOther, hint: "tailsbuild doctor"} }),
 
 	on(stepOutcome),
+	on(testOutcome),
+	on(func(*sandbox.UnavailableError) outcome {
+		return outcome{code: exitOther, hint: "there is no release; test on a machine that has it, or release untested with --skip-tests"}
+	}),
+	on(func(e *builder.TestProcessError) outcome {
+		return outcome{code: exitOther, detail: tail(e.Log), hint: "tailsbuild doctor"}
+	}),
 	on(func(*builder.MachineError) outcome { return outcome{code: exitOther, hint: "tailsbuild doctor"} }),
 	on(func(e *builder.DaemonError) outcome {
 		return outcome{code: exitOther, detail: tail(e.Log), hint: "tailsbuild doctor"}
@@ -120,8 +134,8 @@ var rules = []rule{
 	is(context.DeadlineExceeded, "try again"),
 }
 
-// untrustedPackage is for what a mirror has and Alpine didn't sign.
-var untrustedPackage = outcome{code: exitInputs, hint: "nothing was locked; find a mirror that has what Alpine signed and name it with --mirror"}
+// untrustedPackage is for what a mirror has and no key of the repository signed.
+var untrustedPackage = outcome{code: exitInputs, hint: "nothing was locked; find a mirror that has what the repository's own keys signed and name it with --mirror"}
 
 // is is a rule for an error that is a value. Its code is exitOther.
 func is(target error, hint string) rule {
