@@ -125,7 +125,7 @@ func (l *packageLocker) readIndexes() error {
 		if err != nil {
 			return err
 		}
-		in.Key = index.Key
+		in.Key, in.Time = index.Key, index.Time
 		l.indexes = append(l.indexes, repositoryIndex{index, in})
 	}
 	return nil
