@@ -18,11 +18,14 @@ const (
 	maxEntries  = 1 << 20
 )
 
-// resolveURL fetches a rootfs or http input that is not locked yet.
-func (f *Fetcher) resolveURL(ctx context.Context, want lock.Input, t *transfer) (lock.Input, error) {
-	exp := expected{name: want.String(), size: -1, sha256: want.SHA256}
+// resolveURL fetches an input with a URL that is not locked yet.
+func (f *Fetcher) resolveURL(ctx context.Context, want lock.Input, check Check, t *transfer) (lock.Input, error) {
+	exp := expected{name: want.String(), size: -1, sha256: want.SHA256, check: check}
 	if want.Size > 0 { // an apk's, from its index
 		exp.size = want.Size
+	}
+	if want.Kind == lock.KindIndex {
+		exp.most = maxIndex
 	}
 	got := want
 	var err error
@@ -54,7 +57,10 @@ func (f *Fetcher) resolvePinned(ctx context.Context, want lock.Input, exp expect
 	if file, err := openRegular(f.Store.Path(want.SHA256)); err == nil {
 		defer file.Close()
 		if size, sum, err := hashFile(ctx, file); err == nil && sum == want.SHA256 {
-			return size, sum, nil
+			if exp.check != nil {
+				err = exp.check("the store", file, size)
+			}
+			return size, sum, err
 		}
 	}
 	return f.fetchPartial(ctx, want.URL, exp, t)
