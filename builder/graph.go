@@ -27,6 +27,7 @@ const inputStore = "inputs"
 // that it comes from.
 type graph struct {
 	plan     *Plan
+	closure  []*recipe.Recipe
 	platform ocispec.Platform
 	files    map[string][]byte
 	maps     map[*recipe.Recipe]*llb.SourceMap
@@ -37,13 +38,16 @@ type graph struct {
 
 // draw sets the plan's definition and everything that goes with it. top draws what
 // is on the base, and is nil for a base itself.
-func (p *Plan) draw(closure []*recipe.Recipe, platform ocispec.Platform, files map[string][]byte, top func(*graph) (llb.State, error)) error {
-	g := &graph{plan: p, platform: platform, files: files, maps: map[*recipe.Recipe]*llb.SourceMap{}}
+func (p *Plan) draw(closure []*recipe.Recipe, files map[string][]byte, top func(*graph) (llb.State, error)) error {
+	platform, err := platformOf(p.arch)
+	if err != nil {
+		return err
+	}
+	g := &graph{plan: p, closure: closure, platform: platform, files: files, maps: map[*recipe.Recipe]*llb.SourceMap{}}
 	for _, r := range closure {
 		g.maps[r] = llb.NewSourceMap(nil, recipeFile(r), "HCL", r.Bytes)
 	}
 	g.base = closure[len(closure)-1]
-	var err error
 	if g.root, err = g.rootfs(); err != nil {
 		return err
 	}
@@ -57,7 +61,10 @@ func (p *Plan) draw(closure []*recipe.Recipe, platform ocispec.Platform, files m
 	if err != nil {
 		return fmt.Errorf("plan of %s: %w", p.recipe.Name, err)
 	}
-	p.image, err = imageConfig(p.recipe, platform, len(p.baseLayers))
+	if p.image, err = imageConfig(p.recipe, platform, len(p.baseLayers)); err != nil {
+		return err
+	}
+	p.encoded, err = p.encode()
 	return err
 }
 
@@ -113,8 +120,8 @@ func (g *graph) service(r *recipe.Recipe) (llb.State, error) {
 	var tree *llb.FileAction
 	base := g.root
 	if len(r.Packages) > 0 {
-		g.root = g.installed(r)
-		tree = tree.Copy(g.root, "/", "/", &llb.CopyInfo{CopyDirContentsOnly: true, ExcludePatterns: notKept})
+		g.root = g.installed(lock.UseImage, g.at(r, r.PackagesRange, "packages of "+r.Name))
+		tree = tree.Copy(g.root, "/", "/", contentsOf)
 	}
 	if r.Build != nil {
 		out, err := g.compile(r, base)
@@ -144,12 +151,20 @@ func (g *graph) service(r *recipe.Recipe) (llb.State, error) {
 	if len(r.Packages) == 0 {
 		return base.File(llb.Copy(whole, "/", "/", &llb.CopyInfo{CopyDirContentsOnly: true}), at.name, at.location), nil
 	}
-	// The whole tree, so that what a package removed is seen to be gone.
-	return llb.Merge([]llb.State{base, llb.Diff(base, whole, at.name, at.location)}, at.name, at.location), nil
+	return layerOf(base, whole, at), nil
 }
 
-// notKept are the places in a step's root that it didn't make itself.
-var notKept = []string{"dev/*", "proc/*", "sys/*", "run/tailsbuild"}
+// layerOf returns base with one layer more, which makes it whole: what a package
+// removed is seen to be gone.
+func layerOf(base, whole llb.State, at place) llb.State {
+	return llb.Merge([]llb.State{base, llb.Diff(base, whole, at.name, at.location)}, at.name, at.location)
+}
+
+// contentsOf copies all of a step's root that it didn't get from the runtime.
+var contentsOf = &llb.CopyInfo{
+	CopyDirContentsOnly: true,
+	ExcludePatterns:     []string{"dev/*", "proc/*", "sys/*", "run/tailsbuild"},
+}
 
 // declared adds to tree the users, their homes, the volumes and the files.
 func (g *graph) declared(r *recipe.Recipe, tree *llb.FileAction) (*llb.FileAction, error) {
@@ -221,9 +236,6 @@ func supported(closure []*recipe.Recipe) error {
 	for _, r := range closure {
 		if r.Kind == recipe.Base && len(r.Packages) > 0 {
 			return &NotYetError{What: "packages = " + list(r.Packages) + " in a base", Range: r.PackagesRange}
-		}
-		if r.Build != nil && len(r.Build.Packages) > 0 {
-			return &NotYetError{What: "build packages = " + list(r.Build.Packages), Range: r.Build.PackagesRange}
 		}
 		for _, f := range r.Files {
 			if f.Mode&^0o777 != 0 {

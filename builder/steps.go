@@ -69,10 +69,14 @@ func (g *graph) exec(s shell) llb.ExecState {
 	return g.root.Run(options...)
 }
 
-// compile returns what the recipe's build step wrote, on the base alone.
+// compile returns what the recipe's build step wrote, on the base and the packages
+// that are there for the build alone.
 func (g *graph) compile(r *recipe.Recipe, base llb.State) (llb.State, error) {
 	defer func(root llb.State) { g.root = root }(g.root)
 	g.root = base
+	if len(r.Build.Packages) > 0 {
+		g.root = g.installed(lock.UseBuild, g.at(r, r.Build.PackagesRange, "packages for the build of "+r.Name))
+	}
 	s := shell{
 		at:     g.at(r, r.Build.RunRange, "build of "+r.Name),
 		script: r.Build.Run,

@@ -199,12 +199,12 @@ func (b *build) decrypt(ctx context.Context) context.Context {
 	return ctx
 }
 
-// allInputs returns the inputs of all plans, each file once.
+// allInputs returns the inputs of all recipes and of their tests, each file once.
 func allInputs(todo []*loaded) []lock.Input {
 	var all []lock.Input
 	seen := make(map[string]bool)
 	for _, l := range todo {
-		for _, in := range l.plan.Inputs() {
+		for _, in := range l.seal.Inputs {
 			if !seen[in.SHA256] {
 				seen[in.SHA256] = true
 				all = append(all, in)

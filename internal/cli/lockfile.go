@@ -108,8 +108,8 @@ type lockUpdate struct {
 	want []lock.Input // to be resolved
 	// solve are the architectures for which packages have to be selected.
 	solve []string
-	// worlds are the packages asked for, by architecture.
-	worlds map[string][]string
+	// worlds are those of the other architectures, and of all once resolved.
+	worlds []lock.World
 	locked
 }
 
@@ -131,20 +131,27 @@ func (p *project) lockUpdate(name string) (*lockUpdate, error) {
 	if err != nil {
 		return nil, err
 	}
+	installed := u.old.Installed(u.worlds...)
 	for _, in := range u.old.Inputs {
-		if in.Kind == lock.KindPackage && u.worlds[in.Arch] != nil {
-			if !slices.Contains(u.solve, in.Arch) {
-				u.keep = append(u.keep, in)
-			}
+		if in.Kind == lock.KindPackage && slices.Contains(u.solve, in.Arch) {
+			continue // what becomes of it is known when apk has chosen
+		}
+		if isIn(installed, in) {
+			u.keep = append(u.keep, in)
 		} else if !wanted[in.String()] && !p.isOtherBase(in) {
 			u.Remove = append(u.Remove, describe(in))
-		} else if !slices.ContainsFunc(u.want, func(w lock.Input) bool { return w.String() == in.String() }) {
+		} else if !isIn(u.want, in) {
 			u.keep = append(u.keep, in)
 		}
 	}
 	u.Output = !u.Changed && u.old.Output != lock.CurrentOutput()
-	u.Changed = u.Changed || u.Output || len(u.Add)+len(u.Remove) > 0
+	u.Changed = u.Changed || u.Output || len(u.Add)+len(u.Remove) > 0 || len(u.worlds) != len(u.old.Worlds)
 	return u, nil
+}
+
+// isIn reports whether list has an input of in's kind, name and architecture.
+func isIn(list []lock.Input, in lock.Input) bool {
+	return slices.ContainsFunc(list, func(l lock.Input) bool { return l.String() == in.String() })
 }
 
 // wanted adds to u what is to be resolved. It returns the names of everything
@@ -155,7 +162,6 @@ func (p *project) wanted(u *lockUpdate) (map[string]bool, error) {
 		return nil, err
 	}
 	names := make(map[string]bool)
-	u.worlds = make(map[string][]string)
 	var lists [][]lock.Input
 	for _, arch := range archs {
 		closure, diags := p.Closure(u.Recipe, arch)
@@ -165,19 +171,15 @@ func (p *project) wanted(u *lockUpdate) (map[string]bool, error) {
 		for _, in := range lock.Wanted(closure, arch) {
 			names[in.String()] = true
 		}
-		if world := closure[0].Packages; len(world) > 0 {
-			u.worlds[arch] = world
-			if _, ok := u.old.PackagesFor(world, arch); !ok {
-				u.solve = append(u.solve, arch)
-			}
-		}
 		_, err := u.old.Closure(closure, arch)
 		var missing *lock.MissingError
-		if errors.As(err, &missing) {
-			lists = append(lists, missing.Inputs)
-		} else if err != nil {
+		if err != nil && !errors.As(err, &missing) {
 			return nil, err
 		}
+		if missing != nil {
+			lists = append(lists, missing.Inputs)
+		}
+		u.keepWorlds(lock.Worlds(closure, arch), missing)
 	}
 	var err error
 	if u.want, err = lock.Union(lists...); err != nil {
@@ -189,6 +191,23 @@ func (p *project) wanted(u *lockUpdate) (map[string]bool, error) {
 	// What is asked for is selected and not resolved.
 	u.want = slices.DeleteFunc(u.want, func(in lock.Input) bool { return in.Kind == lock.KindPackage })
 	return names, nil
+}
+
+// keepWorlds keeps the worlds of one architecture, unless what apk chooses from is
+// another than before: then all are to be solved again.
+func (u *lockUpdate) keepWorlds(want []lock.World, missing *lock.MissingError) {
+	var kept []lock.World
+	for _, w := range want {
+		if locked, ok := u.old.World(w); ok {
+			kept = append(kept, locked)
+		}
+	}
+	decides := func(in lock.Input) bool { return in.Kind == lock.KindRootfs || in.Kind == lock.KindIndex }
+	if len(kept) < len(want) || len(want) > 0 && missing != nil && slices.ContainsFunc(missing.Inputs, decides) {
+		u.solve = append(u.solve, want[0].Arch)
+		return
+	}
+	u.worlds = append(u.worlds, kept...)
 }
 
 // isOtherBase reports whether in is the rootfs of a base of this project. A recipe
@@ -249,11 +268,8 @@ func (p *project) lock(ctx context.Context, name string, from inputFlags, draw p
 	}
 	f := u.old
 	u.compareWith(next)
-	if err := f.Update(lock.CurrentOutput(), next); err != nil {
+	if err := f.Update(lock.CurrentOutput(), next, u.worlds); err != nil {
 		return err
-	}
-	for _, arch := range []string{"aarch64", "x86_64"} {
-		f.SetWorld(arch, u.worlds[arch])
 	}
 	if err := writeFile(u.Path, f.Encode(), 0o644); err != nil {
 		return err
@@ -300,9 +316,7 @@ func (p *project) resolve(ctx context.Context, u *lockUpdate, from inputFlags, d
 		return nil, err
 	}
 	// The indexes come back with the keys that signed them.
-	next = slices.DeleteFunc(next, func(in lock.Input) bool {
-		return slices.ContainsFunc(packages, func(p lock.Input) bool { return p.String() == in.String() })
-	})
+	next = slices.DeleteFunc(next, func(in lock.Input) bool { return isIn(packages, in) })
 	return append(next, packages...), nil
 }
 

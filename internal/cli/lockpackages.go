@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -39,21 +40,80 @@ type repositoryIndex struct {
 	input lock.Input
 }
 
-// lock returns the indexes, with the keys that signed them, and the packages.
-func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, error) {
+// lock returns the indexes, with the keys that signed them, the packages, and the
+// worlds that install them.
+func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, []lock.World, error) {
 	if err := errors.Join(l.readKeys(), l.ownKeys()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := l.readIndexes(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	file := &lock.File{Recipe: l.closure[0].Name, Output: lock.CurrentOutput(), Inputs: l.base}
-	selected, err := builder.Select(ctx, l.closure, file, l.arch, builder.Options{
+	choices, err := builder.Select(ctx, l.closure, file, l.arch, builder.Options{
 		Store: l.fetcher.Store, Work: l.work, Progress: l.draw,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	selected, worlds, err := l.unite(choices)
+	if err != nil {
+		return nil, nil, err
+	}
+	got, err := l.packages(ctx, selected)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, index := range l.indexes {
+		got = append(got, index.input)
+	}
+	return got, worlds, nil
+}
+
+// A versionsError reports a package that two worlds of a recipe need in different
+// versions: a lock has one.
+type versionsError struct {
+	Recipe, Package string
+	Uses, Versions  [2]string
+}
+
+func (e *versionsError) Error() string {
+	return fmt.Sprintf("packages of %s: its %s takes %s-%s and its %s %s-%s, and one lock has one of them",
+		e.Recipe, e.Uses[0], e.Package, e.Versions[0], e.Uses[1], e.Package, e.Versions[1])
+}
+
+// unite returns the packages of all choices, by name, and the worlds.
+func (l *packageLocker) unite(choices []builder.Choice) ([]builder.Selected, []lock.World, error) {
+	type chosen struct{ version, use string }
+	all := map[string]chosen{}
+	var worlds []lock.World
+	for _, c := range choices {
+		w := c.World
+		for _, s := range c.Selected {
+			other, ok := all[s.Name]
+			if ok && other.version != s.Version {
+				return nil, nil, &versionsError{
+					Recipe: l.closure[0].Name, Package: s.Name,
+					Uses: [2]string{other.use, w.Use}, Versions: [2]string{other.version, s.Version},
+				}
+			}
+			if !ok {
+				all[s.Name] = chosen{s.Version, w.Use}
+			}
+			w.Installs = append(w.Installs, s.Name)
+		}
+		slices.Sort(w.Installs)
+		worlds = append(worlds, w)
+	}
+	var selected []builder.Selected
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		selected = append(selected, builder.Selected{Name: name, Version: all[name].version})
+	}
+	return selected, worlds, nil
+}
+
+// packages fetches and verifies what was selected.
+func (l *packageLocker) packages(ctx context.Context, selected []builder.Selected) (_ []lock.Input, err error) {
 	entries := make([]*apk.Package, len(selected))
 	want := make([]lock.Input, len(selected))
 	for i, s := range selected {
@@ -69,9 +129,6 @@ func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, error) {
 		if err := l.verify(entries[i], in); err != nil {
 			return nil, err
 		}
-	}
-	for _, index := range l.indexes {
-		got = append(got, index.input)
 	}
 	return got, nil
 }
@@ -161,8 +218,8 @@ func (l *packageLocker) verify(p *apk.Package, in lock.Input) error {
 	return nil
 }
 
-// lockPackages locks the packages of all architectures that u has to solve.
-// known are the inputs that are locked or just resolved.
+// lockPackages locks the packages of all architectures that u has to solve, and
+// sets u's worlds. known are the inputs that are locked or just resolved.
 func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.Input, from inputFlags, fetcher *inputs.Fetcher, d *progress.Display) (_ []lock.Input, err error) {
 	if len(u.solve) == 0 {
 		return nil, nil
@@ -183,24 +240,32 @@ func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.
 			return nil, err
 		}
 		l := &packageLocker{fetcher: fetcher, draw: d, work: filepath.Join(work.dir, arch), arch: arch, closure: closure}
-		for _, want := range lock.Wanted(closure, arch) {
-			if want.Kind != lock.KindRootfs && want.Kind != lock.KindIndex {
-				continue
-			}
-			i := slices.IndexFunc(known, func(in lock.Input) bool { return in.String() == want.String() })
-			if i < 0 {
-				return nil, fmt.Errorf("recipe %s: %s is not there to select packages with", u.Recipe, want)
-			}
-			l.base = append(l.base, known[i])
+		if err := l.takeBase(known); err != nil {
+			return nil, err
 		}
 		if err := errors.Join(os.Mkdir(l.work, 0o700), fetcher.Fetch(ctx, l.base)); err != nil {
 			return nil, err
 		}
-		got, err := l.lock(ctx)
+		got, worlds, err := l.lock(ctx)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, got...)
+		all, u.worlds = append(all, got...), append(u.worlds, worlds...)
 	}
 	return all, nil
+}
+
+// takeBase takes from known what packages are selected with.
+func (l *packageLocker) takeBase(known []lock.Input) error {
+	for _, want := range lock.Wanted(l.closure, l.arch) {
+		if want.Kind != lock.KindRootfs && want.Kind != lock.KindIndex {
+			continue
+		}
+		i := slices.IndexFunc(known, func(in lock.Input) bool { return in.String() == want.String() })
+		if i < 0 {
+			return fmt.Errorf("recipe %s: %s is not there to select packages with", l.closure[0].Name, want)
+		}
+		l.base = append(l.base, known[i])
+	}
+	return nil
 }

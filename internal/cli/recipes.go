@@ -179,7 +179,12 @@ func (p *project) load(name string) (*loaded, error) {
 	if l.plan, err = builder.NewPlan(closure, l.lock, arch, files); err != nil {
 		return nil, err
 	}
-	l.seal = p.seal(l)
+	// What tests read is sealed, too.
+	all, err := l.lock.Closure(closure, arch)
+	if err != nil {
+		return nil, err
+	}
+	l.seal = p.seal(l, all)
 	return l, nil
 }
 

@@ -65,6 +65,9 @@ var rules = []rule{
 	on(func(*unformattedError) outcome { return outcome{code: exitRecipe, hint: "tailsbuild fmt"} }),
 	on(func(*builder.NotYetError) outcome { return outcome{code: exitRecipe} }),
 	on(func(e *builder.UnsatisfiableError) outcome { return outcome{code: exitRecipe, detail: tail(e.Log)} }),
+	on(func(*versionsError) outcome {
+		return outcome{code: exitRecipe, hint: "ask for the same version in packages of the recipe, its build and its tests"}
+	}),
 	on(func(*builder.OutputRecordError) outcome {
 		return outcome{code: exitRecipe, hint: "tailsbuild lock NAME, then build and record it again"}
 	}),

@@ -50,7 +50,7 @@ type Seal struct {
 	// Plan is the digest of the plan, under which the lock records an image.
 	Plan digest.Digest
 	Lock *lock.File
-	// Inputs are those that the plan reads.
+	// Inputs are those that the plan and the recipe's tests read.
 	Inputs []lock.Input
 	// Files has the recipes of the closure and the files that they take, by their
 	// path below the folder of recipes, but not the lock.

@@ -45,6 +45,8 @@ func Decode(filename string, src []byte) (*File, hcl.Diagnostics) {
 // A decoder collects the diagnostics of one file.
 type decoder struct {
 	diags hcl.Diagnostics
+	// inputs has where each input of the file stands.
+	inputs []hcl.Range
 }
 
 func (d *decoder) add(rng hcl.Range, summary, format string, args ...any) {
@@ -65,7 +67,7 @@ func fileSchema() *hcl.BodySchema {
 	s.Blocks = []hcl.BlockHeaderSchema{
 		{Type: "output"},
 		{Type: "input", LabelNames: []string{"kind", "name"}},
-		{Type: "world", LabelNames: []string{"arch"}},
+		{Type: "world", LabelNames: []string{"arch", "use"}},
 		{Type: "image", LabelNames: []string{"arch"}},
 	}
 	return s
@@ -98,6 +100,7 @@ func (d *decoder) file(body hcl.Body) *File {
 			d.image(f, block)
 		}
 	}
+	d.uninstalled(f)
 	if outputs == 0 {
 		d.add(body.MissingItemRange(), "No output block", "Without it the lock doesn't say what made its images. Run tailsbuild lock again.")
 	}
@@ -165,27 +168,7 @@ func (d *decoder) input(f *File, block *hcl.Block) {
 	if n := len(f.Inputs); n > 0 {
 		d.order(block, compareKeys(f.Inputs[n-1], in), "kind, name and architecture")
 	}
-	f.Inputs = append(f.Inputs, in)
-}
-
-func (d *decoder) world(f *File, block *hcl.Block) {
-	w := World{Arch: block.Labels[0]}
-	if !isArch(w.Arch) {
-		d.add(block.LabelRanges[0], "Unknown architecture", "%q is neither x86_64 nor aarch64.", w.Arch)
-	}
-	content, diags := block.Body.Content(required("packages"))
-	d.diags = append(d.diags, diags...)
-	var ranges []hcl.Range
-	w.Packages, ranges = d.list(content.Attributes["packages"])
-	for i, s := range w.Packages {
-		if !isWanted(s) {
-			d.add(ranges[i], "Not a package", "%q is nothing that apk can be asked for.", s)
-		}
-	}
-	if n := len(f.Worlds); n > 0 {
-		d.order(block, compareWorlds(f.Worlds[n-1], w), "architecture")
-	}
-	f.Worlds = append(f.Worlds, w)
+	f.Inputs, d.inputs = append(f.Inputs, in), append(d.inputs, block.DefRange)
 }
 
 func (d *decoder) image(f *File, block *hcl.Block) {

@@ -15,7 +15,7 @@ type File struct {
 	Output Output
 	// Inputs are sorted by kind, name and architecture.
 	Inputs []Input
-	// Worlds are sorted by architecture.
+	// Worlds are sorted by architecture and use.
 	Worlds []World
 	// Images are sorted by architecture.
 	Images []Image
@@ -85,14 +85,6 @@ type Input struct {
 	SHA256 string
 	// DiffID is the sha256, in hex, of the uncompressed rootfs.
 	DiffID string
-}
-
-// A World is what apk was asked to install for one architecture when its packages
-// were locked, as apk calls it (apk-world(5)). The packages are those of the
-// recipe, with what they need.
-type World struct {
-	Arch     string
-	Packages []string
 }
 
 // A Module is one module of a Go module's closure.

@@ -137,7 +137,7 @@ func TestUpdateKeepsImages(t *testing.T) {
 			}
 			out, in := f.Output, sample().Inputs
 			c.change(&out, in)
-			if err := f.Update(out, in); err != nil {
+			if err := f.Update(out, in, nil); err != nil {
 				t.Fatal(err)
 			}
 			var got []string

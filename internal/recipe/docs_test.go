@@ -141,7 +141,7 @@ func TestExamples(t *testing.T) {
 	walk = func(typ *blockType, in string) {
 		if typ.example != "" {
 			src := strings.Replace(in, "@", typ.example, 1)
-			for _, extra := range []string{`user "sftp" {uid = 1000 }`, `build {run = "true" }`} {
+			for _, extra := range []string{`user "sftp" {uid = 1000 }`, `build {run = "true" }`, "runtime {\n user = \"sftp\"\n entrypoint = [\"/a\"]\n}"} {
 				if head, _, _ := strings.Cut(extra, "{"); strings.HasPrefix(in, "service") && !strings.Contains(src, head+"{") {
 					src = strings.TrimSuffix(src, "}\n") + "  " + extra + "\n}\n"
 				}

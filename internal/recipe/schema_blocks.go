@@ -172,12 +172,19 @@ var limitsType = &blockType{
 }
 
 var testType = &blockType{
-	name:    "test",
-	labels:  []label{{name: "NAME", check: checkTestName, doc: "Lower-case letters, digits and `-`."}},
-	doc:     "A command that is run in the image, under exactly the declared privileges, and must exit with 0.",
-	example: `test "answers" { run = ["/usr/libexec/test-sftp"] }`,
-	many:    true,
+	name:   "test",
+	labels: []label{{name: "NAME", check: checkTestName, doc: "Lower-case letters, digits and `-`."}},
+	doc:    "Something that must work in the finished image, under exactly the declared privileges: a command of the image (`run`), or a client that talks to the running service (`client`).",
+	example: `test "answers" {
+  packages = ["netcat-openbsd"]
+  client   = "nc -z 127.0.0.1 2222"
+}`,
+	many: true,
 	attrs: []attribute{
-		{name: "run", typ: texts, required: true, filled: true, doc: "The program and its arguments. The program is an absolute path."},
+		{name: "run", typ: texts, filled: true, doc: "A program of the image and its arguments, run alone, instead of the entrypoint; it must exit with 0. The program is an absolute path. Either this or `client` is there."},
+		{name: "client", typ: script, filled: true, doc: "Script for `/bin/sh -eu`, run in a container beside the service once all its tcp ports accept connections. A dollar sign before a brace is doubled to leave it to the shell: `$${HOME}`."},
+		{name: "packages", typ: texts, check: checkPackage, doc: "Alpine packages of the client, beside those of the base. They never reach the image."},
+		{name: "setup", typ: script, filled: true, doc: "Script for `/bin/sh -eu`, run in the client's container before the service starts."},
+		{name: "timeout", typ: number, def: "60", min: 1, max: 3600, doc: "Seconds for the whole test."},
 	},
 }

@@ -25,11 +25,7 @@ func (e *evaluator) service(r *Recipe, b *block) {
 		memory, _ := parseSize(l.text("memory"))
 		r.Limits = Limits{Size: size, Memory: memory, Pids: l.number("pids"), Range: l.rng}
 	}
-	e.labelled(b, "test")
-	for _, t := range b.all("test") {
-		e.program(t, "run")
-		r.Tests = append(r.Tests, Test{Name: t.labels[0].text, Run: t.texts("run"), Range: t.rng})
-	}
+	e.tests(r, b)
 }
 
 // build fills in sources, toolchains and the build step.

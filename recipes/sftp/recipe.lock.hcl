@@ -72,8 +72,9 @@ input "rootfs" "alpine-3.19" {
   diff_id = "f72e1091e2e43fb27f30dab4a9d56294d97d1d8bcf35a6911567ce05a7e3ca3a"
 }
 
-world "x86_64" {
+world "x86_64" "image" {
   packages = ["openssh-server", "openssh-sftp-server"]
+  installs = ["openssh-keygen", "openssh-server", "openssh-server-common", "openssh-sftp-server"]
 }
 
 image "x86_64" {
