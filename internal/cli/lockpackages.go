@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path"
@@ -27,8 +26,14 @@ type packageLocker struct {
 	work    string // for the builder
 	arch    string
 	closure []*recipe.Recipe
-	// base are the root file system and the indexes, which are in the store.
+	// base are the root file system, which is in the store, and the indexes. Those
+	// that have no sha256 are not locked yet.
 	base []lock.Input
+	old  []lock.Input // what was locked before
+	// allowOlder says that indexes may be older than those in old.
+	allowOlder bool
+	fresh      *freshIndexes
+	doubt      doubt
 
 	keys    apk.Keys
 	indexes []repositoryIndex
@@ -43,10 +48,10 @@ type repositoryIndex struct {
 // lock returns the indexes, with the keys that signed them, the packages, and the
 // worlds that install them.
 func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, []lock.World, error) {
-	if err := errors.Join(l.readKeys(), l.ownKeys()); err != nil {
+	if err := errors.Join(l.readKeys(ctx), l.ownKeys()); err != nil {
 		return nil, nil, err
 	}
-	if err := l.readIndexes(); err != nil {
+	if err := l.readIndexes(ctx); err != nil {
 		return nil, nil, err
 	}
 	file := &lock.File{Recipe: l.closure[0].Name, Output: lock.CurrentOutput(), Inputs: l.base}
@@ -121,16 +126,14 @@ func (l *packageLocker) packages(ctx context.Context, selected []builder.Selecte
 			return nil, err
 		}
 	}
-	got, err := resolveAll(ctx, l.fetcher, want)
-	if err != nil {
-		return nil, err
+	entry := make(map[string]*apk.Package)
+	for i, in := range want {
+		entry[in.Name] = entries[i]
 	}
-	for i, in := range got {
-		if err := l.verify(entries[i], in); err != nil {
-			return nil, err
-		}
-	}
-	return got, nil
+	got, err := resolveAll(want, func(in lock.Input) (lock.Input, error) {
+		return l.fetchPackage(ctx, entry[in.Name], in)
+	})
+	return got, l.orGone(err)
 }
 
 // ownKeys refuses what the sandbox can't verify yet.
@@ -151,10 +154,13 @@ func (l *packageLocker) open(in lock.Input) (*os.File, error) {
 }
 
 // readKeys takes the keys of the base, which are those that apk will use.
-func (l *packageLocker) readKeys() error {
+func (l *packageLocker) readKeys(ctx context.Context) error {
 	i := slices.IndexFunc(l.base, func(in lock.Input) bool { return in.Kind == lock.KindRootfs })
 	if i < 0 {
 		return fmt.Errorf("recipe %s: no root file system to take Alpine's keys from", l.closure[0].Name)
+	}
+	if err := l.fetcher.Fetch(ctx, l.base[i:i+1]); err != nil {
+		return err
 	}
 	f, err := l.open(l.base[i])
 	if err != nil {
@@ -165,25 +171,17 @@ func (l *packageLocker) readKeys() error {
 	return err
 }
 
-func (l *packageLocker) readIndexes() error {
-	for _, in := range l.base {
+func (l *packageLocker) readIndexes(ctx context.Context) error {
+	for i, in := range l.base {
 		if in.Kind != lock.KindIndex {
 			continue
 		}
-		f, err := l.open(in)
+		index, err := l.readIndex(ctx, in)
 		if err != nil {
 			return err
 		}
-		b, err := io.ReadAll(io.LimitReader(f, apk.MaxIndex+1))
-		if err := errors.Join(err, f.Close()); err != nil {
-			return err
-		}
-		index, err := apk.ReadIndex(in.String(), b, l.keys)
-		if err != nil {
-			return err
-		}
-		in.Key, in.Time = index.Key, index.Time
-		l.indexes = append(l.indexes, repositoryIndex{index, in})
+		l.base[i] = index.input
+		l.indexes = append(l.indexes, index)
 	}
 	return nil
 }
@@ -205,26 +203,13 @@ func (l *packageLocker) find(s builder.Selected) (*apk.Package, lock.Input, erro
 	return nil, lock.Input{}, fmt.Errorf("apk selects %s-%s, which is in no index", s.Name, s.Version)
 }
 
-// verify checks that a file is the index's, and signed.
-func (l *packageLocker) verify(p *apk.Package, in lock.Input) error {
-	f, err := l.open(in)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := p.Verify(f, in.Size, l.keys); err != nil {
-		return fmt.Errorf("%s from %s: %w", in, in.URL, err)
-	}
-	return nil
-}
-
 // lockPackages locks the packages of all architectures that u has to solve, and
 // sets u's worlds. known are the inputs that are locked or just resolved.
-func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.Input, from inputFlags, fetcher *inputs.Fetcher, d *progress.Display) (_ []lock.Input, err error) {
+func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.Input, flags lockFlags, fresh *freshIndexes, fetcher *inputs.Fetcher, d *progress.Display) (_ []lock.Input, err error) {
 	if len(u.solve) == 0 {
 		return nil, nil
 	}
-	dir, err := from.storeDir()
+	dir, err := flags.from.storeDir()
 	if err != nil {
 		return nil, err
 	}
@@ -239,14 +224,15 @@ func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.
 		if err := p.check(diags); err != nil {
 			return nil, err
 		}
-		l := &packageLocker{fetcher: fetcher, draw: d, work: filepath.Join(work.dir, arch), arch: arch, closure: closure}
-		if err := l.takeBase(known); err != nil {
-			return nil, err
+		l := &packageLocker{
+			fetcher: fetcher, draw: d, work: filepath.Join(work.dir, arch), arch: arch, closure: closure,
+			old: u.old.Inputs, allowOlder: flags.allowOlder, fresh: fresh,
 		}
-		if err := errors.Join(os.Mkdir(l.work, 0o700), fetcher.Fetch(ctx, l.base)); err != nil {
+		if err := errors.Join(l.takeBase(known), os.Mkdir(l.work, 0o700)); err != nil {
 			return nil, err
 		}
 		got, worlds, err := l.lock(ctx)
+		u.doubts = append(u.doubts, l.doubt.reasons...)
 		if err != nil {
 			return nil, err
 		}
@@ -262,10 +248,14 @@ func (l *packageLocker) takeBase(known []lock.Input) error {
 			continue
 		}
 		i := slices.IndexFunc(known, func(in lock.Input) bool { return in.String() == want.String() })
-		if i < 0 {
+		switch {
+		case i >= 0:
+			l.base = append(l.base, known[i])
+		case want.Kind == lock.KindIndex:
+			l.base = append(l.base, want)
+		default:
 			return fmt.Errorf("recipe %s: %s is not there to select packages with", l.closure[0].Name, want)
 		}
-		l.base = append(l.base, known[i])
 	}
 	return nil
 }
