@@ -76,6 +76,10 @@ func judge(a age, newer bool, newest string) age {
 // packages asks the repositories for newer versions of the locked packages.
 func (q *asker) packages(ctx context.Context, f *lock.File, closure []*recipe.Recipe, arch string) []age {
 	var all []age
+	locked := slices.DeleteFunc(slices.Clone(f.Inputs), func(in lock.Input) bool { return in.Kind != lock.KindPackage || in.Arch != arch })
+	if len(locked) == 0 {
+		return nil
+	}
 	var found []*apk.Index
 	failed := map[string]bool{} // repositories that can't be asked
 	for _, in := range indexes(closure, arch) {
@@ -87,10 +91,8 @@ func (q *asker) packages(ctx context.Context, f *lock.File, closure []*recipe.Re
 		}
 		found = append(found, index)
 	}
-	for _, in := range f.Inputs {
-		if in.Kind == lock.KindPackage && in.Arch == arch {
-			all = append(all, newestPackage(in, found, failed[in.Repository]))
-		}
+	for _, in := range locked {
+		all = append(all, newestPackage(in, found, failed[in.Repository]))
 	}
 	return all
 }
@@ -167,14 +169,14 @@ func (q *asker) module(ctx context.Context, in lock.Input) age {
 func (q *asker) toolchain(ctx context.Context, in lock.Input) age {
 	a := age{Kind: in.Kind, Name: in.Name, Arch: in.Arch, Locked: in.Version}
 	got, err := q.goVersions(ctx, in)
-	if err != nil {
-		return unknown(a, err)
-	}
-	locked, newest, patch, err := inputs.NewestGo(in.Version, got.versions)
-	if err != nil {
-		return unknown(a, err)
+	locked, newest, patch, wrong := inputs.NewestGo(in.Version, got.versions)
+	if wrong != nil {
+		return unknown(a, wrong)
 	}
 	a.Locked = locked
+	if err != nil {
+		return unknown(a, err)
+	}
 	if a = judge(a, newest != locked, newest); patch != locked && patch != newest {
 		a.Note = "the newest with the same language is " + patch
 	}
@@ -211,7 +213,9 @@ func (q *asker) rootfs(ctx context.Context, f *lock.File, closure []*recipe.Reci
 	if err != nil {
 		return []age{unknown(a, err)}
 	}
-	a.Note = "as an unsigned list says"
+	if order > 0 {
+		a.Note = "as a list says that nobody signs"
+	}
 	return []age{judge(a, order > 0, newest)}
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 )
 
@@ -56,7 +58,8 @@ func (o *outdatedRecipe) add(all ...age) { o.Things = append(o.Things, all...) }
 
 func (o *outdatedRecipe) text(w io.Writer) {
 	current := 0
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var table bytes.Buffer
+	t := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s\n", o.Recipe)
 	for _, a := range o.Things {
 		if a.State == stateCurrent {
@@ -70,10 +73,12 @@ func (o *outdatedRecipe) text(w io.Writer) {
 		if newest == "" {
 			newest = a.State
 		}
-		line := fmt.Sprintf("  %s\t%s\t%s\t→ %s\t%s", a.Kind, name, a.Locked, newest, a.Note)
-		fmt.Fprintf(t, "%s\n", strings.TrimRight(line, "\t"))
+		fmt.Fprintf(t, "  %s\t%s\t%s\t→ %s\t%s\n", a.Kind, name, a.Locked, newest, a.Note)
 	}
-	t.Flush() // into w, a buffer
+	t.Flush() // into a buffer, which takes everything
+	for line := range strings.Lines(table.String()) {
+		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+	}
 	fmt.Fprintf(w, "  %d of %d have nothing newer\n", current, len(o.Things))
 }
 
@@ -102,6 +107,11 @@ func (p *project) ages(ctx context.Context, names []string, f lockFlags) (all []
 	fetcher, err := f.from.fetcher(p.Project(), d)
 	if err != nil {
 		return nil, err
+	}
+	report := fetcher.Report
+	fetcher.Report = func(t inputs.Transfer) {
+		t.Err = nil // the list has what can't be asked
+		report(t)
 	}
 	q := newAsker(p, fetcher, time.Now())
 	for _, name := range names {
