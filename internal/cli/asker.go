@@ -136,9 +136,10 @@ func (q *asker) index(ctx context.Context, f *lock.File, closure []*recipe.Recip
 		return nil, err
 	}
 	l := &packageLocker{fetcher: q.fetcher, arch: in.Arch, closure: closure, keys: keys, old: f.Inputs}
-	return q.indexes.get(in.URL+" "+rootfs.SHA256, func() (index *apk.Index, err error) {
-		_, err = q.fetcher.Peek(ctx, in.String(), in.URL, apk.MaxIndex, l.checkIndex(in, &index))
-		return index, err
+	return q.indexes.get(strings.Join([]string{in.URL, in.KeySHA256, rootfs.SHA256}, " "), func() (*apk.Index, error) {
+		var index repositoryIndex
+		_, err := q.fetcher.Peek(ctx, in.String(), in.URL, apk.MaxIndex, l.checkIndex(in, &index))
+		return index.Index, err
 	})
 }
 

@@ -71,11 +71,11 @@ func (d *doubt) about(in lock.Input, check inputs.Check) inputs.Check {
 	}
 }
 
-// readIndex returns the verified index of in: the locked one if in has a sha256,
+// fetchIndex returns the verified index of in: the locked one if in has a sha256,
 // and else the first that a mirror has which is signed and not older than the
 // locked one.
-func (l *packageLocker) readIndex(ctx context.Context, in lock.Input) (repositoryIndex, error) {
-	var index *apk.Index
+func (l *packageLocker) fetchIndex(ctx context.Context, in lock.Input) (repositoryIndex, error) {
+	var index repositoryIndex
 	if seen, ok := l.fresh.byURL[in.URL]; ok && in.SHA256 == "" {
 		in.SHA256, in.Size = seen.SHA256, seen.Size
 	}
@@ -90,12 +90,13 @@ func (l *packageLocker) readIndex(ctx context.Context, in lock.Input) (repositor
 	if in.SHA256 == "" {
 		l.fresh.byURL[in.URL] = got
 	}
-	got.Key, got.Time = index.Key, index.Time
-	return repositoryIndex{index, got}, nil
+	index.input = got
+	index.input.Key, index.input.Time = index.Key, index.Time
+	return index, nil
 }
 
 // checkIndex returns a check of an index that also leaves it in index.
-func (l *packageLocker) checkIndex(in lock.Input, index **apk.Index) inputs.Check {
+func (l *packageLocker) checkIndex(in lock.Input, index *repositoryIndex) inputs.Check {
 	return func(from string, file io.ReaderAt, size int64) error {
 		if size > apk.MaxIndex {
 			return &apk.LimitError{What: in.String(), Limit: apk.MaxIndex}
@@ -104,12 +105,12 @@ func (l *packageLocker) checkIndex(in lock.Input, index **apk.Index) inputs.Chec
 		if _, err := io.ReadFull(io.NewSectionReader(file, 0, size), b); err != nil {
 			return err
 		}
-		read, err := apk.ReadIndex(in.String(), b, l.keys)
+		read, err := l.verifyIndex(in, b)
 		if err != nil {
 			return err
 		}
 		*index = read
-		return l.notOlder(in, read, from)
+		return l.notOlder(in, read.Index, from)
 	}
 }
 
@@ -125,14 +126,14 @@ func (l *packageLocker) notOlder(in lock.Input, index *apk.Index, from string) e
 // fetchPackage brings the package of an index into the store, verified. One that
 // was locked before keeps its bytes: a mirror may have others of the same version
 // that are signed as well.
-func (l *packageLocker) fetchPackage(ctx context.Context, p *apk.Package, in lock.Input) (lock.Input, error) {
+func (l *packageLocker) fetchPackage(ctx context.Context, e entry, in lock.Input) (lock.Input, error) {
 	for _, o := range l.old {
 		if o.String() == in.String() && o.URL == in.URL && o.Size == in.Size {
 			in.SHA256 = o.SHA256
 		}
 	}
 	return l.fetcher.ResolveChecked(ctx, in, l.doubt.about(in, func(_ string, file io.ReaderAt, size int64) error {
-		_, err := p.Verify(file, size, l.keys)
+		_, err := e.Verify(file, size, e.repository.keys)
 		return err
 	}))
 }

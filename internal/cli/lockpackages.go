@@ -39,16 +39,18 @@ type packageLocker struct {
 	indexes []repositoryIndex
 }
 
-// A repositoryIndex is the verified index of a repository.
+// A repositoryIndex is the verified index of a repository, and the keys that may
+// sign what is in it.
 type repositoryIndex struct {
 	*apk.Index
 	input lock.Input
+	keys  apk.Keys
 }
 
 // lock returns the indexes, with the keys that signed them, the packages, and the
 // worlds that install them.
 func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, []lock.World, error) {
-	if err := errors.Join(l.readKeys(ctx), l.ownKeys()); err != nil {
+	if err := l.readKeys(ctx); err != nil {
 		return nil, nil, err
 	}
 	if err := l.readIndexes(ctx); err != nil {
@@ -119,33 +121,22 @@ func (l *packageLocker) unite(choices []builder.Choice) ([]builder.Selected, []l
 
 // packages fetches and verifies what was selected.
 func (l *packageLocker) packages(ctx context.Context, selected []builder.Selected) (_ []lock.Input, err error) {
-	entries := make([]*apk.Package, len(selected))
+	entries := make([]entry, len(selected))
 	want := make([]lock.Input, len(selected))
 	for i, s := range selected {
-		if entries[i], want[i], err = l.find(s); err != nil {
+		if entries[i], err = l.find(s); err != nil {
 			return nil, err
 		}
+		want[i] = entries[i].input(l.arch)
 	}
-	entry := make(map[string]*apk.Package)
-	for i, in := range want {
-		entry[in.Name] = entries[i]
+	byName := make(map[string]entry)
+	for _, e := range entries {
+		byName[e.Name] = e
 	}
 	got, err := resolveAll(want, func(in lock.Input) (lock.Input, error) {
-		return l.fetchPackage(ctx, entry[in.Name], in)
+		return l.fetchPackage(ctx, byName[in.Name], in)
 	})
 	return got, l.orGone(err)
-}
-
-// ownKeys refuses what the sandbox can't verify yet.
-func (l *packageLocker) ownKeys() error {
-	for _, r := range l.closure {
-		for _, repo := range r.Repositories {
-			if repo.Key != "" {
-				return &builder.NotYetError{What: "a repository with a key of its own", Range: repo.Range}
-			}
-		}
-	}
-	return nil
 }
 
 // open opens an input in the store, which has just been checked or written.
@@ -171,12 +162,13 @@ func (l *packageLocker) readKeys(ctx context.Context) error {
 	return err
 }
 
+// readIndexes gets, verifies and reads the indexes of all repositories.
 func (l *packageLocker) readIndexes(ctx context.Context) error {
 	for i, in := range l.base {
 		if in.Kind != lock.KindIndex {
 			continue
 		}
-		index, err := l.readIndex(ctx, in)
+		index, err := l.fetchIndex(ctx, in)
 		if err != nil {
 			return err
 		}
@@ -186,21 +178,88 @@ func (l *packageLocker) readIndexes(ctx context.Context) error {
 	return nil
 }
 
-// find looks a selected package up in the indexes.
-func (l *packageLocker) find(s builder.Selected) (*apk.Package, lock.Input, error) {
-	for _, index := range l.indexes {
-		for _, p := range index.Find(s.Name) {
-			if p.Version != s.Version {
-				continue
+// verifyIndex verifies an index with the keys of its own repository: the base's, or
+// the one that the recipe gives it.
+func (l *packageLocker) verifyIndex(in lock.Input, b []byte) (repositoryIndex, error) {
+	own := ""
+	for _, r := range l.closure {
+		for _, repo := range r.Repositories {
+			if repo.Name == in.Name {
+				own = repo.Key
 			}
-			return p, lock.Input{
-				Kind: lock.KindPackage, Name: p.Name, Arch: l.arch, Version: p.Version, Size: p.Size,
-				Repository: index.input.Name,
-				URL:        strings.TrimSuffix(index.input.URL, path.Base(index.input.URL)) + p.FileName(),
-			}, nil
 		}
 	}
-	return nil, lock.Input{}, fmt.Errorf("apk selects %s-%s, which is in no index", s.Name, s.Version)
+	if own == "" {
+		index, err := apk.ReadIndex(in.String(), b, l.keys)
+		return repositoryIndex{Index: index, keys: l.keys}, err
+	}
+	index, keys, err := apk.ReadOwnIndex(in.String(), b, own)
+	if err != nil {
+		return repositoryIndex{}, err
+	}
+	// In the sandbox, apk finds a key by its name alone.
+	taken := l.keys[index.Key]
+	for _, other := range l.indexes {
+		if key := other.keys[index.Key]; key != nil && !key.Equal(keys[index.Key]) {
+			taken = key
+		}
+	}
+	if taken != nil {
+		return repositoryIndex{}, &apk.KeyError{
+			Name: index.Key, Problem: fmt.Sprintf("signs %s, and a key of the base or of another repository is called the same", in),
+		}
+	}
+	return repositoryIndex{Index: index, keys: keys}, nil
+}
+
+// An ambiguousError reports a package that two repositories have in the same
+// version, but not the same bytes.
+type ambiguousError struct {
+	Package      string // "name-version"
+	Repositories [2]string
+}
+
+func (e *ambiguousError) Error() string {
+	return fmt.Sprintf("package %s: the repositories %s and %s have different ones", e.Package, e.Repositories[0], e.Repositories[1])
+}
+
+// An entry is a package as the index of its repository has it.
+type entry struct {
+	*apk.Package
+	repository repositoryIndex
+}
+
+// find looks a selected package up in the indexes.
+func (l *packageLocker) find(s builder.Selected) (entry, error) {
+	var found []entry
+	for _, index := range l.indexes {
+		for _, p := range index.Find(s.Name) {
+			if p.Version == s.Version {
+				found = append(found, entry{p, index})
+			}
+		}
+	}
+	if len(found) == 0 {
+		return entry{}, fmt.Errorf("apk selects %s-%s, which is in no index", s.Name, s.Version)
+	}
+	for _, other := range found[1:] {
+		if other.Checksum != found[0].Checksum {
+			return entry{}, &ambiguousError{
+				Package:      found[0].String(),
+				Repositories: [2]string{found[0].repository.input.Name, other.repository.input.Name},
+			}
+		}
+	}
+	return found[0], nil
+}
+
+// input returns what is to be fetched.
+func (e entry) input(arch string) lock.Input {
+	index := e.repository.input
+	return lock.Input{
+		Kind: lock.KindPackage, Name: e.Name, Arch: arch, Version: e.Version, Size: e.Size, Repository: index.Name,
+		URL: strings.TrimSuffix(index.URL, path.Base(index.URL)) + e.FileName(),
+	}
 }
 
 // lockPackages locks the packages of all architectures that u has to solve, and

@@ -77,6 +77,9 @@ type Input struct {
 	// Time is when an apk_index was made, in seconds since 1970, as it says
 	// itself. It follows from the file, so that the lock's digest leaves it out.
 	Time int64 `json:"-"`
+	// KeySHA256 is that, in hex, of the key that the recipe gives an apk_index of
+	// its own, as it stands there; "" when the keys of the rootfs are meant.
+	KeySHA256 string `json:",omitempty"`
 
 	// Size is in bytes.
 	Size int64
