@@ -4,15 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/pem"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -25,15 +16,15 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/apk/apktest"
 )
 
-// signer is the name of the key that signs the mirrors which alpine makes.
-const signer = "test@example.org-1.rsa.pub"
-
-// signers are made once: that of the mirrors, and somebody else's.
-var signers = sync.OnceValues(func() (keys [2]*rsa.PrivateKey, err error) {
-	for i := range keys {
-		if keys[i], err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+// signers are made once: the key of the mirrors that alpine makes, and somebody
+// else's.
+var signers = sync.OnceValues(func() (keys [2]*apktest.Key, err error) {
+	for i, name := range []string{"test@example.org-1.rsa.pub", "stranger@example.org-2.rsa.pub"} {
+		if keys[i], err = apktest.NewKey(name); err != nil {
 			break
 		}
 	}
@@ -54,29 +45,31 @@ func alpine(ts *testscript.TestScript, neg bool, args []string) {
 	keys, err := signers()
 	ts.Check(err)
 	branch := filepath.Join(ts.MkAbs(args[0]), "v3.19")
-	main := filepath.Join(branch, "main", "x86_64")
-	ts.Check(os.MkdirAll(main, 0o755))
 	const rootfs = "releases/x86_64/alpine-minirootfs-3.19.4-x86_64.tar.gz"
 	if _, err := os.Stat(filepath.Join(branch, rootfs)); err != nil {
 		ts.Check(os.MkdirAll(filepath.Join(branch, path.Dir(rootfs)), 0o755))
-		ts.Check(trusting(filepath.Join(ts.Getenv("MIRROR"), "v3.19", rootfs), filepath.Join(branch, rootfs), &keys[0].PublicKey))
+		ts.Check(trusting(filepath.Join(ts.Getenv("MIRROR"), "v3.19", rootfs), filepath.Join(branch, rootfs), keys[0]))
 	}
-	var index strings.Builder
+	main := apktest.Repository{Key: keys[0], IndexKey: keys[0], Time: made}
 	for _, arg := range args[2:] {
 		name, rest, _ := strings.Cut(arg, "=")
 		version, member, _ := strings.Cut(rest, ":")
-		file, entry := apkFile(name, version, member, keys[0])
-		index.WriteString(entry)
-		ts.Check(os.WriteFile(filepath.Join(main, name+"-"+version+".apk"), file, 0o644))
+		f := apktest.File{Name: "usr/share/" + name, Content: name + " " + version + "\n"}
+		if member != "" {
+			f.Name, f.Link, _ = strings.Cut(member, "->")
+		}
+		if f.Link != "" {
+			f.Content = ""
+		}
+		main.Packages = append(main.Packages, apktest.Package{
+			Name: name, Version: version, Files: []apktest.File{{Name: "usr/"}, {Name: "usr/share/"}, f},
+		})
 	}
-	list := zipped(tarred(true,
-		tar.Header{Name: "DESCRIPTION"}, []byte("v3.19"),
-		tar.Header{Name: "APKINDEX", ModTime: time.Unix(made, 0)}, []byte(index.String())))
-	ts.Check(os.WriteFile(filepath.Join(main, "APKINDEX.tar.gz"), append(signature(keys[0], signer, list), list...), 0o644))
+	ts.Check(main.Write(filepath.Join(branch, "main")))
 }
 
 // trusting writes a root file system that also trusts key.
-func trusting(from, to string, key *rsa.PublicKey) error {
+func trusting(from, to string, key *apktest.Key) error {
 	f, err := os.Open(from)
 	if err != nil {
 		return err
@@ -90,94 +83,35 @@ func trusting(from, to string, key *rsa.PublicKey) error {
 	if err != nil {
 		return err
 	}
-	der, err := x509.MarshalPKIXPublicKey(key)
+	archive = bytes.TrimRight(archive, "\x00") // the end, to be written again
+	archive = append(archive, make([]byte, (512-len(archive)%512)%512)...)
+	public, err := key.PEM()
 	if err != nil {
 		return err
 	}
-	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-	archive = bytes.TrimRight(archive, "\x00")
-	archive = append(archive, make([]byte, (512-len(archive)%512)%512)...)
-	archive = append(archive, tarred(true,
-		tar.Header{Name: "etc/apk/keys/" + signer, Mode: 0o644}, public,
-		tar.Header{Name: "usr/share/apk/keys/x86_64/" + signer, Mode: 0o644}, public)...)
-	return os.WriteFile(to, zipped(archive), 0o644)
-}
-
-// apkFile returns a package and its entry in an index.
-func apkFile(name, version, member string, key *rsa.PrivateKey) (file []byte, entry string) {
-	content := []byte(name + " " + version + "\n")
-	h := tar.Header{Name: "usr/share/" + name, Mode: 0o644}
-	if member != "" {
-		h.Name, h.Linkname, _ = strings.Cut(member, "->")
-	}
-	if h.Linkname != "" {
-		h.Typeflag, content = tar.TypeSymlink, nil
-	}
-	sum := sha1.Sum(content)
-	h.PAXRecords = map[string]string{"APK-TOOLS.checksum.SHA1": fmt.Sprintf("%x", sum)}
-	folder := func(name string) tar.Header { return tar.Header{Name: name, Typeflag: tar.TypeDir, Mode: 0o755} }
-	data := zipped(tarred(true, folder("usr/"), []byte(nil), folder("usr/share/"), []byte(nil), h, content))
-	info := fmt.Sprintf("pkgname = %s\npkgver = %s\narch = x86_64\nsize = %d\ndatahash = %x\n", name, version, len(content), sha256.Sum256(data))
-	control := zipped(tarred(false, tar.Header{Name: ".PKGINFO", Mode: 0o644}, []byte(info)))
-	file = append(append(signature(key, signer, control), control...), data...)
-	id := sha1.Sum(control)
-	return file, fmt.Sprintf("C:Q1%s\nP:%s\nV:%s\nA:x86_64\nS:%d\nI:%d\n\n", base64.StdEncoding.EncodeToString(id[:]), name, version, len(file), len(content))
-}
-
-// signature returns the first member of what is signed.
-func signature(key *rsa.PrivateKey, name string, signed []byte) []byte {
-	sum := sha1.Sum(signed)
-	sig, err := rsa.SignPKCS1v15(nil, key, crypto.SHA1, sum[:])
-	if err != nil {
-		panic(err)
-	}
-	return zipped(tarred(false, tar.Header{Name: ".SIGN.RSA." + name, Mode: 0o644}, sig))
-}
-
-// tarred returns a tar archive of pairs of a tar.Header and a []byte, with the
-// zeros at its end if it is whole.
-func tarred(whole bool, entries ...any) []byte {
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for i := 0; i < len(entries); i += 2 {
-		h, content := entries[i].(tar.Header), entries[i+1].([]byte)
-		if h.Typeflag == 0 {
-			h.Typeflag, h.Size = tar.TypeReg, int64(len(content))
+	more := bytes.NewBuffer(archive)
+	w := tar.NewWriter(more)
+	for _, dir := range []string{"etc/apk/keys/", "usr/share/apk/keys/x86_64/"} {
+		err := w.WriteHeader(&tar.Header{Name: dir + key.Name, Mode: 0o644, Size: int64(len(public)), ModTime: time.Unix(0, 0)})
+		if err != nil {
+			return err
 		}
-		if h.ModTime.IsZero() {
-			h.ModTime = time.Unix(0, 0)
+		if _, err := w.Write(public); err != nil {
+			return err
 		}
-		if err := w.WriteHeader(&h); err != nil {
-			panic(err)
-		}
-		if _, err := w.Write(content); err != nil {
-			panic(err)
-		}
-	}
-	if err := w.Flush(); err != nil {
-		panic(err)
-	}
-	if whole {
-		if err := w.Close(); err != nil {
-			panic(err)
-		}
-	}
-	return b.Bytes()
-}
-
-func zipped(b []byte) []byte {
-	var out bytes.Buffer
-	w, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
-	if err != nil {
-		panic(err)
-	}
-	if _, err := w.Write(b); err != nil {
-		panic(err)
 	}
 	if err := w.Close(); err != nil {
-		panic(err)
+		return err
 	}
-	return out.Bytes()
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	if _, err := z.Write(more.Bytes()); err != nil {
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	return os.WriteFile(to, out.Bytes(), 0o644)
 }
 
 // spoil changes an index or a package in one way: spoil HOW FILE.
@@ -210,9 +144,10 @@ func spoil(ts *testscript.TestScript, neg bool, args []string) {
 	case "unsigned":
 		b = rest
 	case "stranger":
-		b = append(signature(keys[1], strings.TrimPrefix(name, ".SIGN.RSA."), signed), rest...)
+		key := apktest.Key{Name: strings.TrimPrefix(name, ".SIGN.RSA."), Private: keys[1].Private}
+		b = resigned(ts, &key, signed, rest)
 	case "other-key":
-		b = append(signature(keys[1], "stranger@example.org-2.rsa.pub", signed), rest...)
+		b = resigned(ts, keys[1], signed, rest)
 	case "restamped":
 		b[4] ^= 1 // RFC 1952, section 2.3: MTIME
 	case "flipped":
@@ -222,6 +157,13 @@ func spoil(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(os.Remove(file)) // which may be a link to one that must not change
 	ts.Check(os.WriteFile(file, b, 0o644))
+}
+
+// resigned returns key's signature of what rest begins with, and rest.
+func resigned(ts *testscript.TestScript, key *apktest.Key, signed, rest []byte) []byte {
+	b, err := key.Sign(signed)
+	ts.Check(err)
+	return append(b, rest[len(signed):]...)
 }
 
 // firstEntry returns the name of the first entry of the tar archive in the gzip

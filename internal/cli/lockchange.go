@@ -55,6 +55,7 @@ type change struct {
 	Older bool `json:"older,omitempty"`
 
 	input string // as the lock's words have it
+	url   string
 }
 
 func (l locked) kind() string { return "lock" }
@@ -107,6 +108,9 @@ func (c change) String() string {
 		separator = " "
 	case lock.KindIndex:
 		separator = " of "
+		if c.From == "" {
+			separator = ": " + c.url + " of "
+		}
 	}
 	sign, what := "~", c.From+" → "+c.To
 	switch {
@@ -210,7 +214,7 @@ func without(list, other []lock.Input) (out []string) {
 }
 
 func newChange(in lock.Input) change {
-	return change{Kind: in.Kind, Name: in.Name, Arch: in.Arch, input: in.String()}
+	return change{Kind: in.Kind, Name: in.Name, Arch: in.Arch, input: in.String(), url: in.URL}
 }
 
 // count adds a package that was, and one that is now; either may be no package.

@@ -118,8 +118,6 @@ type lockUpdate struct {
 	// worlds are those of the other architectures, and of all once resolved.
 	worlds []lock.World
 	locked
-	// doubts are why mirrors were passed over.
-	doubts []string
 }
 
 // lockUpdate works out what the lock of the recipe called name needs, for all of
@@ -268,10 +266,7 @@ func (p *project) lock(ctx context.Context, name string, flags lockFlags, fresh 
 	}
 	next, err := p.resolve(ctx, u, flags, fresh)
 	if err != nil {
-		return err // which names every mirror that was passed over
-	}
-	for _, doubt := range u.doubts {
-		p.app.warn("%s", doubt)
+		return err
 	}
 	before, was := u.old.Inputs, u.old.Encode()
 	f := u.old

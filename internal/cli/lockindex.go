@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sync"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
@@ -24,7 +23,7 @@ type olderIndexError struct {
 }
 
 func (e *olderIndexError) Error() string {
-	return fmt.Sprintf("%s from %s is of %s, older than the locked one, of %s", e.Index, e.From, date(e.Time), date(e.Locked))
+	return fmt.Sprintf("%s from %s: it is of %s, older than the locked one, of %s", e.Index, e.From, date(e.Time), date(e.Locked))
 }
 
 // A goneError reports that what the packages of a lock were chosen from is on no
@@ -51,35 +50,15 @@ func indexes(closure []*recipe.Recipe, arch string) []lock.Input {
 	return slices.DeleteFunc(lock.Wanted(closure, arch), func(in lock.Input) bool { return in.Kind != lock.KindIndex })
 }
 
-// A doubt collects why mirrors were passed over. Several goroutines may use it.
-type doubt struct {
-	mu      sync.Mutex
-	reasons []string
-}
-
-// about returns check, and takes down what it refuses. What the check of an index or
-// a package says names neither the input nor the place.
-func (d *doubt) about(in lock.Input, check inputs.Check) inputs.Check {
-	return func(from string, file io.ReaderAt, size int64) error {
-		err := check(from, file, size)
-		if err != nil {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			d.reasons = append(d.reasons, fmt.Sprintf("%s from %s was passed over: %v", in, from, err))
-		}
-		return err
-	}
-}
-
 // fetchIndex returns the verified index of in: the locked one if in has a sha256,
-// and else the first that a mirror has which is signed and not older than the
+// and else that of the first mirror that has one. That must not be older than the
 // locked one.
 func (l *packageLocker) fetchIndex(ctx context.Context, in lock.Input) (repositoryIndex, error) {
 	var index repositoryIndex
 	if seen, ok := l.fresh.byURL[in.URL]; ok && in.SHA256 == "" {
 		in.SHA256, in.Size = seen.SHA256, seen.Size
 	}
-	got, err := l.fetcher.ResolveChecked(ctx, in, l.doubt.about(in, l.checkIndex(in, &index)))
+	got, err := l.fetcher.ResolveChecked(ctx, in, l.checkIndex(in, &index))
 	var missing *inputs.MissingError
 	if in.SHA256 != "" && errors.As(err, &missing) {
 		err = &goneError{Recipe: l.closure[0].Name, Err: err}
@@ -99,13 +78,13 @@ func (l *packageLocker) fetchIndex(ctx context.Context, in lock.Input) (reposito
 func (l *packageLocker) checkIndex(in lock.Input, index *repositoryIndex) inputs.Check {
 	return func(from string, file io.ReaderAt, size int64) error {
 		if size > apk.MaxIndex {
-			return &apk.LimitError{What: in.String(), Limit: apk.MaxIndex}
+			return &apk.LimitError{What: fmt.Sprintf("%s from %s", in, from), Limit: apk.MaxIndex}
 		}
 		b := make([]byte, size)
 		if _, err := io.ReadFull(io.NewSectionReader(file, 0, size), b); err != nil {
 			return err
 		}
-		read, err := l.verifyIndex(in, b)
+		read, err := l.verifyIndex(fmt.Sprintf("%s from %s", in, from), in, b)
 		if err != nil {
 			return err
 		}
@@ -132,10 +111,12 @@ func (l *packageLocker) fetchPackage(ctx context.Context, e entry, in lock.Input
 			in.SHA256 = o.SHA256
 		}
 	}
-	return l.fetcher.ResolveChecked(ctx, in, l.doubt.about(in, func(_ string, file io.ReaderAt, size int64) error {
-		_, err := e.Verify(file, size, e.repository.keys)
-		return err
-	}))
+	return l.fetcher.ResolveChecked(ctx, in, func(from string, file io.ReaderAt, size int64) error {
+		if _, err := e.Verify(file, size, e.repository.keys); err != nil {
+			return fmt.Errorf("%s from %s: %w", in, from, err)
+		}
+		return nil
+	})
 }
 
 // orGone returns err, of fetching a package, as a *goneError when no location has
@@ -146,7 +127,7 @@ func (l *packageLocker) orGone(err error) error {
 	})
 	var missing *inputs.MissingError
 	var mismatch *inputs.MismatchError
-	if !kept || !errors.As(err, &missing) || errors.As(err, &mismatch) || len(l.doubt.reasons) > 0 {
+	if !kept || !errors.As(err, &missing) || errors.As(err, &mismatch) {
 		return err
 	}
 	return &goneError{Recipe: l.closure[0].Name, Err: err}

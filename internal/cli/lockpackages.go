@@ -33,7 +33,6 @@ type packageLocker struct {
 	// allowOlder says that indexes may be older than those in old.
 	allowOlder bool
 	fresh      *freshIndexes
-	doubt      doubt
 
 	keys    apk.Keys
 	indexes []repositoryIndex
@@ -179,8 +178,8 @@ func (l *packageLocker) readIndexes(ctx context.Context) error {
 }
 
 // verifyIndex verifies an index with the keys of its own repository: the base's, or
-// the one that the recipe gives it.
-func (l *packageLocker) verifyIndex(in lock.Input, b []byte) (repositoryIndex, error) {
+// the one that the recipe gives it. name is what errors call it.
+func (l *packageLocker) verifyIndex(name string, in lock.Input, b []byte) (repositoryIndex, error) {
 	own := ""
 	for _, r := range l.closure {
 		for _, repo := range r.Repositories {
@@ -190,10 +189,10 @@ func (l *packageLocker) verifyIndex(in lock.Input, b []byte) (repositoryIndex, e
 		}
 	}
 	if own == "" {
-		index, err := apk.ReadIndex(in.String(), b, l.keys)
+		index, err := apk.ReadIndex(name, b, l.keys)
 		return repositoryIndex{Index: index, keys: l.keys}, err
 	}
-	index, keys, err := apk.ReadOwnIndex(in.String(), b, own)
+	index, keys, err := apk.ReadOwnIndex(name, b, own)
 	if err != nil {
 		return repositoryIndex{}, err
 	}
@@ -291,7 +290,6 @@ func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.
 			return nil, err
 		}
 		got, worlds, err := l.lock(ctx)
-		u.doubts = append(u.doubts, l.doubt.reasons...)
 		if err != nil {
 			return nil, err
 		}

@@ -103,7 +103,8 @@ func (f *Fetcher) fetchAny(ctx context.Context, url string, want expected, file 
 			return 0, "", ctxErr
 		}
 		var local *StoreError
-		if errors.As(err, &local) {
+		var refused *RefusedError
+		if errors.As(err, &local) || errors.As(err, &refused) {
 			return 0, "", err
 		}
 		missing.Tried = append(missing.Tried, Attempt{Location: l.name, Err: err})
@@ -171,7 +172,9 @@ func verify(ctx context.Context, file *os.File, from string, want expected) (int
 	case want.sha256 != "" && sum != want.sha256:
 		err = &MismatchError{Input: want.name, File: from, What: "sha256", Want: want.sha256, Got: sum}
 	case want.check != nil:
-		err = want.check(from, file, size)
+		if refused := want.check(from, file, size); refused != nil {
+			err = &RefusedError{refused}
+		}
 	}
 	if err == nil {
 		return size, sum, nil

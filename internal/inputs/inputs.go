@@ -143,12 +143,13 @@ func (f *Fetcher) Resolve(ctx context.Context, want lock.Input) (lock.Input, err
 }
 
 // A Check says what is wrong with a file of size bytes, which from, a path, a URL or
-// "the store", has.
+// "the store", has. Its errors say which input is meant, and from.
 type Check func(from string, file io.ReaderAt, size int64) error
 
 // ResolveChecked is Resolve for an input with a URL whose bytes have to satisfy
-// check. What doesn't is not stored, and the next location is asked; the error of
-// check is among those that the *MissingError wraps.
+// check. What doesn't is not stored, and no other location is asked: one that has
+// something wrong, and isn't merely without it, is for a person to know of. The
+// error is a *RefusedError then.
 func (f *Fetcher) ResolveChecked(ctx context.Context, want lock.Input, check Check) (got lock.Input, err error) {
 	t := f.transfer(want)
 	defer func() { t.done(err) }()

@@ -9,12 +9,13 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 )
 
-// Peek returns the content of the file at url, which has at most limit bytes, from
-// the first location that has one which check, unless it is nil, accepts. name is
+// Peek returns the content of the file at url, which has at most limit bytes and,
+// unless check is nil, satisfies it, from the first location that has one. name is
 // what errors call it. It is not stored: Peek is for looking at what a mirror has
 // now.
 //
-// Its error is a *MissingError when no location has it.
+// Its error is a *MissingError when no location has it, and a *RefusedError when
+// check refuses what one has.
 func (f *Fetcher) Peek(ctx context.Context, name, url string, limit int64, check Check) (b []byte, err error) {
 	file, err := f.Store.temp()
 	if err != nil {

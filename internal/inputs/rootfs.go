@@ -58,9 +58,11 @@ func (f *Fetcher) resolvePinned(ctx context.Context, want lock.Input, exp expect
 		defer file.Close()
 		if size, sum, err := hashFile(ctx, file); err == nil && sum == want.SHA256 {
 			if exp.check != nil {
-				err = exp.check("the store", file, size)
+				if refused := exp.check("the store", file, size); refused != nil {
+					return 0, "", &RefusedError{refused}
+				}
 			}
-			return size, sum, err
+			return size, sum, nil
 		}
 	}
 	return f.fetchPartial(ctx, want.URL, exp, t)
