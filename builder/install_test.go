@@ -15,6 +15,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk/apktest"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
 
@@ -57,11 +58,17 @@ func resolved(t *testing.T, f *inputs.Fetcher, in lock.Input) lock.Input {
 }
 
 // locked is the lock of closure, with packages that the real apk selects.
-func locked(t *testing.T, closure []*recipe.Recipe, opts Options, f *inputs.Fetcher) *lock.File {
+// Of base it takes what the base has.
+func locked(t *testing.T, closure []*recipe.Recipe, base *lock.File, opts Options, f *inputs.Fetcher) *lock.File {
 	t.Helper()
 	lk := &lock.File{Recipe: closure[0].Name, Output: lock.CurrentOutput(), Inputs: []lock.Input{alpineInput}}
+	if base != nil {
+		lk.Inputs = slices.Clone(base.Inputs)
+		lk.Worlds = slices.Clone(base.Worlds)
+		lk.Worlds[0].Use = lock.UseBase
+	}
 	for _, want := range lock.Wanted(closure, "x86_64") {
-		if want.Kind == lock.KindIndex {
+		if want.Kind == lock.KindIndex && (base == nil || want.Name != "main") {
 			want.Key = indexKeys[want.Name]
 			lk.Inputs = append(lk.Inputs, resolved(t, f, want))
 		}
@@ -145,7 +152,7 @@ const assembled = `
 func TestWorlds(t *testing.T) {
 	opts, fetcher := needMirror(t)
 	closure := []*recipe.Recipe{decode(t, service(assembled)), decode(t, packaged)}
-	lk := locked(t, closure, opts, fetcher)
+	lk := locked(t, closure, nil, opts, fetcher)
 	plan, err := NewPlan(closure, lk, "x86_64", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +240,7 @@ func TestOwnKey(t *testing.T) {
 	dir, src := ownRepository(t, key, `  packages = ["greeting"]`)
 	fetcher.Mirrors = append(fetcher.Mirrors, inputs.Mirror{Upstream: "https://example.org", Locations: []string{dir}})
 	closure := []*recipe.Recipe{decode(t, src), decode(t, packaged)}
-	lk := locked(t, closure, opts, fetcher)
+	lk := locked(t, closure, nil, opts, fetcher)
 	plan, err := NewPlan(closure, lk, "x86_64", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -289,6 +296,87 @@ func TestOwnKey(t *testing.T) {
 	_, err = BuildOne(t.Context(), "a", plan, Options{Store: opts.Store, Work: t.TempDir()})
 	if !errors.As(err, &step) || !strings.Contains(strings.Join(step.Log, "\n"), "the base has a key that is called alpine-devel@") {
 		t.Errorf("with a key that is called like one of the base's: got %v %q, want a StepError", err, stepLog(err))
+	}
+}
+
+// layers returns the digests of an image's layers.
+func layers(t *testing.T, r *Result) []string {
+	t.Helper()
+	layout, err := oci.OpenLayout(r.Layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer layout.Close()
+	manifest, _, err := layout.ReadManifest(r.Image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, l := range manifest.Layers {
+		all = append(all, l.Digest.String())
+	}
+	return all
+}
+
+// TestBaseWithPackages: whatever the epoch of a service is, it has its base's
+// layers, byte for byte. The base's epoch is before that of its packages.
+func TestBaseWithPackages(t *testing.T) {
+	opts, fetcher := needMirror(t)
+	key, err := apktest.NewKey(indexKeys["own"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, own := ownRepository(t, key, "  packages = [\"make\", \"greeting\"]\n  test \"t\" { \n packages = [\"libbsd\"]\n client = \"true\"\n }\n  runtime {\n user = \"root\"\n entrypoint = [\"/bin/true\"]\n }")
+	fetcher.Mirrors = append(fetcher.Mirrors, inputs.Mirror{Upstream: "https://example.org", Locations: []string{dir}})
+	base := decode(t, strings.Replace(strings.Replace(packaged, "1725621600", "1690000000", 1), "  version", "  packages = [\"popt\", \"openntpd\"]\n  version", 1))
+	build := func(lk *lock.File, closure ...*recipe.Recipe) []string {
+		t.Helper()
+		plan, err := NewPlan(closure, lk, "x86_64", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pair, err := Build(t.Context(), plan, Options{Store: opts.Store, Work: t.TempDir()})
+		if err != nil {
+			fail(t, err)
+		}
+		if pair.A.Image.Digest != pair.B.Image.Digest {
+			t.Errorf("%s: the builds made %s and %s", closure[0].Name, pair.A.Image.Digest, pair.B.Image.Digest)
+		}
+		if closure[0].Kind == recipe.Base {
+			assertPackages(t, topLayer(t, pair.A), "openntpd")
+		}
+		return layers(t, pair.A)
+	}
+	baseLock := locked(t, []*recipe.Recipe{base}, nil, opts, fetcher)
+	want := build(baseLock, base)
+	if len(want) != 2 || want[0] != "sha256:"+alpineInput.SHA256 {
+		t.Fatalf("the base has the layers %q, want the root file system and one more", want)
+	}
+	for name, src := range map[string]string{
+		"a file":   service("  file \"/etc/openntpd/x\" {\n    content = \"x\"\n  }\n  user \"try\" {\n    uid = 12000\n  }"),
+		"packages": own,
+	} {
+		service := decode(t, src)
+		closure := []*recipe.Recipe{service, base}
+		lk := locked(t, closure, baseLock, opts, fetcher)
+		if got := build(lk, closure...); len(got) != 3 || !slices.Equal(got[:2], want) {
+			t.Errorf("%s: layers %q, want one on %q", name, got, want)
+		}
+		if len(service.Tests) == 0 {
+			continue
+		}
+		client, err := NewClientPlan(closure, lk, "x86_64")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := BuildOne(t.Context(), "b", client, Options{Store: opts.Store, Work: t.TempDir()})
+		if err != nil {
+			fail(t, err)
+		}
+		if got := layers(t, r); len(got) != 3 || !slices.Equal(got[:2], want) {
+			t.Errorf("the client has the layers %q, want one on %q", got, want)
+		}
+		assertPackages(t, topLayer(t, r), "libbsd", "greeting", "make")
 	}
 }
 

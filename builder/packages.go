@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -128,20 +129,38 @@ find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run/tailsbuild
 	-o -type d -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
 `
 
-// installed returns the graph's present root with the packages for a use installed.
-func (g *graph) installed(use string, at place) llb.State {
+// installed returns the graph's present root with the packages for a use installed,
+// as of r's epoch.
+func (g *graph) installed(r *recipe.Recipe, use, more string, at place) llb.State {
 	w, _ := g.plan.world(use)
 	add := g.apk(w, "", at)
-	add.script += normaliseScript
+	add.script += normaliseScript + more
+	add.env = map[string]string{"SOURCE_DATE_EPOCH": fmt.Sprint(r.Epoch)}
 	step := g.exec(add)
 	step.AddMount(outDir, llb.Scratch())
 	return step.Root()
+}
+
+// clampScript gives what is later than the epoch the epoch as its time. The exporter
+// does that, too, but with the epoch of the image, and a base's layer is to be the
+// same below every service. /etc/hosts and /etc/resolv.conf are the sandbox's.
+const clampScript = `
+touch -d "@$SOURCE_DATE_EPOCH" "$OUT/epoch"
+find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run/tailsbuild -o -path /etc/hosts -o -path /etc/resolv.conf \) -prune \
+	-o ! -type d -newer "$OUT/epoch" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+`
+
+// basePackages puts one layer on the root file system: the packages of the base r.
+func (g *graph) basePackages(r *recipe.Recipe, use string) llb.State {
+	at := g.at(r, r.PackagesRange, "packages of "+r.Name)
+	whole := llb.Scratch().File(llb.Copy(g.installed(r, use, clampScript, at), "/", "/", contentsOf), at.name, at.location)
+	return layerOf(g.root, whole, at)
 }
 
 // client puts one layer on the base: the packages of r's tests.
 func (g *graph) client(r *recipe.Recipe) llb.State {
 	i := slices.IndexFunc(r.Tests, func(t recipe.Test) bool { return len(t.Packages) > 0 })
 	at := g.at(r, r.Tests[i].PackagesRange, "packages for the tests of "+r.Name)
-	whole := llb.Scratch().File(llb.Copy(g.installed(lock.UseTest, at), "/", "/", contentsOf), at.name, at.location)
+	whole := llb.Scratch().File(llb.Copy(g.installed(r, lock.UseTest, "", at), "/", "/", contentsOf), at.name, at.location)
 	return layerOf(g.root, whole, at)
 }

@@ -129,7 +129,10 @@ func (q *asker) index(ctx context.Context, f *lock.File, closure []*recipe.Recip
 	}
 	keys, err := q.keys.get(rootfs.SHA256+in.Arch, func() (apk.Keys, error) {
 		l := &packageLocker{fetcher: q.fetcher, arch: in.Arch, closure: closure, base: []lock.Input{rootfs}}
-		err := l.readKeys(ctx)
+		err := q.fetcher.Fetch(ctx, l.base)
+		if err == nil {
+			err = l.readKeys()
+		}
 		return l.keys, err
 	})
 	if err != nil {

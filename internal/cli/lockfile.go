@@ -99,8 +99,11 @@ func (a *app) lock(ctx context.Context, f lockFlags, args []string) error {
 	case f.outdated:
 		return p.outdated(ctx, names, f)
 	}
+	if f.update {
+		p.warnOfBases(names)
+	}
 	fresh := newFreshIndexes()
-	for _, name := range names {
+	for _, name := range p.basesFirst(names) {
 		if err := p.lock(ctx, name, f, fresh); err != nil {
 			return err
 		}
@@ -117,6 +120,8 @@ type lockUpdate struct {
 	solve []string
 	// worlds are those of the other architectures, and of all once resolved.
 	worlds []lock.World
+	// bases have what comes from the lock of the base, by architecture.
+	bases map[string]*lockedBase
 	locked
 }
 
@@ -139,7 +144,6 @@ func (p *project) lockUpdate(name string, update bool) (*lockUpdate, error) {
 	if err != nil {
 		return nil, err
 	}
-	u.update = u.update && len(u.solve) > 0
 	installed := u.old.Installed(u.worlds...)
 	for _, in := range u.old.Inputs {
 		if in.Kind == lock.KindPackage && slices.Contains(u.solve, in.Arch) {
@@ -154,7 +158,7 @@ func (p *project) lockUpdate(name string, update bool) (*lockUpdate, error) {
 		}
 	}
 	u.Output = !u.Changed && u.old.Output != lock.CurrentOutput()
-	u.Changed = u.Changed || u.Output || len(u.Add)+len(u.Remove) > 0 || len(u.worlds) != len(u.old.Worlds)
+	u.Changed = u.Changed || u.Output || len(u.solve)+len(u.Add)+len(u.Remove) > 0 || len(u.worlds) != len(u.old.Worlds)
 	return u, nil
 }
 
@@ -171,6 +175,8 @@ func (p *project) wanted(u *lockUpdate) (map[string]bool, error) {
 		return nil, err
 	}
 	names := make(map[string]bool)
+	u.bases = make(map[string]*lockedBase)
+	asked := false // for indexes
 	var lists [][]lock.Input
 	for _, arch := range archs {
 		closure, diags := p.Closure(u.Recipe, arch)
@@ -188,11 +194,20 @@ func (p *project) wanted(u *lockUpdate) (map[string]bool, error) {
 		if missing != nil {
 			lists = append(lists, missing.Inputs)
 		}
-		if u.update {
-			lists = append(lists, indexes(closure, arch))
+		base, err := p.lockedBase(closure, arch)
+		if err != nil {
+			return nil, err
 		}
-		u.keepWorlds(lock.Worlds(closure, arch), missing)
+		u.bases[arch] = base
+		var renewed []lock.Input
+		if u.update {
+			renewed = base.without(indexes(closure, arch))
+			lists = append(lists, renewed)
+		}
+		asked = asked || len(renewed) > 0
+		u.keepWorlds(lock.Worlds(closure, arch), base, missing, len(renewed) > 0)
 	}
+	u.update = asked
 	var err error
 	if u.want, err = lock.Union(lists...); err != nil {
 		return nil, err
@@ -200,14 +215,17 @@ func (p *project) wanted(u *lockUpdate) (map[string]bool, error) {
 	for _, in := range u.want {
 		u.Add = append(u.Add, describe(in))
 	}
-	// What is asked for is selected and not resolved.
-	u.want = slices.DeleteFunc(u.want, func(in lock.Input) bool { return in.Kind == lock.KindPackage })
+	// What is asked for is selected, and what the base has taken from it.
+	u.want = slices.DeleteFunc(u.want, func(in lock.Input) bool {
+		b := u.bases[in.Arch]
+		return in.Kind == lock.KindPackage || b != nil && isIn(b.inputs, in)
+	})
 	return names, nil
 }
 
 // keepWorlds keeps the worlds of one architecture, unless what apk chooses from is
 // another than before: then all are to be solved again.
-func (u *lockUpdate) keepWorlds(want []lock.World, missing *lock.MissingError) {
+func (u *lockUpdate) keepWorlds(want []lock.World, base *lockedBase, missing *lock.MissingError, renewed bool) {
 	var kept []lock.World
 	for _, w := range want {
 		if locked, ok := u.old.World(w); ok {
@@ -215,7 +233,8 @@ func (u *lockUpdate) keepWorlds(want []lock.World, missing *lock.MissingError) {
 		}
 	}
 	decides := func(in lock.Input) bool { return in.Kind == lock.KindRootfs || in.Kind == lock.KindIndex }
-	if len(kept) < len(want) || u.update && len(want) > 0 || len(want) > 0 && missing != nil && slices.ContainsFunc(missing.Inputs, decides) {
+	stale := missing != nil && slices.ContainsFunc(missing.Inputs, decides) || base != nil && !base.isIn(u.old)
+	if len(kept) < len(want) || len(want) > 0 && (stale || renewed) {
 		u.solve = append(u.solve, want[0].Arch)
 		return
 	}

@@ -54,19 +54,20 @@ func indexes(closure []*recipe.Recipe, arch string) []lock.Input {
 // and else that of the first mirror that has one. That must not be older than the
 // locked one.
 func (l *packageLocker) fetchIndex(ctx context.Context, in lock.Input) (repositoryIndex, error) {
-	var index repositoryIndex
-	if seen, ok := l.fresh.byURL[in.URL]; ok && in.SHA256 == "" {
-		in.SHA256, in.Size = seen.SHA256, seen.Size
+	want, locked := in, in.SHA256 != ""
+	if seen, ok := l.fresh.byURL[in.URL]; ok && !locked {
+		want.SHA256, want.Size = seen.SHA256, seen.Size
 	}
-	got, err := l.fetcher.ResolveChecked(ctx, in, l.checkIndex(in, &index))
+	var index repositoryIndex
+	got, err := l.fetcher.ResolveChecked(ctx, want, l.checkIndex(in, &index))
 	var missing *inputs.MissingError
-	if in.SHA256 != "" && errors.As(err, &missing) {
+	if locked && errors.As(err, &missing) {
 		err = &goneError{Recipe: l.closure[0].Name, Err: err}
 	}
 	if err != nil {
 		return repositoryIndex{}, err
 	}
-	if in.SHA256 == "" {
+	if !locked {
 		l.fresh.byURL[in.URL] = got
 	}
 	index.input = got
@@ -93,10 +94,11 @@ func (l *packageLocker) checkIndex(in lock.Input, index *repositoryIndex) inputs
 	}
 }
 
-// notOlder compares an index with the locked one of the same repository.
+// notOlder compares an index that isn't locked with the locked one of the same
+// repository.
 func (l *packageLocker) notOlder(in lock.Input, index *apk.Index, from string) error {
 	i := slices.IndexFunc(l.old, func(o lock.Input) bool { return o.String() == in.String() && o.URL == in.URL })
-	if i < 0 || index.Time >= l.old[i].Time || l.allowOlder {
+	if in.SHA256 != "" || i < 0 || index.Time >= l.old[i].Time || l.allowOlder {
 		return nil
 	}
 	return &olderIndexError{Index: in.String(), From: from, Time: index.Time, Locked: l.old[i].Time}

@@ -26,10 +26,11 @@ type packageLocker struct {
 	work    string // for the builder
 	arch    string
 	closure []*recipe.Recipe
-	// base are the root file system, which is in the store, and the indexes. Those
-	// that have no sha256 are not locked yet.
-	base []lock.Input
-	old  []lock.Input // what was locked before
+	// base are the root file system and the indexes, and under the packages of the
+	// base what its lock has. Indexes that have no sha256 are not locked yet.
+	base  []lock.Input
+	under *lockedBase
+	old   []lock.Input // what was locked before
 	// allowOlder says that indexes may be older than those in old.
 	allowOlder bool
 	fresh      *freshIndexes
@@ -49,18 +50,28 @@ type repositoryIndex struct {
 // lock returns the indexes, with the keys that signed them, the packages, and the
 // worlds that install them.
 func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, []lock.World, error) {
-	if err := l.readKeys(ctx); err != nil {
+	files := slices.DeleteFunc(slices.Clone(l.base), func(in lock.Input) bool { return in.Kind == lock.KindIndex })
+	if err := l.fetcher.Fetch(ctx, files); err != nil {
+		return nil, nil, err
+	}
+	if err := l.readKeys(); err != nil {
 		return nil, nil, err
 	}
 	if err := l.readIndexes(ctx); err != nil {
 		return nil, nil, err
 	}
 	file := &lock.File{Recipe: l.closure[0].Name, Output: lock.CurrentOutput(), Inputs: l.base}
+	if l.under != nil {
+		file.Worlds = []lock.World{l.under.world}
+	}
 	choices, err := builder.Select(ctx, l.closure, file, l.arch, builder.Options{
 		Store: l.fetcher.Store, Work: l.work, Progress: l.draw,
 	})
 	if err != nil {
 		return nil, nil, err
+	}
+	if l.under != nil {
+		choices = append([]builder.Choice{l.under.choice()}, choices...)
 	}
 	selected, worlds, err := l.unite(choices)
 	if err != nil {
@@ -72,6 +83,9 @@ func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, []lock.World, e
 	}
 	for _, index := range l.indexes {
 		got = append(got, index.input)
+	}
+	if l.under != nil {
+		got = append(got, l.under.inputs...)
 	}
 	return got, worlds, nil
 }
@@ -118,8 +132,11 @@ func (l *packageLocker) unite(choices []builder.Choice) ([]builder.Selected, []l
 	return selected, worlds, nil
 }
 
-// packages fetches and verifies what was selected.
+// packages fetches and verifies what was selected, without what the base has.
 func (l *packageLocker) packages(ctx context.Context, selected []builder.Selected) (_ []lock.Input, err error) {
+	selected = slices.DeleteFunc(selected, func(s builder.Selected) bool {
+		return l.under != nil && isIn(l.under.inputs, lock.Input{Kind: lock.KindPackage, Name: s.Name, Arch: l.arch})
+	})
 	entries := make([]entry, len(selected))
 	want := make([]lock.Input, len(selected))
 	for i, s := range selected {
@@ -144,13 +161,10 @@ func (l *packageLocker) open(in lock.Input) (*os.File, error) {
 }
 
 // readKeys takes the keys of the base, which are those that apk will use.
-func (l *packageLocker) readKeys(ctx context.Context) error {
+func (l *packageLocker) readKeys() error {
 	i := slices.IndexFunc(l.base, func(in lock.Input) bool { return in.Kind == lock.KindRootfs })
 	if i < 0 {
 		return fmt.Errorf("recipe %s: no root file system to take Alpine's keys from", l.closure[0].Name)
-	}
-	if err := l.fetcher.Fetch(ctx, l.base[i:i+1]); err != nil {
-		return err
 	}
 	f, err := l.open(l.base[i])
 	if err != nil {
@@ -283,7 +297,7 @@ func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.
 			return nil, err
 		}
 		l := &packageLocker{
-			fetcher: fetcher, draw: d, work: filepath.Join(work.dir, arch), arch: arch, closure: closure,
+			fetcher: fetcher, draw: d, work: filepath.Join(work.dir, arch), arch: arch, closure: closure, under: u.bases[arch],
 			old: u.old.Inputs, allowOlder: flags.allowOlder, fresh: fresh,
 		}
 		if err := errors.Join(l.takeBase(known), os.Mkdir(l.work, 0o700)); err != nil {
@@ -298,8 +312,17 @@ func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.
 	return all, nil
 }
 
-// takeBase takes from known what packages are selected with.
+// takeBase takes from known, or from the lock of the base, what packages are
+// selected with.
 func (l *packageLocker) takeBase(known []lock.Input) error {
+	if l.under != nil {
+		known = slices.Concat(l.under.inputs, known)
+		for _, in := range l.under.inputs {
+			if in.Kind == lock.KindPackage {
+				l.base = append(l.base, in)
+			}
+		}
+	}
 	for _, want := range lock.Wanted(l.closure, l.arch) {
 		if want.Kind != lock.KindRootfs && want.Kind != lock.KindIndex {
 			continue

@@ -44,6 +44,11 @@ func (s *Set) Closure(name, arch string) ([]*Recipe, hcl.Diagnostics) {
 			return closure, diags
 		}
 		diags = diags.Extend(sameRepositories(closure, base))
+		if len(base.Packages) > 0 && r.Epoch < base.Epoch {
+			diags = append(diags, failure(r.Range, "Epoch is before the base's",
+				"Files of %s are as late as its epoch, %d, and none of %s may be later than %d. Raise the epoch of %s to the base's or more.",
+				quote(base.Name), base.Epoch, quote(r.Name), r.Epoch, quote(r.Name)))
+		}
 		closure = append(closure, base)
 		r = base
 	}

@@ -19,7 +19,7 @@ var sourceType = &blockType{
 }`,
 			attrs: []attribute{
 				{name: "url", typ: text, required: true, check: checkInputURL, doc: "Where the file is published."},
-				{name: "strip", typ: number, def: "0", max: 16, doc: "How many leading elements of a tar archive's paths to leave out."},
+				{name: "strip", typ: number, def: "0", max: 16, doc: "How many leading elements of an archive's paths to leave out."},
 			},
 		},
 		{
