@@ -188,7 +188,7 @@ func TestUpdateWorlds(t *testing.T) {
 		"a build's packages": {func(f *File) { f.Worlds[1].Use = UseBuild }, 0},
 	} {
 		f, next := tested(), tested()
-		f.SetImage("x86_64", "sha256:"+hexA, "sha256:"+hexB)
+		f.SetImage(Image{Arch: "x86_64", Plan: "sha256:" + hexA, Digest: "sha256:" + hexB})
 		c.change(next)
 		if err := f.Update(f.Output, next.Inputs, next.Worlds); err != nil {
 			t.Fatal(err)
