@@ -66,6 +66,9 @@ func TestScripts(t *testing.T) {
 			"empty":  empty,
 			"signal": signal,
 			"gone":   gone,
+			"alpine": alpine,
+			"spoil":  spoil,
+			"serve":  serve,
 		},
 	})
 }

@@ -273,21 +273,24 @@ func (b *build) release(ctx context.Context, l *loaded, opts builder.Options, ou
 			return l.place(err)
 		}
 	}
+	if out.Identical && b.flags.record {
+		// Before the lock is sealed; it is written when there is a release.
+		l.lock.SetImage(lock.Image{Arch: l.plan.Arch(), Plan: l.plan.Digest().String(), Digest: out.A, Size: pair.A.Image.Size})
+	}
 	step := d.Step("compare " + out.Recipe + " and make the release")
 	err = b.create(ctx, l, pair, out)
 	step.Done(err)
 	if err != nil {
 		return err
 	}
-	switch {
-	case recorded != "":
-		out.Recorded = stateReproduced
-	case b.flags.record:
-		l.lock.SetImage(l.plan.Arch(), l.plan.Digest().String(), out.A)
+	if b.flags.record {
 		if err := writeFile(l.path, l.lock.Encode(), 0o644); err != nil {
 			return err
 		}
 		out.Recorded = stateRecorded
+	}
+	if recorded != "" {
+		out.Recorded = stateReproduced
 	}
 	return nil
 }

@@ -46,6 +46,22 @@ func (b *lockedBase) isIn(f *lock.File) bool {
 	})
 }
 
+// without returns those of list that b doesn't decide.
+func (b *lockedBase) without(list []lock.Input) []lock.Input {
+	return slices.DeleteFunc(list, func(in lock.Input) bool { return b != nil && isIn(b.inputs, in) })
+}
+
+// warnOfBases says of which recipes the base, which isn't among names, decides from
+// which indexes packages are chosen.
+func (p *project) warnOfBases(names []string) {
+	for _, name := range names {
+		closure, _ := p.Closure(name, "") // what is wrong is said when it is locked
+		if len(closure) > 1 && len(closure[1].Packages) > 0 && !slices.Contains(names, closure[1].Name) {
+			p.app.warn("%s takes the indexes of its base, which stay; to update both: tailsbuild lock %s %s --update", name, closure[1].Name, name)
+		}
+	}
+}
+
 // choice is what was chosen for the base, as if it had been now.
 func (b *lockedBase) choice() builder.Choice {
 	c := builder.Choice{World: b.world}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path"
@@ -27,10 +26,14 @@ type packageLocker struct {
 	work    string // for the builder
 	arch    string
 	closure []*recipe.Recipe
-	// base are the root file system and the indexes, which are in the store, and
-	// under the packages of the base what its lock has.
+	// base are the root file system and the indexes, and under the packages of the
+	// base what its lock has. Indexes that have no sha256 are not locked yet.
 	base  []lock.Input
 	under *lockedBase
+	old   []lock.Input // what was locked before
+	// allowOlder says that indexes may be older than those in old.
+	allowOlder bool
+	fresh      *freshIndexes
 
 	keys    apk.Keys
 	indexes []repositoryIndex
@@ -47,10 +50,14 @@ type repositoryIndex struct {
 // lock returns the indexes, with the keys that signed them, the packages, and the
 // worlds that install them.
 func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, []lock.World, error) {
+	files := slices.DeleteFunc(slices.Clone(l.base), func(in lock.Input) bool { return in.Kind == lock.KindIndex })
+	if err := l.fetcher.Fetch(ctx, files); err != nil {
+		return nil, nil, err
+	}
 	if err := l.readKeys(); err != nil {
 		return nil, nil, err
 	}
-	if err := l.readIndexes(); err != nil {
+	if err := l.readIndexes(ctx); err != nil {
 		return nil, nil, err
 	}
 	file := &lock.File{Recipe: l.closure[0].Name, Output: lock.CurrentOutput(), Inputs: l.base}
@@ -138,16 +145,14 @@ func (l *packageLocker) packages(ctx context.Context, selected []builder.Selecte
 		}
 		want[i] = entries[i].input(l.arch)
 	}
-	got, err := resolveAll(ctx, l.fetcher, want)
-	if err != nil {
-		return nil, err
+	byName := make(map[string]entry)
+	for _, e := range entries {
+		byName[e.Name] = e
 	}
-	for i, in := range got {
-		if err := l.verify(entries[i], in); err != nil {
-			return nil, err
-		}
-	}
-	return got, nil
+	got, err := resolveAll(want, func(in lock.Input) (lock.Input, error) {
+		return l.fetchPackage(ctx, byName[in.Name], in)
+	})
+	return got, l.orGone(err)
 }
 
 // open opens an input in the store, which has just been checked or written.
@@ -170,45 +175,38 @@ func (l *packageLocker) readKeys() error {
 	return err
 }
 
-// readIndexes verifies and reads the indexes of all repositories.
-func (l *packageLocker) readIndexes() error {
-	own := map[string]string{} // the keys of repositories that have one, in PEM
-	for _, r := range l.closure {
-		for _, repo := range r.Repositories {
-			own[repo.Name] = repo.Key
-		}
-	}
+// readIndexes gets, verifies and reads the indexes of all repositories.
+func (l *packageLocker) readIndexes(ctx context.Context) error {
 	for i, in := range l.base {
 		if in.Kind != lock.KindIndex {
 			continue
 		}
-		f, err := l.open(in)
+		index, err := l.fetchIndex(ctx, in)
 		if err != nil {
 			return err
 		}
-		b, err := io.ReadAll(io.LimitReader(f, apk.MaxIndex+1))
-		if err := errors.Join(err, f.Close()); err != nil {
-			return err
-		}
-		index, err := l.readIndex(in, b, own[in.Name])
-		if err != nil {
-			return err
-		}
-		l.base[i].Key = index.Key
-		index.input = l.base[i]
+		l.base[i] = index.input
 		l.indexes = append(l.indexes, index)
 	}
 	return nil
 }
 
-// readIndex verifies an index with the keys of its own repository: the base's, or
-// the one that the recipe gives it.
-func (l *packageLocker) readIndex(in lock.Input, b []byte, own string) (repositoryIndex, error) {
+// verifyIndex verifies an index with the keys of its own repository: the base's, or
+// the one that the recipe gives it. name is what errors call it.
+func (l *packageLocker) verifyIndex(name string, in lock.Input, b []byte) (repositoryIndex, error) {
+	own := ""
+	for _, r := range l.closure {
+		for _, repo := range r.Repositories {
+			if repo.Name == in.Name {
+				own = repo.Key
+			}
+		}
+	}
 	if own == "" {
-		index, err := apk.ReadIndex(in.String(), b, l.keys)
+		index, err := apk.ReadIndex(name, b, l.keys)
 		return repositoryIndex{Index: index, keys: l.keys}, err
 	}
-	index, keys, err := apk.ReadOwnIndex(in.String(), b, own)
+	index, keys, err := apk.ReadOwnIndex(name, b, own)
 	if err != nil {
 		return repositoryIndex{}, err
 	}
@@ -277,26 +275,13 @@ func (e entry) input(arch string) lock.Input {
 	}
 }
 
-// verify checks that a file is the index's, and signed by a key of its repository.
-func (l *packageLocker) verify(e entry, in lock.Input) error {
-	f, err := l.open(in)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := e.Verify(f, in.Size, e.repository.keys); err != nil {
-		return fmt.Errorf("%s from %s: %w", in, in.URL, err)
-	}
-	return nil
-}
-
 // lockPackages locks the packages of all architectures that u has to solve, and
 // sets u's worlds. known are the inputs that are locked or just resolved.
-func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.Input, from inputFlags, fetcher *inputs.Fetcher, d *progress.Display) (_ []lock.Input, err error) {
+func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.Input, flags lockFlags, fresh *freshIndexes, fetcher *inputs.Fetcher, d *progress.Display) (_ []lock.Input, err error) {
 	if len(u.solve) == 0 {
 		return nil, nil
 	}
-	dir, err := from.storeDir()
+	dir, err := flags.from.storeDir()
 	if err != nil {
 		return nil, err
 	}
@@ -313,11 +298,9 @@ func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.
 		}
 		l := &packageLocker{
 			fetcher: fetcher, draw: d, work: filepath.Join(work.dir, arch), arch: arch, closure: closure, under: u.bases[arch],
+			old: u.old.Inputs, allowOlder: flags.allowOlder, fresh: fresh,
 		}
-		if err := l.takeBase(known); err != nil {
-			return nil, err
-		}
-		if err := errors.Join(os.Mkdir(l.work, 0o700), fetcher.Fetch(ctx, l.base)); err != nil {
+		if err := errors.Join(l.takeBase(known), os.Mkdir(l.work, 0o700)); err != nil {
 			return nil, err
 		}
 		got, worlds, err := l.lock(ctx)
@@ -345,10 +328,14 @@ func (l *packageLocker) takeBase(known []lock.Input) error {
 			continue
 		}
 		i := slices.IndexFunc(known, func(in lock.Input) bool { return in.String() == want.String() })
-		if i < 0 {
+		switch {
+		case i >= 0:
+			l.base = append(l.base, known[i])
+		case want.Kind == lock.KindIndex:
+			l.base = append(l.base, want)
+		default:
 			return fmt.Errorf("recipe %s: %s is not there to select packages with", l.closure[0].Name, want)
 		}
-		l.base = append(l.base, known[i])
 	}
 	return nil
 }

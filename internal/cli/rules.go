@@ -93,6 +93,18 @@ var rules = []rule{
 		return outcome{code: exitUsage, hint: "make a pair with tailsbuild key new --out PREFIX: PREFIX.key signs, PREFIX.pub verifies"}
 	}),
 
+	on(func(e *goneError) outcome {
+		return outcome{code: exitInputs, hint: fmt.Sprintf("name a mirror that still has it with --mirror, or choose from what the mirrors have now: tailsbuild lock %s --update", e.Recipe)}
+	}),
+	on(func(*olderIndexError) outcome {
+		return outcome{code: exitInputs, hint: "the lock stays as it is; use a mirror that is up to date, or say --allow-older-index"}
+	}),
+	on(func(*apk.SignatureError) outcome { return untrustedPackage }),
+	on(func(*apk.MismatchError) outcome { return untrustedPackage }),
+	on(func(*apk.FormatError) outcome { return untrustedPackage }),
+	on(func(*apk.LimitError) outcome { return untrustedPackage }),
+	on(func(*apk.PathError) outcome { return untrustedPackage }),
+	on(func(*apk.KeyError) outcome { return untrustedPackage }),
 	on(func(*inputs.MismatchError) outcome {
 		return outcome{code: exitInputs, hint: "the bytes were not used; find a mirror that has the right ones and name it with --mirror"}
 	}),
@@ -102,12 +114,6 @@ var rules = []rule{
 	on(func(*inputs.KindError) outcome { return outcome{code: exitInputs} }),
 	on(func(*inputs.FormatError) outcome { return outcome{code: exitInputs} }),
 	on(func(*inputs.LimitError) outcome { return outcome{code: exitInputs} }),
-	on(func(*apk.SignatureError) outcome { return untrustedPackage }),
-	on(func(*apk.MismatchError) outcome { return untrustedPackage }),
-	on(func(*apk.FormatError) outcome { return untrustedPackage }),
-	on(func(*apk.LimitError) outcome { return untrustedPackage }),
-	on(func(*apk.PathError) outcome { return untrustedPackage }),
-	on(func(*apk.KeyError) outcome { return untrustedPackage }),
 	on(func(*inputs.ToolError) outcome { return outcome{code: exitOther, hint: "tailsbuild doctor"} }),
 
 	on(stepOutcome),

@@ -32,7 +32,11 @@ func (f *File) Encode() []byte {
 		b.WriteString("}\n")
 	}
 	for _, im := range slices.SortedFunc(slices.Values(f.Images), compareImages) {
-		fmt.Fprintf(&b, "\nimage %s {\nplan = %s\ndigest = %s\n}\n", quote(im.Arch), quote(im.Plan), quote(im.Digest))
+		fmt.Fprintf(&b, "\nimage %s {\nplan = %s\ndigest = %s\n", quote(im.Arch), quote(im.Plan), quote(im.Digest))
+		if im.Size > 0 {
+			fmt.Fprintf(&b, "size = %d\n", im.Size)
+		}
+		b.WriteString("}\n")
 	}
 	return hclwrite.Format(b.Bytes())
 }
@@ -43,6 +47,8 @@ func encodeInput(b *bytes.Buffer, in Input) {
 		switch name {
 		case "size":
 			fmt.Fprintf(b, "size = %d\n", in.Size)
+		case "time":
+			fmt.Fprintf(b, "time = %d\n", in.Time)
 		case "modules":
 			if len(in.Packages) > 0 {
 				encodeList(b, "packages", in.Packages)

@@ -244,9 +244,9 @@ func (f *File) Image(arch string) (Image, bool) {
 	return f.Images[i], true
 }
 
-// SetImage records the digest that plan gave for arch, in place of an older one.
-func (f *File) SetImage(arch, plan, digest string) {
-	f.Images = slices.DeleteFunc(slices.Clone(f.Images), func(im Image) bool { return im.Arch == arch })
-	f.Images = append(f.Images, Image{Arch: arch, Plan: plan, Digest: digest})
+// SetImage records image, in place of an older one for its architecture.
+func (f *File) SetImage(image Image) {
+	f.Images = slices.DeleteFunc(slices.Clone(f.Images), func(im Image) bool { return im.Arch == image.Arch })
+	f.Images = append(f.Images, image)
 	slices.SortFunc(f.Images, compareImages)
 }

@@ -54,9 +54,11 @@ func (k *Key) Sign(b []byte) ([]byte, error) {
 	return append(archive, b...), err
 }
 
-// A File is an entry of an archive: a folder when its name ends in a slash.
+// A File is an entry of an archive: a folder when its name ends in a slash, and a
+// symbolic link when it has a Link.
 type File struct {
 	Name, Content string
+	Link          string
 	Mode          int64 // 0 is 0755 for a folder, and 0644 for a file
 	// Time is in seconds since 1970.
 	Time int64
@@ -72,6 +74,9 @@ func Archive(last bool, files ...File) ([]byte, error) {
 		h := &tar.Header{Name: f.Name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(f.Content)), ModTime: time.Unix(f.Time, 0)}
 		if strings.HasSuffix(f.Name, "/") {
 			h.Typeflag, h.Mode = tar.TypeDir, 0o755
+		}
+		if f.Link != "" {
+			h.Typeflag, h.Linkname = tar.TypeSymlink, f.Link
 		}
 		if f.Mode != 0 {
 			h.Mode = f.Mode
@@ -148,6 +153,9 @@ type Repository struct {
 	// Key signs the packages, and IndexKey the index. Nil is no signature.
 	Key, IndexKey *Key
 	Packages      []Package
+	// Time is when the index was made, in seconds since 1970. The default is in
+	// June 2024.
+	Time int64
 }
 
 // Write makes the repository in dir, as apk wants it: dir/x86_64/APKINDEX.tar.gz
@@ -168,7 +176,11 @@ func (r Repository) Write(dir string) error {
 			return err
 		}
 	}
-	index, err := Archive(true, File{Name: "DESCRIPTION", Content: "a test"}, File{Name: "APKINDEX", Content: list, Time: 1718724996})
+	made := r.Time
+	if made == 0 {
+		made = 1718724996
+	}
+	index, err := Archive(true, File{Name: "DESCRIPTION", Content: "a test"}, File{Name: "APKINDEX", Content: list, Time: made})
 	if err != nil {
 		return err
 	}
