@@ -2,6 +2,9 @@ package builder
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -209,14 +212,26 @@ var greeting = apktest.Package{
 	},
 }
 
+// newKey makes a key that packages are signed with.
+func newKey(t *testing.T, name string) *apktest.Key {
+	t.Helper()
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := apktest.NewKey(name, &private.PublicKey, func(sum []byte) ([]byte, error) {
+		return rsa.SignPKCS1v15(nil, private, crypto.SHA1, sum)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
 // ownRepository makes a repository below a mirror, and returns the mirror and a
 // service on it with body.
 func ownRepository(t *testing.T, key *apktest.Key, body string) (dir, src string) {
 	t.Helper()
-	pem, err := key.PEM()
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir = t.TempDir()
 	if err := (apktest.Repository{Key: key, IndexKey: key, Packages: []apktest.Package{greeting}}).Write(filepath.Join(dir, "apk")); err != nil {
 		t.Fatal(err)
@@ -225,7 +240,7 @@ func ownRepository(t *testing.T, key *apktest.Key, body string) (dir, src string
   repository "own" {
     url = "` + ownURL + `"
     key = <<EOT
-` + string(pem) + `EOT
+` + string(key.PEM) + `EOT
   }`)
 }
 
@@ -233,10 +248,7 @@ func ownRepository(t *testing.T, key *apktest.Key, body string) (dir, src string
 // doesn't reach the image.
 func TestOwnKey(t *testing.T) {
 	opts, fetcher := needMirror(t)
-	key, err := apktest.NewKey(indexKeys["own"])
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := newKey(t, indexKeys["own"])
 	dir, src := ownRepository(t, key, `  packages = ["greeting"]`)
 	fetcher.Mirrors = append(fetcher.Mirrors, inputs.Mirror{Upstream: "https://example.org", Locations: []string{dir}})
 	closure := []*recipe.Recipe{decode(t, src), decode(t, packaged)}
@@ -265,11 +277,7 @@ func TestOwnKey(t *testing.T) {
 	}
 
 	// Whatever the lock says, apk takes nothing that the key didn't sign.
-	other, err := apktest.NewKey(key.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, src = ownRepository(t, other, `  packages = ["greeting"]`)
+	_, src = ownRepository(t, newKey(t, key.Name), `  packages = ["greeting"]`)
 	closure[0] = decode(t, src)
 	for i, in := range lk.Inputs {
 		if in.Name == "own" {
@@ -322,10 +330,7 @@ func layers(t *testing.T, r *Result) []string {
 // layers, byte for byte. The base's epoch is before that of its packages.
 func TestBaseWithPackages(t *testing.T) {
 	opts, fetcher := needMirror(t)
-	key, err := apktest.NewKey(indexKeys["own"])
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := newKey(t, indexKeys["own"])
 	dir, own := ownRepository(t, key, "  packages = [\"make\", \"greeting\"]\n  test \"t\" { \n packages = [\"libbsd\"]\n client = \"true\"\n }\n  runtime {\n user = \"root\"\n entrypoint = [\"/bin/true\"]\n }")
 	fetcher.Mirrors = append(fetcher.Mirrors, inputs.Mirror{Upstream: "https://example.org", Locations: []string{dir}})
 	base := decode(t, strings.Replace(strings.Replace(packaged, "1725621600", "1690000000", 1), "  version", "  packages = [\"popt\", \"openntpd\"]\n  version", 1))

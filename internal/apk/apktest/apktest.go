@@ -1,13 +1,11 @@
-// Package apktest makes apk repositories for tests: keys, packages and indexes that
-// the real apk takes, signed as Alpine signs its own.
+// Package apktest makes apk repositories for tests: packages and indexes that the
+// real apk takes, signed as Alpine signs its own.
 package apktest
 
 import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -21,32 +19,30 @@ import (
 	"time"
 )
 
-// A Key signs packages and indexes.
+// A Key signs packages and indexes. This package has no code that signs: only
+// tests do, and bring it.
 type Key struct {
 	// Name is the key's file name, which signatures have.
-	Name    string
-	Private *rsa.PrivateKey
+	Name string
+	// PEM is the public key as apk has it in /etc/apk/keys.
+	PEM []byte
+	// RSA returns the signature of a SHA-1 (PKCS #1 v1.5, RFC 8017, section 8.2).
+	RSA func(sum []byte) ([]byte, error)
 }
 
-// NewKey makes a key of 2048 bits.
-func NewKey(name string) (*Key, error) {
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	return &Key{name, private}, err
+// NewKey returns the key that goes with public. rsa is as in Key.
+func NewKey(name string, public *rsa.PublicKey, rsa func(sum []byte) ([]byte, error)) (*Key, error) {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	return &Key{name, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), rsa}, err
 }
 
-// PEM returns the public key as apk has it in /etc/apk/keys.
-func (k *Key) PEM() ([]byte, error) {
-	der, err := x509.MarshalPKIXPublicKey(&k.Private.PublicKey)
-	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), err
-}
-
-// Sign puts the key's signature before b. Without a key, it returns b.
-func (k *Key) Sign(b []byte) ([]byte, error) {
+// signed puts the key's signature before b. Without a key, it returns b.
+func (k *Key) signed(b []byte) ([]byte, error) {
 	if k == nil {
 		return b, nil
 	}
 	sum := sha1.Sum(b)
-	sig, err := rsa.SignPKCS1v15(nil, k.Private, crypto.SHA1, sum[:])
+	sig, err := k.RSA(sum[:])
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +128,7 @@ func (p Package) Build(key *Key) (file []byte, entry string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	signed, err := key.Sign(control)
+	signed, err := key.signed(control)
 	if err != nil {
 		return nil, "", err
 	}
@@ -184,7 +180,7 @@ func (r Repository) Write(dir string) error {
 	if err != nil {
 		return err
 	}
-	if index, err = r.IndexKey.Sign(index); err != nil {
+	if index, err = r.IndexKey.signed(index); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "APKINDEX.tar.gz"), index, 0o644)
