@@ -31,13 +31,13 @@ var mayImport = map[string][]string{
 	"internal/cli": {
 		"internal/release", "builder", "diffoscope", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
-		"internal/graph", "internal/git", "internal/apk",
+		"internal/graph", "internal/git", "internal/apk", "internal/sandbox",
 	},
 	"internal/release": {
 		"builder", "diffoscope", "internal/evidence", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/recipe",
 	},
-	"builder":           {"internal/inputs", "internal/lock", "internal/oci", "internal/progress", "internal/recipe"},
+	"builder":           {"internal/inputs", "internal/lock", "internal/oci", "internal/progress", "internal/recipe", "internal/sandbox"},
 	"diffoscope":        {"internal/oci"},
 	"internal/evidence": {"internal/lock"},
 	"internal/sign":     {},
@@ -46,6 +46,7 @@ var mayImport = map[string][]string{
 	"internal/git":      {},
 	"internal/apk":      {},
 	"internal/lock":     {"internal/recipe"},
+	"internal/sandbox":  {"internal/recipe"},
 	"internal/oci":      {},
 	"internal/recipe":   {},
 	"internal/progress": {},
@@ -55,8 +56,8 @@ var mayImport = map[string][]string{
 // doors has heavy dependencies and the packages that may use them.
 var doors = map[string][]string{
 	"github.com/moby/buildkit":               {"builder", "internal/progress"},
-	"github.com/containerd":                  {"builder"},
-	"github.com/opencontainers/runtime-spec": {"builder"},
+	"github.com/containerd":                  {"builder", "internal/sandbox"},
+	"github.com/opencontainers/runtime-spec": {"builder", "internal/sandbox"},
 	"github.com/tonistiigi":                  {"builder"},
 	"go.etcd.io/bbolt":                       {"builder"},
 	"google.golang.org/grpc":                 {"builder"},
