@@ -77,15 +77,15 @@ service "ntp" {
     packages = ["openntpd"]
     timeout  = 120
     client   = <<-EOT
-      cat >/tmp/server <<'EOF'
+      cat >/usr/local/bin/same-clock <<'EOF'
       #!/bin/sh
       sent=$(head -c 48 | xxd -p | tr -d '\n' | cut -c 81-96)
       now=$(adjtimex | awk '/tv_sec/ { s = $2 } /tv_usec/ { print s, $2 }')
       now=$(printf %08x%08x $(($${now% *} + 2208988800)) $(($${now#* } * 4294967296 / 1000000)))
       echo "240106ec00000000000000004c4f434c$now$sent$now$now" | xxd -r -p
       EOF
-      chmod +x /tmp/server
-      while :; do nc -lu -s 127.0.0.2 -p 123 -e /tmp/server; done &
+      chmod +x /usr/local/bin/same-clock
+      while :; do nc -lu -s 127.0.0.2 -p 123 -e /usr/local/bin/same-clock; done &
       trap 'kill $!' EXIT
 
       printf 'listen on 127.0.0.1\nserver 127.0.0.2\n' >/var/db/next
