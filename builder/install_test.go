@@ -2,6 +2,9 @@ package builder
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -9,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/apk/apktest"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
@@ -33,6 +37,15 @@ func needMirror(t *testing.T) (Options, *inputs.Fetcher) {
 	return opts, &inputs.Fetcher{Store: opts.Store, Mirrors: []inputs.Mirror{{Upstream: cdn, Locations: []string{dir}}}}
 }
 
+// ownURL is where the tests' own repository is, which has greeting.
+const ownURL = "https://example.org/apk"
+
+// indexKeys are the names of the keys that sign the repositories.
+var indexKeys = map[string]string{
+	"main": "alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub",
+	"own":  "own@example.org-1.rsa.pub",
+}
+
 // resolved puts an input into the store and returns it as the lock has it.
 func resolved(t *testing.T, f *inputs.Fetcher, in lock.Input) lock.Input {
 	t.Helper()
@@ -47,9 +60,12 @@ func resolved(t *testing.T, f *inputs.Fetcher, in lock.Input) lock.Input {
 func locked(t *testing.T, closure []*recipe.Recipe, opts Options, f *inputs.Fetcher) *lock.File {
 	t.Helper()
 	lk := &lock.File{Recipe: closure[0].Name, Output: lock.CurrentOutput(), Inputs: []lock.Input{alpineInput}}
-	index := resolved(t, f, lock.Input{Kind: lock.KindIndex, Name: "main", Arch: "x86_64", URL: cdn + "/v3.19/main/x86_64/APKINDEX.tar.gz"})
-	index.Key = "alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub"
-	lk.Inputs = append(lk.Inputs, index)
+	for _, want := range lock.Wanted(closure, "x86_64") {
+		if want.Kind == lock.KindIndex {
+			want.Key = indexKeys[want.Name]
+			lk.Inputs = append(lk.Inputs, resolved(t, f, want))
+		}
+	}
 	choices, err := Select(t.Context(), closure, lk, "x86_64", Options{Store: opts.Store, Work: t.TempDir()})
 	if err != nil {
 		fail(t, err)
@@ -59,10 +75,14 @@ func locked(t *testing.T, closure []*recipe.Recipe, opts Options, f *inputs.Fetc
 		w := c.World
 		for _, s := range c.Selected {
 			w.Installs = append(w.Installs, s.Name)
-			all[s.Name] = lock.Input{
+			in := lock.Input{
 				Kind: lock.KindPackage, Name: s.Name, Arch: "x86_64", Version: s.Version, Repository: "main",
 				URL: cdn + "/v3.19/main/x86_64/" + s.Name + "-" + s.Version + ".apk",
 			}
+			if s.Name == "greeting" {
+				in.Repository, in.URL = "own", ownURL+"/x86_64/greeting-"+s.Version+".apk"
+			}
+			all[s.Name] = in
 		}
 		slices.Sort(w.Installs)
 		lk.Worlds = append(lk.Worlds, w)
@@ -170,6 +190,105 @@ func TestWorlds(t *testing.T) {
 	sealed, err := lk.Closure(closure, "x86_64")
 	if err != nil || len(sealed) != len(lk.Inputs) {
 		t.Errorf("%d of %d inputs are sealed, %v", len(sealed), len(lk.Inputs), err)
+	}
+}
+
+// greeting is a package of a repository that isn't Alpine's, with a script.
+var greeting = apktest.Package{
+	Name: "greeting", Version: "1.0-r0", Info: []string{"depend = popt"},
+	Scripts: []apktest.File{{Name: ".post-install", Content: "#!/bin/sh\nadduser -S -D -H greeter\n", Mode: 0o755}},
+	Files: []apktest.File{
+		{Name: "usr/"}, {Name: "usr/share/"}, {Name: "usr/share/greeting", Content: "hello\n", Time: 1700000000},
+	},
+}
+
+// ownRepository makes a repository below a mirror, and returns the mirror and a
+// service on it with body.
+func ownRepository(t *testing.T, key *apktest.Key, body string) (dir, src string) {
+	t.Helper()
+	pem, err := key.PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = t.TempDir()
+	if err := (apktest.Repository{Key: key, IndexKey: key, Packages: []apktest.Package{greeting}}).Write(filepath.Join(dir, "apk")); err != nil {
+		t.Fatal(err)
+	}
+	return dir, service(body + `
+  repository "own" {
+    url = "` + ownURL + `"
+    key = <<EOT
+` + string(pem) + `EOT
+  }`)
+}
+
+// TestOwnKey: the real apk installs from a repository with a key of its own, which
+// doesn't reach the image.
+func TestOwnKey(t *testing.T) {
+	opts, fetcher := needMirror(t)
+	key, err := apktest.NewKey(indexKeys["own"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, src := ownRepository(t, key, `  packages = ["greeting"]`)
+	fetcher.Mirrors = append(fetcher.Mirrors, inputs.Mirror{Upstream: "https://example.org", Locations: []string{dir}})
+	closure := []*recipe.Recipe{decode(t, src), decode(t, packaged)}
+	lk := locked(t, closure, opts, fetcher)
+	plan, err := NewPlan(closure, lk, "x86_64", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := Build(context.Background(), plan, opts)
+	if err != nil {
+		fail(t, err)
+	}
+	if pair.A.Image.Digest != pair.B.Image.Digest {
+		t.Errorf("the builds made %s and %s", pair.A.Image.Digest, pair.B.Image.Digest)
+	}
+	image := topLayer(t, pair.A)
+	assertPackages(t, image, "greeting", "make")
+	assertPackages(t, image, "popt")
+	if image["usr/share/greeting"].Content != "hello\n" || !strings.Contains(image["etc/passwd"].Content, "greeter:") {
+		t.Errorf("greeting isn't installed: %q", slices.Sorted(maps.Keys(image)))
+	}
+	for name, e := range image {
+		if strings.Contains(name, "rsa.pub") || strings.Contains(e.Content, "BEGIN PUBLIC KEY") {
+			t.Errorf("a key is in the image: %s", name)
+		}
+	}
+
+	// Whatever the lock says, apk takes nothing that the key didn't sign.
+	other, err := apktest.NewKey(key.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, src = ownRepository(t, other, `  packages = ["greeting"]`)
+	closure[0] = decode(t, src)
+	for i, in := range lk.Inputs {
+		if in.Name == "own" {
+			lk.Inputs[i].KeySHA256 = fmt.Sprintf("%x", sha256.Sum256([]byte(closure[0].Repositories[0].Key)))
+		}
+	}
+	if plan, err = NewPlan(closure, lk, "x86_64", nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err = BuildOne(t.Context(), "a", plan, Options{Store: opts.Store, Work: t.TempDir()})
+	var step *StepError
+	if !errors.As(err, &step) || !strings.Contains(strings.Join(step.Log, "\n"), "own: BAD signature") {
+		t.Errorf("with another key of the same name: got %v %q, want a StepError", err, stepLog(err))
+	}
+	// Nor is a key put in place of one of the base's.
+	for i, in := range lk.Inputs {
+		if in.Name == "own" {
+			lk.Inputs[i].Key = indexKeys["main"]
+		}
+	}
+	if plan, err = NewPlan(closure, lk, "x86_64", nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err = BuildOne(t.Context(), "a", plan, Options{Store: opts.Store, Work: t.TempDir()})
+	if !errors.As(err, &step) || !strings.Contains(strings.Join(step.Log, "\n"), "the base has a key that is called alpine-devel@") {
+		t.Errorf("with a key that is called like one of the base's: got %v %q, want a StepError", err, stepLog(err))
 	}
 }
 

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -49,8 +50,56 @@ func (g *graph) from(w lock.World, index lock.Input) bool {
 	})
 }
 
-// apkAdd is the command that installs w from the locked repositories alone.
-// The keys in the base's /etc/apk/keys have to have signed index and packages.
+// apk returns the step that has apk install w from the locked repositories alone.
+func (g *graph) apk(w lock.World, flags string, at place) shell {
+	s := shell{
+		at:      at,
+		script:  g.apkAdd(w, flags),
+		options: []llb.RunOption{llb.AddMount(repositoryDir, g.repositories(w, at), llb.Readonly)},
+	}
+	if keys := g.ownKeys(w); len(keys) > 0 {
+		var tree *llb.FileAction
+		for _, name := range slices.Sorted(maps.Keys(keys)) {
+			tree = tree.Mkfile("/"+path.Base(name), 0o444, []byte(keys[name]))
+		}
+		s.script = keysScript + g.apkAdd(w, ` --keys-dir "$OUT/keys"`+flags)
+		s.options = append(s.options, llb.AddMount(keysDir, llb.Scratch().File(tree, at.name, at.location), llb.Readonly))
+	}
+	return s
+}
+
+// keysDir is where a step finds the keys of repositories that have their own.
+const keysDir = "/run/tailsbuild/keys"
+
+// keysScript puts the base's keys and those in [keysDir] into one folder, which
+// doesn't reach the image. apk looks a key up by the name in the signature, and
+// doesn't know whose repository it is for: that was verified when locking.
+const keysScript = `
+mkdir "$OUT/keys" && cp -L /etc/apk/keys/* "$OUT/keys/"
+for key in ` + keysDir + `/*; do
+	if [ -e "$OUT/keys/${key##*/}" ]; then
+		echo "the base has a key that is called ${key##*/}, too" >&2; exit 1
+	fi
+	cp "$key" "$OUT/keys/"
+done
+`
+
+// ownKeys returns, in PEM, the keys of those of w's repositories that have one of
+// their own, by the name with which the locked index says that it is signed.
+func (g *graph) ownKeys(w lock.World) map[string]string {
+	keys := map[string]string{}
+	for _, r := range lock.Repositories(g.closure, w.Use) {
+		for _, in := range g.plan.inputs {
+			if r.Key != "" && in.Kind == lock.KindIndex && in.Name == r.Name {
+				keys[in.Key] = r.Key
+			}
+		}
+	}
+	return keys
+}
+
+// apkAdd is the command that installs w. The keys in the base's /etc/apk/keys have
+// to have signed index and packages, unless flags say otherwise.
 func (g *graph) apkAdd(w lock.World, flags string) string {
 	var b strings.Builder
 	b.WriteString("apk add --no-network --no-cache --no-progress --repositories-file /dev/null" + flags)
@@ -82,11 +131,9 @@ find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run/tailsbuild
 // installed returns the graph's present root with the packages for a use installed.
 func (g *graph) installed(use string, at place) llb.State {
 	w, _ := g.plan.world(use)
-	step := g.exec(shell{
-		at:      at,
-		script:  g.apkAdd(w, "") + normaliseScript,
-		options: []llb.RunOption{llb.AddMount(repositoryDir, g.repositories(w, at), llb.Readonly)},
-	})
+	add := g.apk(w, "", at)
+	add.script += normaliseScript
+	step := g.exec(add)
 	step.AddMount(outDir, llb.Scratch())
 	return step.Root()
 }

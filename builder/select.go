@@ -50,12 +50,9 @@ func Select(ctx context.Context, closure []*recipe.Recipe, lk *lock.File, arch s
 		for _, w := range worlds {
 			at, step := g.selects(w)
 			steps[step] = w
-			out := g.run(shell{
-				at:      at,
-				script:  g.apkAdd(w, " --simulate") + " >$OUT/" + w.Use,
-				options: []llb.RunOption{llb.AddMount(repositoryDir, g.repositories(w, at), llb.Readonly)},
-			})
-			said = said.Copy(out, w.Use, selectedFile(w))
+			simulate := g.apk(w, " --simulate", at)
+			simulate.script += " >$OUT/" + w.Use
+			said = said.Copy(g.run(simulate), w.Use, selectedFile(w))
 		}
 		at := g.at(p.recipe, p.recipe.Range, "packages of "+p.recipe.Name)
 		return g.root.File(said, at.name, at.location), nil

@@ -34,16 +34,18 @@ type packageLocker struct {
 	indexes []repositoryIndex
 }
 
-// A repositoryIndex is the verified index of a repository.
+// A repositoryIndex is the verified index of a repository, and the keys that may
+// sign what is in it.
 type repositoryIndex struct {
 	*apk.Index
 	input lock.Input
+	keys  apk.Keys
 }
 
 // lock returns the indexes, with the keys that signed them, the packages, and the
 // worlds that install them.
 func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, []lock.World, error) {
-	if err := errors.Join(l.readKeys(), l.ownKeys()); err != nil {
+	if err := l.readKeys(); err != nil {
 		return nil, nil, err
 	}
 	if err := l.readIndexes(); err != nil {
@@ -114,12 +116,13 @@ func (l *packageLocker) unite(choices []builder.Choice) ([]builder.Selected, []l
 
 // packages fetches and verifies what was selected.
 func (l *packageLocker) packages(ctx context.Context, selected []builder.Selected) (_ []lock.Input, err error) {
-	entries := make([]*apk.Package, len(selected))
+	entries := make([]entry, len(selected))
 	want := make([]lock.Input, len(selected))
 	for i, s := range selected {
-		if entries[i], want[i], err = l.find(s); err != nil {
+		if entries[i], err = l.find(s); err != nil {
 			return nil, err
 		}
+		want[i] = entries[i].input(l.arch)
 	}
 	got, err := resolveAll(ctx, l.fetcher, want)
 	if err != nil {
@@ -131,18 +134,6 @@ func (l *packageLocker) packages(ctx context.Context, selected []builder.Selecte
 		}
 	}
 	return got, nil
-}
-
-// ownKeys refuses what the sandbox can't verify yet.
-func (l *packageLocker) ownKeys() error {
-	for _, r := range l.closure {
-		for _, repo := range r.Repositories {
-			if repo.Key != "" {
-				return &builder.NotYetError{What: "a repository with a key of its own", Range: repo.Range}
-			}
-		}
-	}
-	return nil
 }
 
 // open opens an input in the store, which has just been checked or written.
@@ -165,8 +156,15 @@ func (l *packageLocker) readKeys() error {
 	return err
 }
 
+// readIndexes verifies and reads the indexes of all repositories.
 func (l *packageLocker) readIndexes() error {
-	for _, in := range l.base {
+	own := map[string]string{} // the keys of repositories that have one, in PEM
+	for _, r := range l.closure {
+		for _, repo := range r.Repositories {
+			own[repo.Name] = repo.Key
+		}
+	}
+	for i, in := range l.base {
 		if in.Kind != lock.KindIndex {
 			continue
 		}
@@ -178,41 +176,101 @@ func (l *packageLocker) readIndexes() error {
 		if err := errors.Join(err, f.Close()); err != nil {
 			return err
 		}
-		index, err := apk.ReadIndex(in.String(), b, l.keys)
+		index, err := l.readIndex(in, b, own[in.Name])
 		if err != nil {
 			return err
 		}
-		in.Key = index.Key
-		l.indexes = append(l.indexes, repositoryIndex{index, in})
+		l.base[i].Key = index.Key
+		index.input = l.base[i]
+		l.indexes = append(l.indexes, index)
 	}
 	return nil
 }
 
-// find looks a selected package up in the indexes.
-func (l *packageLocker) find(s builder.Selected) (*apk.Package, lock.Input, error) {
-	for _, index := range l.indexes {
-		for _, p := range index.Find(s.Name) {
-			if p.Version != s.Version {
-				continue
-			}
-			return p, lock.Input{
-				Kind: lock.KindPackage, Name: p.Name, Arch: l.arch, Version: p.Version, Size: p.Size,
-				Repository: index.input.Name,
-				URL:        strings.TrimSuffix(index.input.URL, path.Base(index.input.URL)) + p.FileName(),
-			}, nil
+// readIndex verifies an index with the keys of its own repository: the base's, or
+// the one that the recipe gives it.
+func (l *packageLocker) readIndex(in lock.Input, b []byte, own string) (repositoryIndex, error) {
+	if own == "" {
+		index, err := apk.ReadIndex(in.String(), b, l.keys)
+		return repositoryIndex{Index: index, keys: l.keys}, err
+	}
+	index, keys, err := apk.ReadOwnIndex(in.String(), b, own)
+	if err != nil {
+		return repositoryIndex{}, err
+	}
+	// In the sandbox, apk finds a key by its name alone.
+	taken := l.keys[index.Key]
+	for _, other := range l.indexes {
+		if key := other.keys[index.Key]; key != nil && !key.Equal(keys[index.Key]) {
+			taken = key
 		}
 	}
-	return nil, lock.Input{}, fmt.Errorf("apk selects %s-%s, which is in no index", s.Name, s.Version)
+	if taken != nil {
+		return repositoryIndex{}, &apk.KeyError{
+			Name: index.Key, Problem: fmt.Sprintf("signs %s, and a key of the base or of another repository is called the same", in),
+		}
+	}
+	return repositoryIndex{Index: index, keys: keys}, nil
 }
 
-// verify checks that a file is the index's, and signed.
-func (l *packageLocker) verify(p *apk.Package, in lock.Input) error {
+// An ambiguousError reports a package that two repositories have in the same
+// version, but not the same bytes.
+type ambiguousError struct {
+	Package      string // "name-version"
+	Repositories [2]string
+}
+
+func (e *ambiguousError) Error() string {
+	return fmt.Sprintf("package %s: the repositories %s and %s have different ones", e.Package, e.Repositories[0], e.Repositories[1])
+}
+
+// An entry is a package as the index of its repository has it.
+type entry struct {
+	*apk.Package
+	repository repositoryIndex
+}
+
+// find looks a selected package up in the indexes.
+func (l *packageLocker) find(s builder.Selected) (entry, error) {
+	var found []entry
+	for _, index := range l.indexes {
+		for _, p := range index.Find(s.Name) {
+			if p.Version == s.Version {
+				found = append(found, entry{p, index})
+			}
+		}
+	}
+	if len(found) == 0 {
+		return entry{}, fmt.Errorf("apk selects %s-%s, which is in no index", s.Name, s.Version)
+	}
+	for _, other := range found[1:] {
+		if other.Checksum != found[0].Checksum {
+			return entry{}, &ambiguousError{
+				Package:      found[0].String(),
+				Repositories: [2]string{found[0].repository.input.Name, other.repository.input.Name},
+			}
+		}
+	}
+	return found[0], nil
+}
+
+// input returns what is to be fetched.
+func (e entry) input(arch string) lock.Input {
+	index := e.repository.input
+	return lock.Input{
+		Kind: lock.KindPackage, Name: e.Name, Arch: arch, Version: e.Version, Size: e.Size, Repository: index.Name,
+		URL: strings.TrimSuffix(index.URL, path.Base(index.URL)) + e.FileName(),
+	}
+}
+
+// verify checks that a file is the index's, and signed by a key of its repository.
+func (l *packageLocker) verify(e entry, in lock.Input) error {
 	f, err := l.open(in)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if _, err := p.Verify(f, in.Size, l.keys); err != nil {
+	if _, err := e.Verify(f, in.Size, e.repository.keys); err != nil {
 		return fmt.Errorf("%s from %s: %w", in, in.URL, err)
 	}
 	return nil

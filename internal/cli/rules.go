@@ -68,6 +68,9 @@ var rules = []rule{
 	on(func(*versionsError) outcome {
 		return outcome{code: exitRecipe, hint: "ask for the same version in packages of the recipe, its build and its tests"}
 	}),
+	on(func(*ambiguousError) outcome {
+		return outcome{code: exitRecipe, hint: "ask for the version that only one of them has, such as name=1.2-r3"}
+	}),
 	on(func(*builder.OutputRecordError) outcome {
 		return outcome{code: exitRecipe, hint: "tailsbuild lock NAME, then build and record it again"}
 	}),
@@ -119,8 +122,8 @@ var rules = []rule{
 	is(context.DeadlineExceeded, "try again"),
 }
 
-// untrustedPackage is for what a mirror has and Alpine didn't sign.
-var untrustedPackage = outcome{code: exitInputs, hint: "nothing was locked; find a mirror that has what Alpine signed and name it with --mirror"}
+// untrustedPackage is for what a mirror has and no key of the repository signed.
+var untrustedPackage = outcome{code: exitInputs, hint: "nothing was locked; find a mirror that has what the repository's own keys signed and name it with --mirror"}
 
 // is is a rule for an error that is a value. Its code is exitOther.
 func is(target error, hint string) rule {

@@ -128,6 +128,9 @@ var schemas = map[string][]string{
 	KindPackage:   {"arch", "repository", "version", "url", "size", "sha256"},
 }
 
+// optional has the attribute that an input of that kind may have beside them.
+var optional = map[string]string{KindGoModule: "packages", KindIndex: "key_sha256"}
+
 func (d *decoder) input(f *File, block *hcl.Block) {
 	in := Input{Kind: block.Labels[0], Name: block.Labels[1]}
 	names, ok := schemas[in.Kind]
@@ -139,8 +142,8 @@ func (d *decoder) input(f *File, block *hcl.Block) {
 		d.add(block.LabelRanges[1], "Not a name", "%q is not a name of letters, digits, dots, dashes and underscores.", in.Name)
 	}
 	schema := required(names...)
-	if in.Kind == KindGoModule {
-		schema.Attributes = append(schema.Attributes, hcl.AttributeSchema{Name: "packages"})
+	if name, ok := optional[in.Kind]; ok {
+		schema.Attributes = append(schema.Attributes, hcl.AttributeSchema{Name: name})
 	}
 	content, diags := block.Body.Content(schema)
 	d.diags = append(d.diags, diags...)
@@ -155,6 +158,7 @@ func (d *decoder) input(f *File, block *hcl.Block) {
 	}
 	in.Repository = d.match(attrs["repository"], isName, "a repository's name")
 	in.Key = d.match(attrs["key"], isKey, "a key's name")
+	in.KeySHA256 = d.match(attrs["key_sha256"], isHex, "64 lowercase hex digits")
 	in.Packages = d.packages(attrs["packages"])
 	in.Sum = d.match(attrs["sum"], isSum, "an h1 sum as in go.sum")
 	in.Modules = d.modules(attrs["modules"])

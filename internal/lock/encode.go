@@ -50,6 +50,9 @@ func encodeInput(b *bytes.Buffer, in Input) {
 			encodeModules(b, in.Modules)
 		default:
 			fmt.Fprintf(b, "%s = %s\n", name, quote(in.text(name)))
+			if name == "key" && in.KeySHA256 != "" {
+				fmt.Fprintf(b, "key_sha256 = %s\n", quote(in.KeySHA256))
+			}
 		}
 	}
 	b.WriteString("}\n")

@@ -74,6 +74,9 @@ type Input struct {
 	Repository string `json:",omitempty"`
 	// Key is the name of the key that signed an apk_index.
 	Key string `json:",omitempty"`
+	// KeySHA256 is that, in hex, of the key that the recipe gives an apk_index of
+	// its own, as it stands there; "" when the keys of the rootfs are meant.
+	KeySHA256 string `json:",omitempty"`
 
 	// Size is in bytes.
 	Size int64

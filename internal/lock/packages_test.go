@@ -222,3 +222,36 @@ func TestWorlds(t *testing.T) {
 		t.Errorf("the base's own worlds are %v, want the image's", got)
 	}
 }
+
+func TestOwnKey(t *testing.T) {
+	closure := packagedClosure(packaged().Worlds[0].Packages...)
+	closure[1].Repositories[0].Key = "one key"
+	f := packaged()
+	var missing *MissingError
+	if _, err := f.Closure(closure, "x86_64"); !errors.As(err, &missing) || missing.Inputs[0].Kind != KindIndex {
+		t.Errorf("locked without a key of its own: got %v, want a MissingError of the index", err)
+	}
+	f.Inputs[1].KeySHA256 = missing.Inputs[0].KeySHA256
+	again, diags := Decode(FileName, f.Encode())
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	if _, err := again.Closure(closure, "x86_64"); err != nil {
+		t.Error(err)
+	}
+	closure[1].Repositories[0].Key = "another key"
+	if _, err := again.Closure(closure, "x86_64"); !errors.As(err, &missing) {
+		t.Errorf("with another key: got %v, want a MissingError", err)
+	}
+	closure[1].Repositories[0].Key = ""
+	if _, err := again.Closure(closure, "x86_64"); !errors.As(err, &missing) {
+		t.Errorf("without the key: got %v, want a MissingError", err)
+	}
+	if again.Digest() == packaged().Digest() {
+		t.Error("the digest doesn't cover the key")
+	}
+	f.Inputs[1].KeySHA256 = "x"
+	if _, diags := Decode(FileName, f.Encode()); !diags.HasErrors() {
+		t.Error("a key's sha256 that is none is decoded")
+	}
+}

@@ -43,10 +43,24 @@ func (s *Set) Closure(name, arch string) ([]*Recipe, hcl.Diagnostics) {
 		if base == nil || diags.HasErrors() {
 			return closure, diags
 		}
+		diags = diags.Extend(sameRepositories(closure, base))
 		closure = append(closure, base)
 		r = base
 	}
 	return closure, diags
+}
+
+// sameRepositories reports repositories of closure that are called like one of base.
+func sameRepositories(closure []*Recipe, base *Recipe) (diags hcl.Diagnostics) {
+	for _, r := range closure {
+		for _, repo := range r.Repositories {
+			if slices.ContainsFunc(base.Repositories, func(b Repository) bool { return b.Name == repo.Name }) {
+				diags = append(diags, failure(repo.Range, "Name is there twice",
+					"The base %s has a repository %s already, which %s has with it. Rename or remove this one.", quote(base.Name), quote(repo.Name), quote(r.Name)))
+			}
+		}
+	}
+	return diags
 }
 
 // base decodes the recipe that r stands on.
