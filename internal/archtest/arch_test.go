@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 	"internal/recipe":      {},
 	"internal/progress":    {},
 	"internal/archtest":    {},
-	"internal/sandbox": {"internal/recipe"},
+	"internal/sandbox":     {"internal/recipe"},
 }
 
 // doors has heavy dependencies and the packages that may use them.
