@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -59,17 +60,28 @@ type Tested struct {
 	Range hcl.Range
 }
 
-// A TestError reports that a test failed.
+// A TestError reports that tests failed.
 type TestError struct {
 	Recipe string
-	Tested Tested
-	// Snippet is the recipe's text at Tested.Range.
-	Snippet string
+	Failed []Tested
+	// Source is the recipe, which the tests' ranges point into.
+	Source []byte
 }
 
 func (e *TestError) Error() string {
-	t := e.Tested
-	return fmt.Sprintf("%s: test %q of %s failed: %s", t.Range, t.Name, e.Recipe, t.Why())
+	var lines []string
+	for _, t := range e.Failed {
+		lines = append(lines, fmt.Sprintf("%s: test %q of %s failed: %s", t.Range, t.Name, e.Recipe, t.Why()))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Header returns the recipe's text at t's range, such as test "answers".
+func (e *TestError) Header(t Tested) string {
+	if !t.Range.CanSliceBytes(e.Source) {
+		return ""
+	}
+	return string(t.Range.SliceBytes(e.Source))
 }
 
 // Why says how the test failed, "" when it passed.
@@ -103,7 +115,7 @@ func (e *TestProcessError) Unwrap() error { return e.Err }
 // describes, each in new containers under exactly the privileges that the recipe
 // declares, see package sandbox. It returns what came of those that were run.
 //
-// The error is a [TestError] for the first test that failed, after all were run; a
+// The error is a [TestError] when tests failed, after all were run; a
 // [sandbox.UnavailableError] for a privilege that this machine can't give; a
 // [NotYetError] for a client with packages and no image; a [MachineError] or
 // [TestProcessError]; or the context's.
@@ -113,7 +125,7 @@ func RunTests(ctx context.Context, p *Plan, r *Result, opts TestOptions) ([]Test
 		return nil, err
 	}
 	var all []Tested
-	var failed error
+	failure := &TestError{Recipe: p.recipe.Name, Source: p.recipe.Bytes}
 	for _, test := range p.recipe.Tests {
 		config, err := p.trialOf(test, r, opts.Client)
 		if err != nil {
@@ -122,27 +134,21 @@ func RunTests(ctx context.Context, p *Plan, r *Result, opts TestOptions) ([]Test
 		config.Runtime = runtime
 		step := opts.Progress.Step(fmt.Sprintf("test %s of %s", test.Name, p.recipe.Name))
 		tested, err := runTrial(ctx, config, opts.Work)
-		if err == nil {
-			all = append(all, *tested)
-			if !tested.Passed {
-				err = &TestError{Recipe: p.recipe.Name, Tested: *tested, Snippet: lineOf(p.recipe, test.Range)}
-				failed = errors.Join(failed, err)
-			}
-		}
-		step.Done(err)
-		var testFailed *TestError
-		if err != nil && !errors.As(err, &testFailed) {
+		if err != nil {
+			step.Done(err)
 			return all, err
 		}
+		all = append(all, *tested)
+		if !tested.Passed {
+			failure.Failed = append(failure.Failed, *tested)
+			err = errors.New(tested.Why())
+		}
+		step.Done(err)
 	}
-	return all, failed
-}
-
-func lineOf(r *recipe.Recipe, rng hcl.Range) string {
-	if !rng.CanSliceBytes(r.Bytes) {
-		return ""
+	if len(failure.Failed) > 0 {
+		return all, failure
 	}
-	return string(rng.SliceBytes(r.Bytes))
+	return all, nil
 }
 
 // A trialConfig is all that the process which runs one test is told.

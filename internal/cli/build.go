@@ -32,6 +32,9 @@ type buildFlags struct {
 	all     bool
 	changed string
 	jobs    jobs
+	// skipTests makes releases of what was not tested, and testOnly tests and makes
+	// none.
+	skipTests, testOnly bool
 }
 
 func (a *app) buildCommand() *cobra.Command {
@@ -40,9 +43,10 @@ func (a *app) buildCommand() *cobra.Command {
 		Use:   "build NAME... | --all | --changed REV",
 		Short: "Build recipes twice, compare, and make releases",
 		Long: `Builds each recipe twice, with two builders that share nothing but the inputs,
-and compares the two images. When they are the same, bit for bit, DIR/NAME is the
-release: an OCI layout with the image and the evidence, signed with --key. When
-they differ, DIR/NAME.report says where, and there is no release.
+and compares the two images. When they are the same, bit for bit, and the recipe's
+tests pass, DIR/NAME is the release: an OCI layout with the image and the evidence,
+signed with --key. When they differ, DIR/NAME.report says where, and there is no
+release; nor is there when a test fails.
 
 All recipes are planned, and all inputs fetched, before the first is built. What
 is not in a recipe's lock is not used. With --builder there is one build, at
@@ -74,11 +78,15 @@ wrote, and from nowhere else.`,
 	cmd.Flags().Var(newChoice(&f.builder, "both", "a", "b"), "builder", "which builds to make: both, or only a or b, without a release")
 	cmd.Flags().BoolVar(&f.record, "record", false, "write the image's digest into the recipe's lock")
 	cmd.Flags().BoolVar(&f.all, "all", false, "all recipes of the project")
+	cmd.Flags().BoolVar(&f.skipTests, "skip-tests", false, "make releases without running the recipes' tests")
 	addChanged(cmd, &f.changed)
 	cmd.Flags().Var(newJobs(&f.jobs), "jobs", "how many recipes to build at once, or auto")
 	return leaf(cmd, cobra.ArbitraryArgs, func(ctx context.Context, args []string) error {
 		if f.builder != "both" && (f.key != "" || f.record) {
 			return usagef("--builder makes no release, so there is nothing to sign or record")
+		}
+		if f.builder != "both" && f.skipTests {
+			return usagef("--builder runs no tests, so there are none to skip")
 		}
 		if err := errors.Join(f.checkJobs(), f.seals.check(cmd, f)); err != nil {
 			return err
@@ -111,6 +119,7 @@ func (a *app) build(ctx context.Context, f buildFlags, args []string) error {
 func (b *build) all(ctx context.Context, project *recipe.Project, todo []*loaded) (err error) {
 	f := b.flags
 	b.app.warnEndOfSupport(todo, time.Now())
+	b.warnUntested(todo)
 	if err := b.prepare(ctx, project, todo); err != nil {
 		return err
 	}
@@ -223,6 +232,9 @@ func (b *build) one(ctx context.Context, l *loaded) (_ result, err error) {
 	}
 	// The next recipe needs the disk.
 	defer func() { err = errors.Join(err, builder.Remove(opts.Work)) }()
+	if b.flags.testOnly {
+		return b.testAlone(ctx, l, opts)
+	}
 	if b.flags.builder != "both" {
 		return b.single(ctx, l, opts)
 	}
@@ -253,6 +265,11 @@ func (b *build) release(ctx context.Context, l *loaded, opts builder.Options, ou
 	if out.Identical && recorded != "" && recorded != out.A {
 		out.Recorded = stateDifferent
 		return &recordedError{Recipe: out.Recipe, Lock: l.path, Recorded: recorded, Got: out.A}
+	}
+	if out.Identical {
+		if out.Tests, err = b.test(ctx, l, pair.A, opts); err != nil {
+			return l.place(err)
+		}
 	}
 	step := d.Step("compare " + out.Recipe + " and make the release")
 	err = b.create(ctx, l, pair, out)
@@ -338,12 +355,18 @@ func (b *build) single(ctx context.Context, l *loaded, opts builder.Options) (_ 
 	return out, err
 }
 
-// place makes the file that a step's error names one that an editor finds: the
-// plan, which is the same everywhere, has it from the recipes' folder.
+// place makes the file that a step's or test's error names one that an editor
+// finds: the plan, which is the same everywhere, has it from the recipes' folder.
 func (l *loaded) place(err error) error {
 	var step *builder.StepError
 	if errors.As(err, &step) {
 		step.Range.Filename = filepath.Join(filepath.Dir(filepath.Dir(l.path)), step.Range.Filename)
+	}
+	var test *builder.TestError
+	if errors.As(err, &test) {
+		for i := range test.Failed {
+			test.Failed[i].Range.Filename = filepath.Join(filepath.Dir(l.path), recipe.FileName)
+		}
 	}
 	return err
 }

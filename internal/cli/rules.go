@@ -16,6 +16,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sandbox"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
@@ -114,6 +115,13 @@ var rules = []rule{
 	on(func(*inputs.ToolError) outcome { return outcome{code: exitOther, hint: "tailsbuild doctor"} }),
 
 	on(stepOutcome),
+	on(testOutcome),
+	on(func(*sandbox.UnavailableError) outcome {
+		return outcome{code: exitOther, hint: "there is no release; test on a machine that has it, or release untested with --skip-tests"}
+	}),
+	on(func(e *builder.TestProcessError) outcome {
+		return outcome{code: exitOther, detail: tail(e.Log), hint: "tailsbuild doctor"}
+	}),
 	on(func(*builder.MachineError) outcome { return outcome{code: exitOther, hint: "tailsbuild doctor"} }),
 	on(func(e *builder.DaemonError) outcome {
 		return outcome{code: exitOther, detail: tail(e.Log), hint: "tailsbuild doctor"}

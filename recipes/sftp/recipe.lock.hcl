@@ -10,6 +10,51 @@ output {
   compression            = "gzip"
 }
 
+input "apk" "libedit" {
+  arch       = "x86_64"
+  repository = "main"
+  version    = "20230828.3.1-r3"
+  url        = "https://dl-cdn.alpinelinux.org/alpine/v3.19/main/x86_64/libedit-20230828.3.1-r3.apk"
+  size       = 76818
+  sha256     = "b704af28b7250cfcba8bb9318f338fd0ad0e6be0270abc908ffa2a7da6818dce"
+}
+
+input "apk" "libncursesw" {
+  arch       = "x86_64"
+  repository = "main"
+  version    = "6.4_p20231125-r0"
+  url        = "https://dl-cdn.alpinelinux.org/alpine/v3.19/main/x86_64/libncursesw-6.4_p20231125-r0.apk"
+  size       = 158755
+  sha256     = "94830f70d5b4480be58e01c3bcdf6b05a95181603e31339d59411eacaedbf0e0"
+}
+
+input "apk" "ncurses-terminfo-base" {
+  arch       = "x86_64"
+  repository = "main"
+  version    = "6.4_p20231125-r0"
+  url        = "https://dl-cdn.alpinelinux.org/alpine/v3.19/main/x86_64/ncurses-terminfo-base-6.4_p20231125-r0.apk"
+  size       = 22351
+  sha256     = "c89d422f246aa39ff69a5c876a6db6a56f434cc7fd1bd0f9e15914f1752f4440"
+}
+
+input "apk" "openssh-client-common" {
+  arch       = "x86_64"
+  repository = "main"
+  version    = "9.6_p1-r0"
+  url        = "https://dl-cdn.alpinelinux.org/alpine/v3.19/main/x86_64/openssh-client-common-9.6_p1-r0.apk"
+  size       = 856317
+  sha256     = "0468b3b8e164d6193cede179fb131e1a39bb74c48ff7628660a556456c50b286"
+}
+
+input "apk" "openssh-client-default" {
+  arch       = "x86_64"
+  repository = "main"
+  version    = "9.6_p1-r0"
+  url        = "https://dl-cdn.alpinelinux.org/alpine/v3.19/main/x86_64/openssh-client-default-9.6_p1-r0.apk"
+  size       = 367684
+  sha256     = "dec2ce9e4fb5b431ea3f7e33a7b6b2c1b054db4f6ca7899bd183afe4572ef579"
+}
+
 input "apk" "openssh-keygen" {
   arch       = "x86_64"
   repository = "main"
@@ -73,6 +118,11 @@ input "rootfs" "alpine-3.19" {
 world "x86_64" "image" {
   packages = ["openssh-server", "openssh-sftp-server"]
   installs = ["openssh-keygen", "openssh-server", "openssh-server-common", "openssh-sftp-server"]
+}
+
+world "x86_64" "test" {
+  packages = ["openssh-client-default", "openssh-keygen"]
+  installs = ["libedit", "libncursesw", "ncurses-terminfo-base", "openssh-client-common", "openssh-client-default", "openssh-keygen"]
 }
 
 image "x86_64" {
