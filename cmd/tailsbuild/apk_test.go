@@ -4,6 +4,9 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -24,12 +27,23 @@ import (
 // else's.
 var signers = sync.OnceValues(func() (keys [2]*apktest.Key, err error) {
 	for i, name := range []string{"test@example.org-1.rsa.pub", "stranger@example.org-2.rsa.pub"} {
-		if keys[i], err = apktest.NewKey(name); err != nil {
+		if keys[i], err = newKey(name); err != nil {
 			break
 		}
 	}
 	return keys, err
 })
+
+// newKey makes a key that signs packages and indexes.
+func newKey(name string) (*apktest.Key, error) {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	return apktest.NewKey(name, &private.PublicKey, func(sum []byte) ([]byte, error) {
+		return rsa.SignPKCS1v15(nil, private, crypto.SHA1, sum)
+	})
+}
 
 // alpine makes a mirror of one branch: alpine DIR TIME PACKAGE... It has Alpine's
 // root file system, in which one key more is trusted, and a repository called main,
@@ -85,18 +99,14 @@ func trusting(from, to string, key *apktest.Key) error {
 	}
 	archive = bytes.TrimRight(archive, "\x00") // the end, to be written again
 	archive = append(archive, make([]byte, (512-len(archive)%512)%512)...)
-	public, err := key.PEM()
-	if err != nil {
-		return err
-	}
 	more := bytes.NewBuffer(archive)
 	w := tar.NewWriter(more)
 	for _, dir := range []string{"etc/apk/keys/", "usr/share/apk/keys/x86_64/"} {
-		err := w.WriteHeader(&tar.Header{Name: dir + key.Name, Mode: 0o644, Size: int64(len(public)), ModTime: time.Unix(0, 0)})
+		err := w.WriteHeader(&tar.Header{Name: dir + key.Name, Mode: 0o644, Size: int64(len(key.PEM)), ModTime: time.Unix(0, 0)})
 		if err != nil {
 			return err
 		}
-		if _, err := w.Write(public); err != nil {
+		if _, err := w.Write(key.PEM); err != nil {
 			return err
 		}
 	}
@@ -144,7 +154,8 @@ func spoil(ts *testscript.TestScript, neg bool, args []string) {
 	case "unsigned":
 		b = rest
 	case "stranger":
-		key := apktest.Key{Name: strings.TrimPrefix(name, ".SIGN.RSA."), Private: keys[1].Private}
+		key := *keys[1]
+		key.Name = strings.TrimPrefix(name, ".SIGN.RSA.")
 		b = resigned(ts, &key, signed, rest)
 	case "other-key":
 		b = resigned(ts, keys[1], signed, rest)
@@ -161,7 +172,7 @@ func spoil(ts *testscript.TestScript, neg bool, args []string) {
 
 // resigned returns key's signature of what rest begins with, and rest.
 func resigned(ts *testscript.TestScript, key *apktest.Key, signed, rest []byte) []byte {
-	b, err := key.Sign(signed)
+	b, err := key.Signed(signed)
 	ts.Check(err)
 	return append(b, rest[len(signed):]...)
 }

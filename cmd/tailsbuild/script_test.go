@@ -3,9 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -165,11 +162,7 @@ func apks() func(*testscript.TestScript, bool, []string) {
 		if made[of] == nil {
 			// What comes after a slash tells keys of one name apart.
 			file, _, _ := strings.Cut(name, "/")
-			private, err := rsa.GenerateKey(rand.Reader, 2048)
-			ts.Check(err)
-			k, err := apktest.NewKey(file+".rsa.pub", &private.PublicKey, func(sum []byte) ([]byte, error) {
-				return rsa.SignPKCS1v15(nil, private, crypto.SHA1, sum)
-			})
+			k, err := newKey(file + ".rsa.pub")
 			ts.Check(err)
 			ts.Check(os.WriteFile(filepath.Join(dir, strings.ReplaceAll(name, "/", "-")+".rsa.pub"), k.PEM, 0o644))
 			made[of] = k

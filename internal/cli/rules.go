@@ -26,6 +26,14 @@ import (
 var rules = []rule{
 	on(func(*interruptedError) outcome { return outcome{code: exitInterrupted} }),
 	on(func(*usageError) outcome { return outcome{code: exitUsage} }),
+	on(func(e *unknownPackageError) outcome {
+		o := outcome{code: exitUsage}
+		if len(e.Similar) > 0 && len(e.Versions) == 0 {
+			o.hint = "there are " + strings.Join(e.Similar, ", ")
+		}
+		return o
+	}),
+	on(func(*apk.ConstraintError) outcome { return outcome{code: exitUsage} }),
 	on(func(*noPassphraseError) outcome {
 		return outcome{code: exitUsage, hint: "set " + passwordVariable + ", which may be empty, or name a file with --password-file"}
 	}),

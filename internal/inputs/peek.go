@@ -54,12 +54,12 @@ func (f *Fetcher) Versions(ctx context.Context, in lock.Input) (versions []strin
 		return nil, "", err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
-	modules, err := g.modules(ctx, "list", "-m", "-versions", "-json", in.Module+"@latest")
+	modules, err := g.modules(ctx, "list", "-m", "-versions", "-json", "--", in.Module+"@latest")
 	if err != nil {
 		return nil, "", missing(in, goList, err)
 	}
-	if len(modules) != 1 {
-		return nil, "", &FormatError{File: "output of go list", Problem: "not one module"}
+	if len(modules) != 1 || modules[0].Path != in.Module || modules[0].Version == "" {
+		return nil, "", &FormatError{File: "output of go list", Problem: "not one version of " + in.Module}
 	}
 	return modules[0].Versions, modules[0].Version, nil
 }

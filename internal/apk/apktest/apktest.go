@@ -36,8 +36,8 @@ func NewKey(name string, public *rsa.PublicKey, rsa func(sum []byte) ([]byte, er
 	return &Key{name, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), rsa}, err
 }
 
-// signed puts the key's signature before b. Without a key, it returns b.
-func (k *Key) signed(b []byte) ([]byte, error) {
+// Signed puts the key's signature before b. Without a key, it returns b.
+func (k *Key) Signed(b []byte) ([]byte, error) {
 	if k == nil {
 		return b, nil
 	}
@@ -128,7 +128,7 @@ func (p Package) Build(key *Key) (file []byte, entry string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	signed, err := key.signed(control)
+	signed, err := key.Signed(control)
 	if err != nil {
 		return nil, "", err
 	}
@@ -180,7 +180,7 @@ func (r Repository) Write(dir string) error {
 	if err != nil {
 		return err
 	}
-	if index, err = r.IndexKey.signed(index); err != nil {
+	if index, err = r.IndexKey.Signed(index); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "APKINDEX.tar.gz"), index, 0o644)
