@@ -32,6 +32,42 @@ func TestCompileIsTheRecipes(t *testing.T) {
 	}
 }
 
+// TestPackagesAreTheRecipes: the peers install what the recipe installs.
+func TestPackagesAreTheRecipes(t *testing.T) {
+	b, err := os.ReadFile("../recipes/sftp/recipe.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(b), `packages = ["openssh-server", "openssh-sftp-server"]`) {
+		t.Error("recipes/sftp has other packages")
+	}
+	d, err := os.ReadFile("cases/sftp/Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, script := range map[string]string{"Dockerfile": string(d), "apkByHand": apkByHand} {
+		if !strings.Contains(script, " openssh-server openssh-sftp-server") {
+			t.Errorf("%s has other packages", name)
+		}
+	}
+}
+
+func TestSelectCases(t *testing.T) {
+	all, err := selectCases("")
+	if err != nil || len(all) != len(definitions) {
+		t.Errorf("all cases are %d, %v", len(all), err)
+	}
+	for _, d := range all {
+		one, err := selectCases(d.name)
+		if err != nil || len(one) != 1 || one[0].name != d.name {
+			t.Errorf("case %s is %v, %v", d.name, one, err)
+		}
+	}
+	if _, err := selectCases("none"); err == nil {
+		t.Error("there is a case none")
+	}
+}
+
 // TestPeersAreTheEmbedded: the peers are BuildKit as tailsbuild embeds it.
 func TestPeersAreTheEmbedded(t *testing.T) {
 	for _, file := range []string{"go.mod", "../go.mod"} {

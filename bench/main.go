@@ -34,7 +34,7 @@ func main() {
 
 func run() (err error) {
 	rounds := flag.Int("n", 5, "`rounds` of each case")
-	only := flag.String("run", "", "only the `case` trivial or mqtt")
+	only := flag.String("run", "", "only the `case` trivial, sftp, mqtt or lock")
 	quick := flag.Bool("quick", false, "one round, to see that the benchmark works")
 	program := flag.String("tailsbuild", "../bin/tailsbuild", "`file` of the program")
 	repository := flag.String("repository", "..", "`folder` of the repository")
@@ -42,7 +42,7 @@ func run() (err error) {
 	if *quick {
 		*rounds = 1
 	}
-	names, err := caseNames(*only)
+	cases, err := selectCases(*only)
 	if err != nil || flag.NArg() > 0 || *rounds < 1 {
 		flag.Usage()
 		return errors.Join(err, errors.New("usage"))
@@ -59,30 +59,20 @@ func run() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.remove()) }()
-	if err := b.prepare(ctx, names); err != nil {
+	if err := b.prepare(ctx, cases); err != nil {
 		return err
 	}
 	describeMachine(os.Stdout, b, *rounds)
-	for _, name := range names {
-		err := b.bench(ctx, name, *rounds)
+	for _, d := range cases {
+		err := b.bench(ctx, d, *rounds)
 		if ctx.Err() != nil {
 			return context.Cause(ctx) // what it did to the contenders is no news
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", d.name, err)
 		}
 	}
 	return nil
-}
-
-func caseNames(only string) ([]string, error) {
-	switch only {
-	case "":
-		return []string{"trivial", "mqtt"}, nil
-	case "trivial", "mqtt":
-		return []string{only}, nil
-	}
-	return nil, fmt.Errorf("there is no case %q", only)
 }
 
 // A bench is one run of this program.
@@ -160,8 +150,8 @@ func (b *bench) remove() error {
 
 // bench runs one case, its contenders in turn in every round, and prints what they
 // took.
-func (b *bench) bench(ctx context.Context, name string, rounds int) (err error) {
-	c, err := b.openCase(ctx, name)
+func (b *bench) bench(ctx context.Context, d definition, rounds int) (err error) {
+	c, err := d.open(b, ctx)
 	if err != nil {
 		return err
 	}
@@ -170,7 +160,7 @@ func (b *bench) bench(ctx context.Context, name string, rounds int) (err error) 
 		if err := c.round(ctx); err != nil {
 			return fmt.Errorf("round %d: %w", i+1, err)
 		}
-		fmt.Fprintf(os.Stderr, "bench: %s: round %d of %d\n", name, i+1, rounds)
+		fmt.Fprintf(os.Stderr, "bench: %s: round %d of %d\n", d.name, i+1, rounds)
 	}
 	return c.write(os.Stdout)
 }

@@ -57,28 +57,26 @@ func (o ours) command(ctx context.Context, args ...string) *exec.Cmd {
 // An input is one that a plan names.
 type input struct {
 	Kind, Name, From, SHA256 string
+	Size                     int64
 }
 
-// inputs returns the inputs of a recipe's plan, by kind. The cases have one of
-// each.
-func (o ours) inputs(ctx context.Context, recipes, name string) (map[string]input, error) {
+// inputs returns the inputs of a recipe's plan.
+func (o ours) inputs(ctx context.Context, recipes, name string) ([]input, error) {
 	cmd := o.command(ctx, "plan", name, "--recipes", recipes, "--format", "json")
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	if err := start(cmd).wait(); err != nil {
 		return nil, err
 	}
-	byKind := make(map[string]input)
+	var all []input
 	for d := json.NewDecoder(&out); ; {
 		var line struct{ Plan struct{ Inputs []input } }
 		if err := d.Decode(&line); errors.Is(err, io.EOF) {
-			return byKind, nil
+			return all, nil
 		} else if err != nil {
 			return nil, fmt.Errorf("plan of %s: %w", name, err)
 		}
-		for _, in := range line.Plan.Inputs {
-			byKind[in.Kind] = in
-		}
+		all = append(all, line.Plan.Inputs...)
 	}
 }
 

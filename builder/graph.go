@@ -2,12 +2,10 @@ package builder
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/moby/buildkit/client/llb"
@@ -36,8 +34,8 @@ type graph struct {
 	root llb.State
 }
 
-// draw sets the plan's definition and everything that goes with it. top draws what
-// is on the base, and is nil for a base itself.
+// draw sets the plan's definition and everything that goes with it. top draws the
+// recipe's own layer, and is nil when it has none.
 func (p *Plan) draw(closure []*recipe.Recipe, files map[string][]byte, top func(*graph) (llb.State, error)) error {
 	platform, err := platformOf(p.arch)
 	if err != nil {
@@ -51,6 +49,10 @@ func (p *Plan) draw(closure []*recipe.Recipe, files map[string][]byte, top func(
 	if g.root, err = g.rootfs(); err != nil {
 		return err
 	}
+	if len(closure) > 1 && len(closure[1].Packages) > 0 {
+		g.root = g.basePackages(closure[1], lock.UseBase)
+		p.baseAdds, p.baseEpoch = 1, closure[1].Epoch
+	}
 	final := g.root
 	if p.layered = top != nil; p.layered {
 		if final, err = top(g); err != nil {
@@ -61,7 +63,11 @@ func (p *Plan) draw(closure []*recipe.Recipe, files map[string][]byte, top func(
 	if err != nil {
 		return fmt.Errorf("plan of %s: %w", p.recipe.Name, err)
 	}
-	if p.image, err = imageConfig(p.recipe, platform, len(p.baseLayers)); err != nil {
+	baseLayers := len(p.baseLayers) + p.baseAdds
+	if p.recipe.Kind == recipe.Base && p.layered {
+		baseLayers++
+	}
+	if p.image, err = imageConfig(p.recipe, platform, baseLayers); err != nil {
 		return err
 	}
 	p.encoded, err = p.encode()
@@ -120,7 +126,7 @@ func (g *graph) service(r *recipe.Recipe) (llb.State, error) {
 	var tree *llb.FileAction
 	base := g.root
 	if len(r.Packages) > 0 {
-		g.root = g.installed(lock.UseImage, g.at(r, r.PackagesRange, "packages of "+r.Name))
+		g.root = g.installed(r, lock.UseImage, "", g.at(r, r.PackagesRange, "packages of "+r.Name))
 		tree = tree.Copy(g.root, "/", "/", contentsOf)
 	}
 	if r.Build != nil {
@@ -187,7 +193,12 @@ func (g *graph) declared(r *recipe.Recipe, tree *llb.FileAction) (*llb.FileActio
 			return nil, err
 		}
 		owner := ownerID(r, f.Owner)
-		tree = parents(tree, f.Path).Mkfile(f.Path, os.FileMode(f.Mode), content, llb.WithUIDGID(owner, owner))
+		tree = parents(tree, f.Path)
+		if f.Mode&^0o777 != 0 {
+			tree = tree.Copy(g.special(r, f, content, owner), "/file", f.Path)
+			continue
+		}
+		tree = tree.Mkfile(f.Path, os.FileMode(f.Mode), content, llb.WithUIDGID(owner, owner))
 	}
 	return tree, nil
 }
@@ -234,25 +245,12 @@ func (p *Plan) exportAttrs() map[string]string {
 // supported returns an error for what can be written in a recipe but not built.
 func supported(closure []*recipe.Recipe) error {
 	for _, r := range closure {
-		if r.Kind == recipe.Base && len(r.Packages) > 0 {
-			return &NotYetError{What: "packages = " + list(r.Packages) + " in a base", Range: r.PackagesRange}
-		}
-		for _, f := range r.Files {
-			if f.Mode&^0o777 != 0 {
-				return &NotYetError{What: "a file that is setuid, setgid or sticky", Range: f.Range}
-			}
-		}
-		if r.Kind == recipe.Base && (r.Build != nil || len(r.Files)+len(r.Users) > 0 || r.Base != "") {
-			return &NotYetError{What: "a base that is more than its rootfs", Range: r.Range}
+		if r.Kind == recipe.Base && r.Base != "" {
+			return &NotYetError{What: "a base on another base", Range: r.Range}
 		}
 	}
 	if last := closure[len(closure)-1]; last.Rootfs == nil {
 		return fmt.Errorf("%s: the closure of %s ends in a recipe with no rootfs", last.Range, closure[0].Name)
 	}
 	return nil
-}
-
-func list(words []string) string {
-	b, _ := json.Marshal(words) // strings always encode
-	return strings.ReplaceAll(string(b), ",", ", ")
 }

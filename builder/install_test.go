@@ -2,6 +2,12 @@ package builder
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -9,8 +15,10 @@ import (
 	"strings"
 	"testing"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/apk/apktest"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
 
@@ -33,6 +41,15 @@ func needMirror(t *testing.T) (Options, *inputs.Fetcher) {
 	return opts, &inputs.Fetcher{Store: opts.Store, Mirrors: []inputs.Mirror{{Upstream: cdn, Locations: []string{dir}}}}
 }
 
+// ownURL is where the tests' own repository is, which has greeting.
+const ownURL = "https://example.org/apk"
+
+// indexKeys are the names of the keys that sign the repositories.
+var indexKeys = map[string]string{
+	"main": "alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub",
+	"own":  "own@example.org-1.rsa.pub",
+}
+
 // resolved puts an input into the store and returns it as the lock has it.
 func resolved(t *testing.T, f *inputs.Fetcher, in lock.Input) lock.Input {
 	t.Helper()
@@ -44,12 +61,21 @@ func resolved(t *testing.T, f *inputs.Fetcher, in lock.Input) lock.Input {
 }
 
 // locked is the lock of closure, with packages that the real apk selects.
-func locked(t *testing.T, closure []*recipe.Recipe, opts Options, f *inputs.Fetcher) *lock.File {
+// Of base it takes what the base has.
+func locked(t *testing.T, closure []*recipe.Recipe, base *lock.File, opts Options, f *inputs.Fetcher) *lock.File {
 	t.Helper()
 	lk := &lock.File{Recipe: closure[0].Name, Output: lock.CurrentOutput(), Inputs: []lock.Input{alpineInput}}
-	index := resolved(t, f, lock.Input{Kind: lock.KindIndex, Name: "main", Arch: "x86_64", URL: cdn + "/v3.19/main/x86_64/APKINDEX.tar.gz"})
-	index.Key = "alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub"
-	lk.Inputs = append(lk.Inputs, index)
+	if base != nil {
+		lk.Inputs = slices.Clone(base.Inputs)
+		lk.Worlds = slices.Clone(base.Worlds)
+		lk.Worlds[0].Use = lock.UseBase
+	}
+	for _, want := range lock.Wanted(closure, "x86_64") {
+		if want.Kind == lock.KindIndex && (base == nil || want.Name != "main") {
+			want.Key = indexKeys[want.Name]
+			lk.Inputs = append(lk.Inputs, resolved(t, f, want))
+		}
+	}
 	choices, err := Select(t.Context(), closure, lk, "x86_64", Options{Store: opts.Store, Work: t.TempDir()})
 	if err != nil {
 		fail(t, err)
@@ -59,10 +85,14 @@ func locked(t *testing.T, closure []*recipe.Recipe, opts Options, f *inputs.Fetc
 		w := c.World
 		for _, s := range c.Selected {
 			w.Installs = append(w.Installs, s.Name)
-			all[s.Name] = lock.Input{
+			in := lock.Input{
 				Kind: lock.KindPackage, Name: s.Name, Arch: "x86_64", Version: s.Version, Repository: "main",
 				URL: cdn + "/v3.19/main/x86_64/" + s.Name + "-" + s.Version + ".apk",
 			}
+			if s.Name == "greeting" {
+				in.Repository, in.URL = "own", ownURL+"/x86_64/greeting-"+s.Version+".apk"
+			}
+			all[s.Name] = in
 		}
 		slices.Sort(w.Installs)
 		lk.Worlds = append(lk.Worlds, w)
@@ -125,7 +155,7 @@ const assembled = `
 func TestWorlds(t *testing.T) {
 	opts, fetcher := needMirror(t)
 	closure := []*recipe.Recipe{decode(t, service(assembled)), decode(t, packaged)}
-	lk := locked(t, closure, opts, fetcher)
+	lk := locked(t, closure, nil, opts, fetcher)
 	plan, err := NewPlan(closure, lk, "x86_64", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -170,6 +200,188 @@ func TestWorlds(t *testing.T) {
 	sealed, err := lk.Closure(closure, "x86_64")
 	if err != nil || len(sealed) != len(lk.Inputs) {
 		t.Errorf("%d of %d inputs are sealed, %v", len(sealed), len(lk.Inputs), err)
+	}
+}
+
+// greeting is a package of a repository that isn't Alpine's, with a script.
+var greeting = apktest.Package{
+	Name: "greeting", Version: "1.0-r0", Info: []string{"depend = popt"},
+	Scripts: []apktest.File{{Name: ".post-install", Content: "#!/bin/sh\nadduser -S -D -H greeter\n", Mode: 0o755}},
+	Files: []apktest.File{
+		{Name: "usr/"}, {Name: "usr/share/"}, {Name: "usr/share/greeting", Content: "hello\n", Time: 1700000000},
+	},
+}
+
+// newKey makes a key that packages are signed with.
+func newKey(t *testing.T, name string) *apktest.Key {
+	t.Helper()
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := apktest.NewKey(name, &private.PublicKey, func(sum []byte) ([]byte, error) {
+		return rsa.SignPKCS1v15(nil, private, crypto.SHA1, sum)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// ownRepository makes a repository below a mirror, and returns the mirror and a
+// service on it with body.
+func ownRepository(t *testing.T, key *apktest.Key, body string) (dir, src string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := (apktest.Repository{Key: key, IndexKey: key, Packages: []apktest.Package{greeting}}).Write(filepath.Join(dir, "apk")); err != nil {
+		t.Fatal(err)
+	}
+	return dir, service(body + `
+  repository "own" {
+    url = "` + ownURL + `"
+    key = <<EOT
+` + string(key.PEM) + `EOT
+  }`)
+}
+
+// TestOwnKey: the real apk installs from a repository with a key of its own, which
+// doesn't reach the image.
+func TestOwnKey(t *testing.T) {
+	opts, fetcher := needMirror(t)
+	key := newKey(t, indexKeys["own"])
+	dir, src := ownRepository(t, key, `  packages = ["greeting"]`)
+	fetcher.Mirrors = append(fetcher.Mirrors, inputs.Mirror{Upstream: "https://example.org", Locations: []string{dir}})
+	closure := []*recipe.Recipe{decode(t, src), decode(t, packaged)}
+	lk := locked(t, closure, nil, opts, fetcher)
+	plan, err := NewPlan(closure, lk, "x86_64", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := Build(context.Background(), plan, opts)
+	if err != nil {
+		fail(t, err)
+	}
+	if pair.A.Image.Digest != pair.B.Image.Digest {
+		t.Errorf("the builds made %s and %s", pair.A.Image.Digest, pair.B.Image.Digest)
+	}
+	image := topLayer(t, pair.A)
+	assertPackages(t, image, "greeting", "make")
+	assertPackages(t, image, "popt")
+	if image["usr/share/greeting"].Content != "hello\n" || !strings.Contains(image["etc/passwd"].Content, "greeter:") {
+		t.Errorf("greeting isn't installed: %q", slices.Sorted(maps.Keys(image)))
+	}
+	for name, e := range image {
+		if strings.Contains(name, "rsa.pub") || strings.Contains(e.Content, "BEGIN PUBLIC KEY") {
+			t.Errorf("a key is in the image: %s", name)
+		}
+	}
+
+	// Whatever the lock says, apk takes nothing that the key didn't sign.
+	_, src = ownRepository(t, newKey(t, key.Name), `  packages = ["greeting"]`)
+	closure[0] = decode(t, src)
+	for i, in := range lk.Inputs {
+		if in.Name == "own" {
+			lk.Inputs[i].KeySHA256 = fmt.Sprintf("%x", sha256.Sum256([]byte(closure[0].Repositories[0].Key)))
+		}
+	}
+	if plan, err = NewPlan(closure, lk, "x86_64", nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err = BuildOne(t.Context(), "a", plan, Options{Store: opts.Store, Work: t.TempDir()})
+	var step *StepError
+	if !errors.As(err, &step) || !strings.Contains(strings.Join(step.Log, "\n"), "own: BAD signature") {
+		t.Errorf("with another key of the same name: got %v %q, want a StepError", err, stepLog(err))
+	}
+	// Nor is a key put in place of one of the base's.
+	for i, in := range lk.Inputs {
+		if in.Name == "own" {
+			lk.Inputs[i].Key = indexKeys["main"]
+		}
+	}
+	if plan, err = NewPlan(closure, lk, "x86_64", nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err = BuildOne(t.Context(), "a", plan, Options{Store: opts.Store, Work: t.TempDir()})
+	if !errors.As(err, &step) || !strings.Contains(strings.Join(step.Log, "\n"), "the base has a key that is called alpine-devel@") {
+		t.Errorf("with a key that is called like one of the base's: got %v %q, want a StepError", err, stepLog(err))
+	}
+}
+
+// layers returns the digests of an image's layers.
+func layers(t *testing.T, r *Result) []string {
+	t.Helper()
+	layout, err := oci.OpenLayout(r.Layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer layout.Close()
+	manifest, _, err := layout.ReadManifest(r.Image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, l := range manifest.Layers {
+		all = append(all, l.Digest.String())
+	}
+	return all
+}
+
+// TestBaseWithPackages: whatever the epoch of a service is, it has its base's
+// layers, byte for byte. The base's epoch is before that of its packages.
+func TestBaseWithPackages(t *testing.T) {
+	opts, fetcher := needMirror(t)
+	key := newKey(t, indexKeys["own"])
+	dir, own := ownRepository(t, key, "  packages = [\"make\", \"greeting\"]\n  test \"t\" { \n packages = [\"libbsd\"]\n client = \"true\"\n }\n  runtime {\n user = \"root\"\n entrypoint = [\"/bin/true\"]\n }")
+	fetcher.Mirrors = append(fetcher.Mirrors, inputs.Mirror{Upstream: "https://example.org", Locations: []string{dir}})
+	base := decode(t, strings.Replace(strings.Replace(packaged, "1725621600", "1690000000", 1), "  version", "  packages = [\"popt\", \"openntpd\"]\n  version", 1))
+	build := func(lk *lock.File, closure ...*recipe.Recipe) []string {
+		t.Helper()
+		plan, err := NewPlan(closure, lk, "x86_64", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pair, err := Build(t.Context(), plan, Options{Store: opts.Store, Work: t.TempDir()})
+		if err != nil {
+			fail(t, err)
+		}
+		if pair.A.Image.Digest != pair.B.Image.Digest {
+			t.Errorf("%s: the builds made %s and %s", closure[0].Name, pair.A.Image.Digest, pair.B.Image.Digest)
+		}
+		if closure[0].Kind == recipe.Base {
+			assertPackages(t, topLayer(t, pair.A), "openntpd")
+		}
+		return layers(t, pair.A)
+	}
+	baseLock := locked(t, []*recipe.Recipe{base}, nil, opts, fetcher)
+	want := build(baseLock, base)
+	if len(want) != 2 || want[0] != "sha256:"+alpineInput.SHA256 {
+		t.Fatalf("the base has the layers %q, want the root file system and one more", want)
+	}
+	for name, src := range map[string]string{
+		"a file":   service("  file \"/etc/openntpd/x\" {\n    content = \"x\"\n  }\n  user \"try\" {\n    uid = 12000\n  }"),
+		"packages": own,
+	} {
+		service := decode(t, src)
+		closure := []*recipe.Recipe{service, base}
+		lk := locked(t, closure, baseLock, opts, fetcher)
+		if got := build(lk, closure...); len(got) != 3 || !slices.Equal(got[:2], want) {
+			t.Errorf("%s: layers %q, want one on %q", name, got, want)
+		}
+		if len(service.Tests) == 0 {
+			continue
+		}
+		client, err := NewClientPlan(closure, lk, "x86_64")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := BuildOne(t.Context(), "b", client, Options{Store: opts.Store, Work: t.TempDir()})
+		if err != nil {
+			fail(t, err)
+		}
+		if got := layers(t, r); len(got) != 3 || !slices.Equal(got[:2], want) {
+			t.Errorf("the client has the layers %q, want one on %q", got, want)
+		}
+		assertPackages(t, topLayer(t, r), "libbsd", "greeting", "make")
 	}
 }
 

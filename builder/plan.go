@@ -33,7 +33,11 @@ type Plan struct {
 	// baseLayers are the diffIDs of the layers that come from the base, and
 	// baseBlobs the digests of their blobs.
 	baseLayers, baseBlobs []digest.Digest
-	layered               bool // the recipe adds a layer of its own
+	// baseAdds is how many layers the base has on these, and baseEpoch the time that
+	// nothing in them is later than.
+	baseAdds  int
+	baseEpoch int64
+	layered   bool // the recipe adds a layer of its own
 
 	encoded []byte
 }
@@ -59,8 +63,11 @@ func NewPlan(closure []*recipe.Recipe, lk *lock.File, arch string, files map[str
 		return nil, err
 	}
 	var top func(*graph) (llb.State, error)
-	if p.recipe.Kind == recipe.Service {
+	switch {
+	case p.recipe.Kind == recipe.Service:
 		top = func(g *graph) (llb.State, error) { return g.service(p.recipe) }
+	case len(p.recipe.Packages) > 0:
+		top = func(g *graph) (llb.State, error) { return g.basePackages(p.recipe, lock.UseImage), nil }
 	}
 	return p, p.draw(closure, files, top)
 }

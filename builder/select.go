@@ -7,6 +7,7 @@ import (
 	"io"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/client/llb"
@@ -39,23 +40,24 @@ func (e *UnsatisfiableError) Error() string {
 
 // Select has the apk of closure's base choose what installing each world of
 // closure takes, beside what the base has: the packages to lock. The inputs of lk
-// are the root file system and the indexes of all repositories. It returns an
+// are the root file system, the indexes of all repositories, and when the base has
+// packages, those and the world that installs them. It returns an
 // [UnsatisfiableError] when apk finds no choice.
 func Select(ctx context.Context, closure []*recipe.Recipe, lk *lock.File, arch string, opts Options) ([]Choice, error) {
-	p := &Plan{recipe: closure[0], arch: arch, inputs: lk.Inputs, output: lk.Output}
-	worlds := lock.Worlds(closure, arch)
+	p := &Plan{recipe: closure[0], arch: arch, inputs: lk.Inputs, worlds: lk.Worlds, output: lk.Output}
+	worlds := slices.DeleteFunc(lock.Worlds(closure, arch), func(w lock.World) bool { return w.Use == lock.UseBase })
+	if len(worlds) == 0 {
+		return nil, nil
+	}
 	steps := make(map[string]lock.World, len(worlds))
 	err := p.draw(closure, nil, func(g *graph) (llb.State, error) {
 		var said *llb.FileAction
 		for _, w := range worlds {
 			at, step := g.selects(w)
 			steps[step] = w
-			out := g.run(shell{
-				at:      at,
-				script:  g.apkAdd(w, " --simulate") + " >$OUT/" + w.Use,
-				options: []llb.RunOption{llb.AddMount(repositoryDir, g.repositories(w, at), llb.Readonly)},
-			})
-			said = said.Copy(out, w.Use, selectedFile(w))
+			simulate := g.apk(w, " --simulate", at)
+			simulate.script += " >$OUT/" + w.Use
+			said = said.Copy(g.run(simulate), w.Use, selectedFile(w))
 		}
 		at := g.at(p.recipe, p.recipe.Range, "packages of "+p.recipe.Name)
 		return g.root.File(said, at.name, at.location), nil

@@ -191,7 +191,7 @@ func (p *Plan) trialOf(test recipe.Test, r, client *Result) (trialConfig, error)
 	c := trialConfig{
 		Recipe: p.recipe.Name, Test: test, Privileges: p.recipe.Privileges, Limits: p.recipe.Limits,
 		Service: trialImage{Layout: layout, Image: r.Image},
-		Client:  trialImage{Layout: layout, Image: r.Image, Layers: len(p.baseLayers)},
+		Client:  trialImage{Layout: layout, Image: r.Image, Layers: len(p.baseLayers) + p.baseAdds},
 	}
 	if rt := p.recipe.Runtime; rt != nil {
 		for _, port := range rt.Ports {

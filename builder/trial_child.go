@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
@@ -86,8 +85,17 @@ func (t *trial) run() (*Tested, error) {
 	return &Tested{
 		Name: test.Name, Passed: failed == "", Failed: failed, ExitCode: code,
 		Seconds: time.Since(start).Seconds(), Limited: t.config.Cgroup != "", Timeout: test.Timeout,
-		Client: t.client.last(), Service: t.service.last(), Range: test.Range,
+		Client: clipped(t.client.last()), Service: clipped(t.service.last()), Range: test.Range,
 	}, nil
+}
+
+// clipped shortens lines that nobody would read to their end.
+func clipped(lines []string) []string {
+	const most = 2000
+	for i, line := range lines {
+		lines[i] = line[:min(len(line), most)]
+	}
+	return lines
 }
 
 func (t *trial) mounts() error {
@@ -144,14 +152,14 @@ func (t *trial) prepare() (err error) {
 	}
 	t.folders, t.devices = map[string]string{}, map[string]specs.LinuxDevice{}
 	for path := range image.Volumes {
-		if err := t.folder(path, image); err != nil {
+		if err := t.folder(path); err != nil {
 			return err
 		}
 	}
 	for _, p := range t.config.Privileges {
 		switch p.Kind {
 		case "mount": // nothing of this machine's, but something that a setup can fill
-			err = t.folder(p.Name[:len(p.Name)-3], image)
+			err = t.folder(p.Name[:len(p.Name)-3])
 		case "device":
 			d, missing := sandbox.FindDevice(p.Name)
 			if missing == nil {
@@ -171,10 +179,10 @@ func (t *trial) path(name string) string { return filepath.Join(t.dir, name) }
 
 // folder makes a new folder for the path of a volume or mount, with the owner that
 // the service runs as and the mode that the folder has in the image.
-func (t *trial) folder(path string, image *ocispec.ImageConfig) error {
-	var uid, gid int
-	if _, err := fmt.Sscanf(image.User, "%d:%d", &uid, &gid); err != nil && image.User != "" {
-		return fmt.Errorf("user %q of the image: %w", image.User, err)
+func (t *trial) folder(path string) error {
+	u, err := t.declared.User()
+	if err != nil {
+		return err
 	}
 	mode := os.FileMode(0o755)
 	if st, err := statIn(t.path("service"), path); err == nil && st.IsDir() {
@@ -182,7 +190,7 @@ func (t *trial) folder(path string, image *ocispec.ImageConfig) error {
 	}
 	dir := t.path(fmt.Sprintf("folder-%d", len(t.folders)))
 	t.folders[path] = dir
-	return errors.Join(os.Mkdir(dir, mode), os.Chown(dir, uid, gid))
+	return errors.Join(os.Mkdir(dir, mode), os.Chown(dir, int(u.UID), int(u.GID)))
 }
 
 // statIn describes what is at path in the tree at dir, and follows no link out of it.

@@ -330,3 +330,33 @@ func TestTrialKill(t *testing.T) {
 		return len(left) == 0
 	})
 }
+
+// TestTrialTunnel: a user who isn't root makes a network tunnel with the device and
+// the capability that the recipe declares, and without the capability can't.
+func TestTrialTunnel(t *testing.T) {
+	need(t, !rootless(), "root, for a node that anybody may open")
+	_, err := os.Stat("/sys/class/misc/tun")
+	need(t, err == nil, "a kernel with tunnels")
+	const device = `
+  privilege "device" "/dev/net/tun" { reason = "makes a tunnel" }
+  test "tunnel" { run = ["/usr/libexec/check"] }
+`
+	tested, err := runTests(t, trialRecipe(answer, device+`
+  privilege "capability" "NET_ADMIN" { reason = "makes a tunnel" }
+`+check(`
+      test "$(stat -c %t:%T /dev/net/tun)" = a:c8
+      tunctl -u app -t tun7
+      ip address add 10.9.8.7/24 dev tun7
+      ip link set tun7 up
+      grep tun7 /proc/net/dev`)))
+	if err != nil {
+		t.Errorf("%v\n%s", err, logOf(tested))
+	}
+	tested, err = runTests(t, trialRecipe(answer, device+check(`
+      : <>/dev/net/tun
+      not tunctl -u app -t tun7
+      not ip address add 10.9.8.7/24 dev lo`)))
+	if err != nil {
+		t.Errorf("%v\n%s", err, logOf(tested))
+	}
+}

@@ -45,12 +45,14 @@ var mayImport = map[string][]string{
 	"internal/graph":    {"internal/lock", "internal/recipe"},
 	"internal/git":      {},
 	"internal/apk":      {},
-	"internal/lock":     {"internal/recipe"},
-	"internal/sandbox":  {"internal/recipe"},
-	"internal/oci":      {},
-	"internal/recipe":   {},
-	"internal/progress": {},
-	"internal/archtest": {},
+	// For tests, of several packages.
+	"internal/apk/apktest": {},
+	"internal/lock":        {"internal/recipe"},
+	"internal/sandbox":     {"internal/recipe"},
+	"internal/oci":         {},
+	"internal/recipe":      {},
+	"internal/progress":    {},
+	"internal/archtest":    {},
 }
 
 // doors has heavy dependencies and the packages that may use them.

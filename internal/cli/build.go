@@ -118,7 +118,9 @@ func (a *app) build(ctx context.Context, f buildFlags, args []string) error {
 // all fetches all inputs and builds everything.
 func (b *build) all(ctx context.Context, project *recipe.Project, todo []*loaded) (err error) {
 	f := b.flags
-	b.app.warnEndOfSupport(todo, time.Now())
+	if err := b.app.checkSupport(project, todo, time.Now()); err != nil {
+		return err
+	}
 	b.warnUntested(todo)
 	if err := b.prepare(ctx, project, todo); err != nil {
 		return err
@@ -271,21 +273,24 @@ func (b *build) release(ctx context.Context, l *loaded, opts builder.Options, ou
 			return l.place(err)
 		}
 	}
+	if out.Identical && b.flags.record {
+		// Before the lock is sealed; it is written when there is a release.
+		l.lock.SetImage(lock.Image{Arch: l.plan.Arch(), Plan: l.plan.Digest().String(), Digest: out.A, Size: pair.A.Image.Size})
+	}
 	step := d.Step("compare " + out.Recipe + " and make the release")
 	err = b.create(ctx, l, pair, out)
 	step.Done(err)
 	if err != nil {
 		return err
 	}
-	switch {
-	case recorded != "":
-		out.Recorded = stateReproduced
-	case b.flags.record:
-		l.lock.SetImage(l.plan.Arch(), l.plan.Digest().String(), out.A)
+	if b.flags.record {
 		if err := writeFile(l.path, l.lock.Encode(), 0o644); err != nil {
 			return err
 		}
 		out.Recorded = stateRecorded
+	}
+	if recorded != "" {
+		out.Recorded = stateReproduced
 	}
 	return nil
 }
@@ -369,19 +374,4 @@ func (l *loaded) place(err error) error {
 		}
 	}
 	return err
-}
-
-// warnEndOfSupport says which bases had their last security fixes before now.
-func (a *app) warnEndOfSupport(todo []*loaded, now time.Time) {
-	said := make(map[string]bool)
-	for _, l := range todo {
-		for _, r := range l.closure {
-			end, err := time.Parse(time.DateOnly, r.EndOfSupport)
-			if err != nil || now.Before(end) || said[r.Name] {
-				continue // the recipe's check allows dates only; "" is none
-			}
-			said[r.Name] = true
-			a.warn("%s is past its end of support: it has had no security fixes since %s", r.Name, r.EndOfSupport)
-		}
-	}
 }

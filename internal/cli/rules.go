@@ -15,6 +15,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sandbox"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
@@ -25,6 +26,14 @@ import (
 var rules = []rule{
 	on(func(*interruptedError) outcome { return outcome{code: exitInterrupted} }),
 	on(func(*usageError) outcome { return outcome{code: exitUsage} }),
+	on(func(e *unknownPackageError) outcome {
+		o := outcome{code: exitUsage}
+		if len(e.Similar) > 0 && len(e.Versions) == 0 {
+			o.hint = "there are " + strings.Join(e.Similar, ", ")
+		}
+		return o
+	}),
+	on(func(*apk.ConstraintError) outcome { return outcome{code: exitUsage} }),
 	on(func(*noPassphraseError) outcome {
 		return outcome{code: exitUsage, hint: "set " + passwordVariable + ", which may be empty, or name a file with --password-file"}
 	}),
@@ -42,6 +51,9 @@ var rules = []rule{
 		return outcome{code: exitOther, hint: "the recipes have to be in a git repository that this user may read"}
 	}),
 
+	on(func(*unsupportedError) outcome {
+		return outcome{code: exitRefused, hint: "build on a newer base, or say end_of_support = \"warn\" in the policy of " + recipe.ProjectFile}
+	}),
 	on(func(*brokenReleaseError) outcome { return outcome{code: exitRefused} }),
 	on(sealedOutcome),
 	on(func(e *noImageError) outcome {
@@ -69,6 +81,9 @@ var rules = []rule{
 	on(func(*versionsError) outcome {
 		return outcome{code: exitRecipe, hint: "ask for the same version in packages of the recipe, its build and its tests"}
 	}),
+	on(func(*ambiguousError) outcome {
+		return outcome{code: exitRecipe, hint: "ask for the version that only one of them has, such as name=1.2-r3"}
+	}),
 	on(func(*builder.OutputRecordError) outcome {
 		return outcome{code: exitRecipe, hint: "tailsbuild lock NAME, then build and record it again"}
 	}),
@@ -86,6 +101,18 @@ var rules = []rule{
 		return outcome{code: exitUsage, hint: "make a pair with tailsbuild key new --out PREFIX: PREFIX.key signs, PREFIX.pub verifies"}
 	}),
 
+	on(func(e *goneError) outcome {
+		return outcome{code: exitInputs, hint: fmt.Sprintf("name a mirror that still has it with --mirror, or choose from what the mirrors have now: tailsbuild lock %s --update", e.Recipe)}
+	}),
+	on(func(*olderIndexError) outcome {
+		return outcome{code: exitInputs, hint: "the lock stays as it is; use a mirror that is up to date, or say --allow-older-index"}
+	}),
+	on(func(*apk.SignatureError) outcome { return untrustedPackage }),
+	on(func(*apk.MismatchError) outcome { return untrustedPackage }),
+	on(func(*apk.FormatError) outcome { return untrustedPackage }),
+	on(func(*apk.LimitError) outcome { return untrustedPackage }),
+	on(func(*apk.PathError) outcome { return untrustedPackage }),
+	on(func(*apk.KeyError) outcome { return untrustedPackage }),
 	on(func(*inputs.MismatchError) outcome {
 		return outcome{code: exitInputs, hint: "the bytes were not used; find a mirror that has the right ones and name it with --mirror"}
 	}),
@@ -95,12 +122,6 @@ var rules = []rule{
 	on(func(*inputs.KindError) outcome { return outcome{code: exitInputs} }),
 	on(func(*inputs.FormatError) outcome { return outcome{code: exitInputs} }),
 	on(func(*inputs.LimitError) outcome { return outcome{code: exitInputs} }),
-	on(func(*apk.SignatureError) outcome { return untrustedPackage }),
-	on(func(*apk.MismatchError) outcome { return untrustedPackage }),
-	on(func(*apk.FormatError) outcome { return untrustedPackage }),
-	on(func(*apk.LimitError) outcome { return untrustedPackage }),
-	on(func(*apk.PathError) outcome { return untrustedPackage }),
-	on(func(*apk.KeyError) outcome { return untrustedPackage }),
 	on(func(*inputs.ToolError) outcome { return outcome{code: exitOther, hint: "tailsbuild doctor"} }),
 
 	on(stepOutcome),
@@ -127,8 +148,8 @@ var rules = []rule{
 	is(context.DeadlineExceeded, "try again"),
 }
 
-// untrustedPackage is for what a mirror has and Alpine didn't sign.
-var untrustedPackage = outcome{code: exitInputs, hint: "nothing was locked; find a mirror that has what Alpine signed and name it with --mirror"}
+// untrustedPackage is for what a mirror has and no key of the repository signed.
+var untrustedPackage = outcome{code: exitInputs, hint: "nothing was locked; find a mirror that has what the repository's own keys signed and name it with --mirror"}
 
 // is is a rule for an error that is a value. Its code is exitOther.
 func is(target error, hint string) rule {

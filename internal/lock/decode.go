@@ -124,9 +124,12 @@ var schemas = map[string][]string{
 	KindHTTP:      {"url", "size", "sha256"},
 	KindGoModule:  {"module", "version", "sum", "modules", "size", "sha256"},
 	KindToolchain: {"arch", "module", "version", "sum", "size", "sha256"},
-	KindIndex:     {"arch", "url", "key", "size", "sha256"},
+	KindIndex:     {"arch", "url", "key", "time", "size", "sha256"},
 	KindPackage:   {"arch", "repository", "version", "url", "size", "sha256"},
 }
+
+// optional has the attribute that an input of that kind may have beside them.
+var optional = map[string]string{KindGoModule: "packages", KindIndex: "key_sha256"}
 
 func (d *decoder) input(f *File, block *hcl.Block) {
 	in := Input{Kind: block.Labels[0], Name: block.Labels[1]}
@@ -139,8 +142,8 @@ func (d *decoder) input(f *File, block *hcl.Block) {
 		d.add(block.LabelRanges[1], "Not a name", "%q is not a name of letters, digits, dots, dashes and underscores.", in.Name)
 	}
 	schema := required(names...)
-	if in.Kind == KindGoModule {
-		schema.Attributes = append(schema.Attributes, hcl.AttributeSchema{Name: "packages"})
+	if name, ok := optional[in.Kind]; ok {
+		schema.Attributes = append(schema.Attributes, hcl.AttributeSchema{Name: name})
 	}
 	content, diags := block.Body.Content(schema)
 	d.diags = append(d.diags, diags...)
@@ -155,6 +158,8 @@ func (d *decoder) input(f *File, block *hcl.Block) {
 	}
 	in.Repository = d.match(attrs["repository"], isName, "a repository's name")
 	in.Key = d.match(attrs["key"], isKey, "a key's name")
+	in.Time = d.number(attrs["time"])
+	in.KeySHA256 = d.match(attrs["key_sha256"], isHex, "64 lowercase hex digits")
 	in.Packages = d.packages(attrs["packages"])
 	in.Sum = d.match(attrs["sum"], isSum, "an h1 sum as in go.sum")
 	in.Modules = d.modules(attrs["modules"])
@@ -175,10 +180,13 @@ func (d *decoder) image(f *File, block *hcl.Block) {
 	if !isArch(im.Arch) {
 		d.add(block.LabelRanges[0], "Unknown architecture", "%q is neither x86_64 nor aarch64.", im.Arch)
 	}
-	content, diags := block.Body.Content(required("plan", "digest"))
+	schema := required("plan", "digest")
+	schema.Attributes = append(schema.Attributes, hcl.AttributeSchema{Name: "size"})
+	content, diags := block.Body.Content(schema)
 	d.diags = append(d.diags, diags...)
 	im.Plan = d.match(content.Attributes["plan"], isDigest, "a digest, sha256: and 64 hex digits")
 	im.Digest = d.match(content.Attributes["digest"], isDigest, "a digest, sha256: and 64 hex digits")
+	im.Size = d.number(content.Attributes["size"])
 	if n := len(f.Images); n > 0 {
 		d.order(block, compareImages(f.Images[n-1], im), "architecture")
 	}

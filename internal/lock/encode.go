@@ -32,7 +32,11 @@ func (f *File) Encode() []byte {
 		b.WriteString("}\n")
 	}
 	for _, im := range slices.SortedFunc(slices.Values(f.Images), compareImages) {
-		fmt.Fprintf(&b, "\nimage %s {\nplan = %s\ndigest = %s\n}\n", quote(im.Arch), quote(im.Plan), quote(im.Digest))
+		fmt.Fprintf(&b, "\nimage %s {\nplan = %s\ndigest = %s\n", quote(im.Arch), quote(im.Plan), quote(im.Digest))
+		if im.Size > 0 {
+			fmt.Fprintf(&b, "size = %d\n", im.Size)
+		}
+		b.WriteString("}\n")
 	}
 	return hclwrite.Format(b.Bytes())
 }
@@ -43,6 +47,8 @@ func encodeInput(b *bytes.Buffer, in Input) {
 		switch name {
 		case "size":
 			fmt.Fprintf(b, "size = %d\n", in.Size)
+		case "time":
+			fmt.Fprintf(b, "time = %d\n", in.Time)
 		case "modules":
 			if len(in.Packages) > 0 {
 				encodeList(b, "packages", in.Packages)
@@ -50,6 +56,9 @@ func encodeInput(b *bytes.Buffer, in Input) {
 			encodeModules(b, in.Modules)
 		default:
 			fmt.Fprintf(b, "%s = %s\n", name, quote(in.text(name)))
+			if name == "key" && in.KeySHA256 != "" {
+				fmt.Fprintf(b, "key_sha256 = %s\n", quote(in.KeySHA256))
+			}
 		}
 	}
 	b.WriteString("}\n")

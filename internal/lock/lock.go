@@ -74,6 +74,12 @@ type Input struct {
 	Repository string `json:",omitempty"`
 	// Key is the name of the key that signed an apk_index.
 	Key string `json:",omitempty"`
+	// Time is when an apk_index was made, in seconds since 1970, as it says
+	// itself. It follows from the file, so that the lock's digest leaves it out.
+	Time int64 `json:"-"`
+	// KeySHA256 is that, in hex, of the key that the recipe gives an apk_index of
+	// its own, as it stands there; "" when the keys of the rootfs are meant.
+	KeySHA256 string `json:",omitempty"`
 
 	// Size is in bytes.
 	Size int64
@@ -101,4 +107,7 @@ type Image struct {
 	Plan string
 	// Digest is that of the image manifest, "sha256:…".
 	Digest string
+	// Size is that of the image manifest, in bytes; 0 in a lock that was recorded
+	// without it.
+	Size int64
 }

@@ -22,7 +22,7 @@ func packaged() *File {
 			},
 			{
 				Kind: KindIndex, Name: "main", Arch: "x86_64", Key: "alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub",
-				URL: alpine + "main/x86_64/APKINDEX.tar.gz", Size: 8, SHA256: hexB,
+				URL: alpine + "main/x86_64/APKINDEX.tar.gz", Time: 1714636800, Size: 8, SHA256: hexB,
 			},
 			{
 				Kind: KindRootfs, Name: "alpine-3.19", Arch: "x86_64", URL: alpine + "x.tar.gz",
@@ -94,6 +94,7 @@ func TestPackagesNotSane(t *testing.T) {
 		func(f *File) { f.Inputs[0].Version = "1/2" },
 		func(f *File) { f.Inputs[0].Repository = "" },
 		func(f *File) { f.Inputs[1].Key = "/etc/x.rsa.pub" },
+		func(f *File) { f.Inputs[1].Time = -1 },
 		func(f *File) { f.Worlds[0].Packages[0] = "--root=/" },
 		func(f *File) { f.Worlds[0].Arch = "mips" },
 		func(f *File) { f.Inputs = append(f.Inputs, f.Inputs[0]) },
@@ -187,7 +188,7 @@ func TestUpdateWorlds(t *testing.T) {
 		"a build's packages": {func(f *File) { f.Worlds[1].Use = UseBuild }, 0},
 	} {
 		f, next := tested(), tested()
-		f.SetImage("x86_64", "sha256:"+hexA, "sha256:"+hexB)
+		f.SetImage(Image{Arch: "x86_64", Plan: "sha256:" + hexA, Digest: "sha256:" + hexB})
 		c.change(next)
 		if err := f.Update(f.Output, next.Inputs, next.Worlds); err != nil {
 			t.Fatal(err)
@@ -220,5 +221,38 @@ func TestWorlds(t *testing.T) {
 	// A base's packages are those of its own image.
 	if got := Worlds(closure[1:], "x86_64"); len(got) != 1 || got[0].Use != UseImage {
 		t.Errorf("the base's own worlds are %v, want the image's", got)
+	}
+}
+
+func TestOwnKey(t *testing.T) {
+	closure := packagedClosure(packaged().Worlds[0].Packages...)
+	closure[1].Repositories[0].Key = "one key"
+	f := packaged()
+	var missing *MissingError
+	if _, err := f.Closure(closure, "x86_64"); !errors.As(err, &missing) || missing.Inputs[0].Kind != KindIndex {
+		t.Errorf("locked without a key of its own: got %v, want a MissingError of the index", err)
+	}
+	f.Inputs[1].KeySHA256 = missing.Inputs[0].KeySHA256
+	again, diags := Decode(FileName, f.Encode())
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	if _, err := again.Closure(closure, "x86_64"); err != nil {
+		t.Error(err)
+	}
+	closure[1].Repositories[0].Key = "another key"
+	if _, err := again.Closure(closure, "x86_64"); !errors.As(err, &missing) {
+		t.Errorf("with another key: got %v, want a MissingError", err)
+	}
+	closure[1].Repositories[0].Key = ""
+	if _, err := again.Closure(closure, "x86_64"); !errors.As(err, &missing) {
+		t.Errorf("without the key: got %v, want a MissingError", err)
+	}
+	if again.Digest() == packaged().Digest() {
+		t.Error("the digest doesn't cover the key")
+	}
+	f.Inputs[1].KeySHA256 = "x"
+	if _, diags := Decode(FileName, f.Encode()); !diags.HasErrors() {
+		t.Error("a key's sha256 that is none is decoded")
 	}
 }

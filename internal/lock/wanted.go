@@ -1,6 +1,7 @@
 package lock
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"reflect"
 	"slices"
@@ -51,7 +52,7 @@ func wanted(closure []*recipe.Recipe, arch string, uses []string) []Input {
 			continue
 		}
 		for _, repo := range Repositories(closure, w.Use) {
-			want = append(want, Input{Kind: KindIndex, Name: repo.Name, Arch: arch, URL: IndexURL(repo.URL, arch)})
+			want = append(want, wantedIndex(repo, arch))
 		}
 	}
 	slices.SortStableFunc(want, compareKeys)
@@ -75,6 +76,14 @@ func wantedSources(r *recipe.Recipe, arch string) []Input {
 		want = append(want, Input{Kind: KindToolchain, Name: t.Name, Arch: arch, Module: toolchainModule, Version: version})
 	}
 	return want
+}
+
+func wantedIndex(repo recipe.Repository, arch string) Input {
+	in := Input{Kind: KindIndex, Name: repo.Name, Arch: arch, URL: IndexURL(repo.URL, arch)}
+	if repo.Key != "" {
+		in.KeySHA256 = fmt.Sprintf("%x", sha256.Sum256([]byte(repo.Key)))
+	}
+	return in
 }
 
 // IndexURL returns where the index of the apk repository at url is.
@@ -140,7 +149,7 @@ func (f *File) find(want Input) (Input, bool) {
 // fits reports whether in is what want asks for.
 func (in Input) fits(want Input) bool {
 	return in.URL == want.URL && in.Module == want.Module && in.Version == want.Version &&
-		slices.Equal(in.Packages, want.Packages) &&
+		slices.Equal(in.Packages, want.Packages) && in.KeySHA256 == want.KeySHA256 &&
 		(want.SHA256 == "" || in.SHA256 == want.SHA256)
 }
 
@@ -188,6 +197,9 @@ func (in Input) origin() string {
 	if len(in.Packages) > 0 {
 		s += " packages " + strings.Join(in.Packages, " ")
 	}
+	if in.KeySHA256 != "" {
+		s += " key " + in.KeySHA256
+	}
 	if in.SHA256 != "" {
 		s += " sha256 " + in.SHA256
 	}
@@ -232,9 +244,9 @@ func (f *File) Image(arch string) (Image, bool) {
 	return f.Images[i], true
 }
 
-// SetImage records the digest that plan gave for arch, in place of an older one.
-func (f *File) SetImage(arch, plan, digest string) {
-	f.Images = slices.DeleteFunc(slices.Clone(f.Images), func(im Image) bool { return im.Arch == arch })
-	f.Images = append(f.Images, Image{Arch: arch, Plan: plan, Digest: digest})
+// SetImage records image, in place of an older one for its architecture.
+func (f *File) SetImage(image Image) {
+	f.Images = slices.DeleteFunc(slices.Clone(f.Images), func(im Image) bool { return im.Arch == image.Arch })
+	f.Images = append(f.Images, image)
 	slices.SortFunc(f.Images, compareImages)
 }

@@ -5,6 +5,10 @@ import (
 	"strings"
 )
 
+// IsLicense reports whether s has the form of an SPDX license expression, which is
+// what a recipe's license has to have.
+func IsLicense(s string) bool { return checkLicense(s) == nil }
+
 // checkLicense judges the form of an SPDX license expression (SPDX
 // specification, annex "SPDX license expressions"):
 //

@@ -66,6 +66,7 @@ var (
 		`is no name of a package with a constraint, as in "openssh", "openssh=9.6_p1-r0", "openssh>9" or "!openssh".`)
 	checkArch     = oneOf(architectures, "Architecture is not supported", "architecture that recipes can be built for")
 	checkProtocol = oneOf([]string{"tcp", "udp"}, "Unknown protocol", "protocol of a port")
+	checkSupport  = oneOf([]string{"warn", "refuse"}, "Unknown answer", "end_of_support of a policy")
 	checkSignal   = oneOf([]string{"SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGKILL"},
 		"Unknown signal", "signal that asks a service to stop")
 	checkToolchain      = oneOf([]string{"go"}, "Unknown toolchain", "toolchain")

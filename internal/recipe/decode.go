@@ -108,6 +108,12 @@ func (e *evaluator) recipe(b *block) *Recipe {
 	}
 	e.distinct(b.items("arch"), "Architecture is there twice")
 	e.distinct(b.items("packages"), "Package is there twice")
+	e.labelled(b, "repository")
+	for _, repo := range b.all("repository") {
+		r.Repositories = append(r.Repositories, Repository{
+			Name: repo.labels[0].text, URL: repo.text("url"), Key: repo.text("key"), Range: repo.rng,
+		})
+	}
 	if r.Kind == Base {
 		e.base(r, b)
 	} else {
@@ -127,12 +133,6 @@ func (e *evaluator) base(r *Recipe, b *block) {
 	}
 	if rootfs != nil {
 		r.Rootfs = &Rootfs{URL: rootfs.text("url"), SHA256: rootfs.text("sha256"), Range: rootfs.rng}
-	}
-	e.labelled(b, "repository")
-	for _, repo := range b.all("repository") {
-		r.Repositories = append(r.Repositories, Repository{
-			Name: repo.labels[0].text, URL: repo.text("url"), Key: repo.text("key"), Range: repo.rng,
-		})
 	}
 }
 

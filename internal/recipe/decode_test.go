@@ -155,11 +155,16 @@ variable "alpine" {
   default     = "3.19"
   description = "branch"
 }
+policy {
+  end_of_support = "refuse"
+}
 `)
 	p, diags := DecodeProject("tailsbuild.hcl", src)
 	want := &Project{
 		Mirrors:   []Mirror{{Upstream: "https://example.org/alpine", Locations: []string{"../mirror", "/srv/mirror", "https://example.net/alpine"}}},
 		Variables: []Variable{{Name: "alpine", Default: "3.19", Description: "branch"}},
+
+		RefuseUnsupported: true,
 	}
 	if diff := cmp.Diff(want, p, withoutPlaces); diff != "" || len(diags) > 0 {
 		t.Errorf("%v (-want +got):\n%s", diags, diff)

@@ -13,6 +13,9 @@ const ProjectFile = "tailsbuild.hcl"
 type Project struct {
 	Mirrors   []Mirror
 	Variables []Variable
+	// RefuseUnsupported is whether a build on a base past its end of support is
+	// refused, rather than warned of.
+	RefuseUnsupported bool
 }
 
 // A Mirror gives other places for the inputs whose URL starts with Upstream.
@@ -45,6 +48,9 @@ func DecodeProject(filename string, src []byte) (*Project, hcl.Diagnostics) {
 	e.body(top, body)
 	e.labelled(top, "variable")
 	p := &Project{}
+	for _, policy := range top.all("policy") {
+		p.RefuseUnsupported = policy.text("end_of_support") == "refuse"
+	}
 	for _, v := range top.all("variable") {
 		p.Variables = append(p.Variables, Variable{
 			Name: v.labels[0].text, Default: v.text("default"), Description: v.text("description"), Range: v.rng,

@@ -19,7 +19,7 @@ var sourceType = &blockType{
 }`,
 			attrs: []attribute{
 				{name: "url", typ: text, required: true, check: checkInputURL, doc: "Where the file is published."},
-				{name: "strip", typ: number, def: "0", max: 16, doc: "How many leading elements of a tar archive's paths to leave out."},
+				{name: "strip", typ: number, def: "0", max: 16, doc: "How many leading elements of an archive's paths to leave out."},
 			},
 		},
 		{
@@ -174,7 +174,7 @@ var limitsType = &blockType{
 var testType = &blockType{
 	name:   "test",
 	labels: []label{{name: "NAME", check: checkTestName, doc: "Lower-case letters, digits and `-`."}},
-	doc:    "Something that must work in the finished image, under exactly the declared privileges: a command of the image (`run`), or a client that talks to the running service (`client`).",
+	doc:    "Something that must work in the finished image, under exactly the declared privileges: a command of the image (`run`), or a client that talks to the running service (`client`). [tests.md](tests.md) says what they have and how to write them.",
 	example: `test "answers" {
   packages = ["netcat-openbsd"]
   client   = "nc -z 127.0.0.1 2222"

@@ -20,7 +20,7 @@ var serviceType = &blockType{
 		packages, labels, annotations,
 	}),
 	blocks: []*blockType{
-		sourceType, toolchainType, buildType, fileType, userType, runtimeType, privilegeType, limitsType, testType,
+		repositoryType, sourceType, toolchainType, buildType, fileType, userType, runtimeType, privilegeType, limitsType, testType,
 	},
 }
 
@@ -81,14 +81,14 @@ var rootfsType = &blockType{
 var repositoryType = &blockType{
 	name:   "repository",
 	labels: []label{{name: "NAME", check: checkRepositoryName, doc: "Lower-case letters, digits and `-`."}},
-	doc:    "An apk repository that packages of this base, and of the services on it, come from.",
+	doc:    "An apk repository that packages come from: those of a service, or those of a base and of the services on it.",
 	example: `repository "main" {
   url = "https://dl-cdn.alpinelinux.org/alpine/v3.19/main"
 }`,
 	many: true,
 	attrs: []attribute{
 		{name: "url", typ: text, required: true, check: checkInputURL, doc: "The repository, without the architecture."},
-		{name: "key", typ: content, check: checkPublicKey, doc: "RSA public key in PEM that signs its index, when it is none of those in the rootfs."},
+		{name: "key", typ: content, check: checkPublicKey, doc: "RSA public key in PEM that signs its index and packages, when it is none of those in the rootfs. It is good for this repository alone, and those in the rootfs aren't good for it."},
 	},
 }
 
@@ -120,6 +120,16 @@ var projectType = &blockType{
 			attrs: []attribute{
 				{name: "default", typ: text, required: true, doc: "Its value unless `--var` gives another."},
 				{name: "description", typ: text, doc: "What it is for, in a line."},
+			},
+		},
+		{
+			name: "policy",
+			doc:  "What may be built.",
+			example: `policy {
+  end_of_support = "refuse"
+}`,
+			attrs: []attribute{
+				{name: "end_of_support", typ: text, def: "warn", check: checkSupport, doc: "Whether a build on a base past its end of support gets a warning, `warn`, or is refused, `refuse`."},
 			},
 		},
 	},

@@ -60,7 +60,7 @@ const (
 // which follows this machine's architecture. It returns an [UnavailableError] for a
 // privilege that can't be had there.
 func Service(d Declaration, at Place) (*specs.Spec, error) {
-	u, err := user(d.Image.User)
+	u, err := d.User()
 	if err != nil {
 		return nil, err
 	}
@@ -88,16 +88,16 @@ func Service(d Declaration, at Place) (*specs.Spec, error) {
 	return spec, nil
 }
 
-// user reads the user of an image config that tailsbuild made: two numbers.
-func user(s string) (u specs.User, err error) {
-	if s == "" {
+// User returns whom the service runs as. Images that tailsbuild made have two numbers.
+func (d Declaration) User() (u specs.User, err error) {
+	if d.Image.User == "" {
 		return u, nil
 	}
-	first, second, _ := strings.Cut(s, ":")
+	first, second, _ := strings.Cut(d.Image.User, ":")
 	uid, err1 := strconv.ParseUint(first, 10, 32)
 	gid, err2 := strconv.ParseUint(second, 10, 32)
 	if err1 != nil || err2 != nil {
-		return u, fmt.Errorf("user %q of the image is not two numbers", s)
+		return u, fmt.Errorf("user %q of the image is not two numbers", d.Image.User)
 	}
 	return specs.User{UID: uint32(uid), GID: uint32(gid)}, nil
 }

@@ -95,6 +95,7 @@ input "apk_index" "community" {
   arch   = "x86_64"
   url    = "https://dl-cdn.alpinelinux.org/alpine/v3.19/community/x86_64/APKINDEX.tar.gz"
   key    = "alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub"
+  time   = 1718724309
   size   = 1708730
   sha256 = "404e8e442d8bba8d26ce4f45aa85abf6c0585ab5efec6a2d63a3df043d5ffc1e"
 }
@@ -103,6 +104,7 @@ input "apk_index" "main" {
   arch   = "x86_64"
   url    = "https://dl-cdn.alpinelinux.org/alpine/v3.19/main/x86_64/APKINDEX.tar.gz"
   key    = "alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub"
+  time   = 1718724996
   size   = 467096
   sha256 = "3c967186152e6dd29cfd9e33bfa0a44bdc031b7051339c772848ee0efa817b64"
 }
@@ -128,4 +130,5 @@ world "x86_64" "test" {
 image "x86_64" {
   plan   = "sha256:27e0f3ead2cf9f6344ffd1edbbc04099a1e9d086ddbe2dadbf07b7d07c51bc50"
   digest = "sha256:b221a633c9b8f142f67ea398a5cb4c4086bf697c6d278adc66542e8546b05468"
+  size   = 1238
 }
