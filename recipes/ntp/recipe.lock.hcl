@@ -32,6 +32,7 @@ input "apk_index" "community" {
   arch   = "x86_64"
   url    = "https://dl-cdn.alpinelinux.org/alpine/v3.19/community/x86_64/APKINDEX.tar.gz"
   key    = "alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub"
+  time   = 1718724309
   size   = 1708730
   sha256 = "404e8e442d8bba8d26ce4f45aa85abf6c0585ab5efec6a2d63a3df043d5ffc1e"
 }
@@ -40,6 +41,7 @@ input "apk_index" "main" {
   arch   = "x86_64"
   url    = "https://dl-cdn.alpinelinux.org/alpine/v3.19/main/x86_64/APKINDEX.tar.gz"
   key    = "alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub"
+  time   = 1718724996
   size   = 467096
   sha256 = "3c967186152e6dd29cfd9e33bfa0a44bdc031b7051339c772848ee0efa817b64"
 }
@@ -65,4 +67,5 @@ world "x86_64" "test" {
 image "x86_64" {
   plan   = "sha256:a44fb829493bc747311334cb88dc4a59d1964e5502d61217f2b8543c8614e06b"
   digest = "sha256:89a78076c01e40ddaf77160369907e2164b492863e76b410d8e583fb01aac8e8"
+  size   = 1231
 }
