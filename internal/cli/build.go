@@ -45,8 +45,7 @@ func (a *app) buildCommand() *cobra.Command {
 		Long: `Builds each recipe twice, with two builders that share nothing but the inputs,
 and compares the two images. When they are the same, bit for bit, and the recipe's
 tests pass, DIR/NAME is the release: an OCI layout with the image and the evidence,
-signed with --key. When they differ, DIR/NAME.report says where, and there is no
-release; nor is there when a test fails.
+signed with --key. When they differ, DIR/NAME.report says where.
 
 All recipes are planned, and all inputs fetched, before the first is built. What
 is not in a recipe's lock is not used. With --builder there is one build, at
@@ -60,8 +59,7 @@ builds as many recipes at once as CPUs and memory allow, two CPUs and 2 GiB each
 With --seal the inputs are put into the release. With --sealed the recipes, their
 locks and all inputs come from such a release, or from what tailsbuild archive
 wrote, and from nowhere else.`,
-		Example: `  tailsbuild build mqtt
-  tailsbuild build alpine-3.19 mqtt --key my.key
+		Example: `  tailsbuild build alpine-3.19 mqtt --key my.key
   tailsbuild build --all --jobs auto
   tailsbuild build --changed main
   tailsbuild build mqtt --record --seal
