@@ -125,13 +125,17 @@ func (e *MissingError) Error() string {
 	return fmt.Sprintf("%s is missing from %s", e.File, e.Location)
 }
 
-// A ChangedError reports that File is not what the metadata that names it says.
+// A ChangedError reports that File is not what the metadata that names it says. Got
+// is empty when File is longer, and was not read to its end.
 type ChangedError struct {
 	File      string
 	Want, Got digest.Digest
 }
 
 func (e *ChangedError) Error() string {
+	if e.Got == "" {
+		return fmt.Sprintf("%s: expected %s, got more bytes", e.File, e.Want)
+	}
 	return fmt.Sprintf("%s: expected %s, got %s", e.File, e.Want, e.Got)
 }
 

@@ -240,7 +240,11 @@ func (c *client) load(ctx context.Context, file, cached string, meta *metadata.M
 			return nil, c.unusable(file, cached, b, err, want)
 		}
 		name := strconv.FormatInt(meta.Version, 10) + "." + file
-		if b, err = c.source.Read(ctx, name, meta.Length); err != nil {
+		b, err = c.source.Read(ctx, name, meta.Length)
+		if longer := (*LimitError)(nil); errors.As(err, &longer) && longer.What == name {
+			return nil, &ChangedError{File: name, Want: want}
+		}
+		if err != nil {
 			return nil, err
 		}
 		if got := digest.FromBytes(b); got != want {

@@ -181,17 +181,17 @@ func (v *View) all(ctx context.Context) ([]Ref, error) {
 	refs := map[Ref]bool{}
 	var broken error
 	todo := []step{{metadata.TARGETS, metadata.ROOT}}
-	visited := map[string]bool{}
+	visited := map[step]bool{}
 	for len(todo) > 0 {
 		next := todo[0]
 		todo = todo[1:]
-		if visited[next.role] {
+		if visited[next] {
 			continue
 		}
 		if len(visited) == maxRoles {
 			return nil, &LimitError{What: "delegated roles", Limit: maxRoles}
 		}
-		visited[next.role] = true
+		visited[next] = true
 		targets, err := v.role(ctx, next)
 		if err != nil {
 			broken = errors.Join(broken, err)
