@@ -143,8 +143,11 @@ func (c *client) updateTimestamp(ctx context.Context) error {
 	}
 	role := root.Roles[metadata.TIMESTAMP]
 	_, err = c.trusted.UpdateTimestamp(b)
+	signed := role.KeyIDs // all of them, when all are needed and it is good
+	if err != nil || role.Threshold < len(signed) {
+		signed = signers(m, metadata.TIMESTAMP, signed, root.Keys)
+	}
 	// A rollback is one even when what it goes back to has expired.
-	signed := signers(m, metadata.TIMESTAMP, role.KeyIDs, root.Keys)
 	if len(signed) >= role.Threshold && c.state.Timestamp.counts(role) {
 		if err := c.state.Timestamp.check(metadata.TIMESTAMP, m.Signed.Version, m.Signed.Meta); err != nil {
 			return err
@@ -184,15 +187,21 @@ func (c *client) updateSnapshot(ctx context.Context) error {
 	}
 	root := &c.trusted.Root.Signed
 	role := root.Roles[metadata.SNAPSHOT]
-	_, err = c.trusted.UpdateSnapshot(b, false)
-	m, badErr := parse[metadata.SnapshotType](file, b)
-	if badErr != nil {
-		return badErr
+	m, err := c.trusted.UpdateSnapshot(b, false)
+	if err != nil {
+		bad, badErr := parse[metadata.SnapshotType](file, b)
+		if badErr != nil {
+			return badErr
+		}
+		m = bad
 	}
 	if errors.Is(err, &metadata.ErrBadVersionNumber{}) {
 		return &MismatchError{Role: metadata.SNAPSHOT, Got: m.Signed.Version, Want: meta.Version}
 	}
-	signed := signers(m, metadata.SNAPSHOT, role.KeyIDs, root.Keys)
+	signed := role.KeyIDs
+	if err != nil || role.Threshold < len(signed) {
+		signed = signers(m, metadata.SNAPSHOT, signed, root.Keys)
+	}
 	if len(signed) >= role.Threshold && c.state.Snapshot.counts(role) {
 		if err := c.state.Snapshot.check(metadata.SNAPSHOT, m.Signed.Version, m.Signed.Meta); err != nil {
 			return err
