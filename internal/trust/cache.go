@@ -50,12 +50,7 @@ func openCache(ctx context.Context, dir string) (*cache, error) {
 		lock.Close()
 		return nil, &CacheError{dir, err}
 	}
-	c := &cache{dir, root, lock}
-	if err := c.sweep(); err != nil {
-		c.close()
-		return nil, &CacheError{dir, err}
-	}
-	return c, nil
+	return &cache{dir, root, lock}, nil
 }
 
 func flock(ctx context.Context, f *os.File, dir string) error {
@@ -90,12 +85,12 @@ func (c *cache) sweep() error {
 			continue
 		}
 		if err != nil {
-			return err
+			return &CacheError{c.dir, err}
 		}
 		for _, e := range entries {
 			if strings.HasPrefix(e.Name(), tempName) {
 				if err := c.root.Remove(filepath.Join(dir, e.Name())); err != nil && !readOnly(err) {
-					return err
+					return &CacheError{c.dir, err}
 				}
 			}
 		}

@@ -112,6 +112,9 @@ func (c *client) open(ctx context.Context, opts Options) error {
 		return err
 	}
 	defer c.cache.close()
+	if err := c.cache.sweep(); err != nil {
+		return err
+	}
 	if c.state, err = c.cache.loadState(pinned); err != nil {
 		return err
 	}
