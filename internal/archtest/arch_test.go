@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"internal/cli": {
 		"internal/release", "builder", "diffoscope", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
-		"internal/graph", "internal/git", "internal/apk",
+		"internal/graph", "internal/git", "internal/apk", "internal/trust",
 	},
 	"internal/release": {
 		"builder", "diffoscope", "internal/evidence", "internal/sign", "internal/inputs",
