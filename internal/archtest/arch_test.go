@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"internal/cli": {
 		"internal/release", "builder", "diffoscope", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
-		"internal/graph", "internal/git", "internal/apk", "internal/sandbox",
+		"internal/graph", "internal/git", "internal/apk", "internal/sandbox", "internal/trust",
 	},
 	"internal/release": {
 		"builder", "diffoscope", "internal/evidence", "internal/sign", "internal/inputs",
@@ -41,18 +41,20 @@ var mayImport = map[string][]string{
 	"diffoscope":        {"internal/oci"},
 	"internal/evidence": {"internal/lock"},
 	"internal/sign":     {},
+	"internal/trust":    {"internal/oci"},
 	"internal/inputs":   {"internal/lock", "internal/oci"},
 	"internal/graph":    {"internal/lock", "internal/recipe"},
 	"internal/git":      {},
 	"internal/apk":      {},
 	// For tests, of several packages.
-	"internal/apk/apktest": {},
-	"internal/lock":        {"internal/recipe"},
-	"internal/sandbox":     {"internal/recipe"},
-	"internal/oci":         {},
-	"internal/recipe":      {},
-	"internal/progress":    {},
-	"internal/archtest":    {},
+	"internal/apk/apktest":     {},
+	"internal/lock":            {"internal/recipe"},
+	"internal/sandbox":         {"internal/recipe"},
+	"internal/oci":             {},
+	"internal/recipe":          {},
+	"internal/progress":        {},
+	"internal/archtest":        {},
+	"internal/trust/trusttest": {"internal/trust"}, // for tests alone
 }
 
 // doors has heavy dependencies and the packages that may use them.
@@ -64,7 +66,8 @@ var doors = map[string][]string{
 	"go.etcd.io/bbolt":                       {"builder"},
 	"google.golang.org/grpc":                 {"builder"},
 	"github.com/sigstore":                    {"internal/sign"},
-	"github.com/secure-systems-lab":          {"internal/sign"},
+	"github.com/secure-systems-lab":          {"internal/sign", "internal/trust/trusttest"},
+	"github.com/theupdateframework":          {"internal/trust", "internal/trust/trusttest"},
 	"github.com/in-toto":                     {"internal/evidence", "internal/sign"},
 	"github.com/google/go-containerregistry": {"internal/oci"},
 	"github.com/klauspost/compress":          {"internal/oci", "internal/inputs"},
@@ -75,7 +78,7 @@ var doors = map[string][]string{
 	"github.com/spf13/cobra":                 {"internal/cli"},
 	"golang.org/x/term":                      {"internal/cli", "internal/progress"},
 	"golang.org/x/mod":                       {"internal/recipe", "internal/lock", "internal/inputs"},
-	"net/http":                               {"internal/inputs"},
+	"net/http":                               {"internal/inputs", "internal/trust"},
 	"github.com/moby/buildkit/util/progress": {"internal/progress"},
 	"github.com/google/go-cmp":               {},
 	"github.com/rogpeppe/go-internal":        {},
