@@ -41,6 +41,7 @@ var mayImport = map[string][]string{
 	"diffoscope":        {"internal/oci"},
 	"internal/evidence": {"internal/lock"},
 	"internal/sign":     {},
+	"internal/trust":    {"internal/oci"},
 	"internal/inputs":   {"internal/lock", "internal/oci"},
 	"internal/graph":    {"internal/lock", "internal/recipe"},
 	"internal/git":      {},
