@@ -117,6 +117,29 @@ func TestOneSigner(t *testing.T) {
 	}
 }
 
+// TestMetadataSigner: the signer's other method is for TUF metadata alone, which
+// it checks, and package trustroot alone calls it, in one place.
+func TestMetadataSigner(t *testing.T) {
+	var uses []string
+	source(t, func(path string, file *ast.File) {
+		for _, decl := range file.Decls {
+			where := path
+			if f, ok := decl.(*ast.FuncDecl); ok {
+				where += " " + funcName(f)
+			}
+			ast.Inspect(decl, func(n ast.Node) bool {
+				if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "SignMetadata" {
+					uses = append(uses, where)
+				}
+				return true
+			})
+		}
+	})
+	if want := "internal/trustroot/sign.go signWith"; len(uses) != 1 || uses[0] != want {
+		t.Errorf("SignMetadata is called in %q, want only in %s", uses, want)
+	}
+}
+
 // TestOneMaker checks that only compare makes a reproduced, and that only attach
 // calls its sign.
 func TestOneMaker(t *testing.T) {
