@@ -190,6 +190,27 @@ func (r *Repo) checkStaged(d *document) error {
 	return nil
 }
 
+// MaySign returns a *[NoRoleError] unless key may sign what is staged for role.
+func (r *Repo) MaySign(role string, key *sign.PublicKey) error {
+	d := r.staged[role]
+	if d == nil {
+		return &NotStagedError{Role: role}
+	}
+	all, err := r.authorities(d)
+	if err != nil {
+		return err
+	}
+	var may []string
+	for _, a := range all {
+		may = append(may, a.names()...)
+	}
+	if !slices.Contains(may, key.ID()) {
+		slices.Sort(may)
+		return &NoRoleError{Role: role, Key: key.ID(), May: slices.Compact(may)}
+	}
+	return nil
+}
+
 // AddSignature adds key's signature to the staged file that rev is of, and to no other.
 // A key that may not sign it gives a *[NoRoleError]. The result is false when the
 // key has signed it already, which counts once.
@@ -206,16 +227,13 @@ func (r *Repo) AddSignature(rev *Review, key *sign.Key) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	var may []string
 	for _, a := range all {
 		if slices.Contains(a.signers(d), id) {
 			return false, nil
 		}
-		may = append(may, a.names()...)
 	}
-	if !slices.Contains(may, key.Public().ID()) {
-		slices.Sort(may)
-		return false, &NoRoleError{Role: rev.Role, Key: key.Public().ID(), May: slices.Compact(may)}
+	if err := r.MaySign(rev.Role, key.Public()); err != nil {
+		return false, err
 	}
 	if err := signWith(d, key, id); err != nil {
 		return false, err
