@@ -1,6 +1,7 @@
 package trustroot
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -45,7 +46,7 @@ func (r *Repo) Delegate(role, pattern string, s Signers) error {
 			return err
 		}
 	}
-	if err := checkApart(r.next(metadata.ROOT), targets); err != nil {
+	if err := apart(role, r.next(metadata.ROOT), targets); err != nil {
 		return err
 	}
 	list := newDocument(role, r.expiry(role, time.Time{}))
@@ -55,7 +56,7 @@ func (r *Repo) Delegate(role, pattern string, s Signers) error {
 			return err
 		}
 		if err := checkOwned(delegation(targets, role), list); err != nil {
-			return err
+			return &ChangeError{Role: role, Problem: "there was such a delegation once: " + err.Error()}
 		}
 	}
 	return r.stage(targets, list)
@@ -84,6 +85,9 @@ func (r *Repo) Rotate(role string, c Rotation) error {
 		if err := rotateTop(root, role, c); err != nil {
 			return err
 		}
+		if err := apart(role, root, r.next(metadata.TARGETS)); err != nil {
+			return err
+		}
 		docs, err := r.withTargets(root)
 		if err != nil {
 			return err
@@ -104,9 +108,10 @@ func (r *Repo) Rotate(role string, c Rotation) error {
 	return r.stage(docs...)
 }
 
-func isTop(role string) bool {
-	return slices.Contains(metadata.TOP_LEVEL_ROLE_NAMES[:], role)
-}
+// topRoles are those that the root names.
+var topRoles = []string{metadata.ROOT, metadata.TARGETS, metadata.SNAPSHOT, metadata.TIMESTAMP}
+
+func isTop(role string) bool { return slices.Contains(topRoles, role) }
 
 // rotateTop changes who may sign for one of the top-level roles in root.
 func rotateTop(root *document, role string, c Rotation) error {
@@ -187,7 +192,20 @@ func (r *Repo) rotateDelegated(targets *document, role string, c Rotation, reaso
 	if err := setThreshold(role, &d.Threshold, len(d.KeyIDs), c.Threshold); err != nil {
 		return err
 	}
-	return checkApart(r.next(metadata.ROOT), targets)
+	return apart(role, r.next(metadata.ROOT), targets)
+}
+
+// apart is checkApart for a change of who may sign for role.
+func apart(role string, root, targets *document) error {
+	if root == nil || targets == nil {
+		return nil
+	}
+	err := checkApart(root, targets)
+	var format *FormatError
+	if errors.As(err, &format) {
+		return &ChangeError{Role: role, Problem: format.Problem}
+	}
+	return err
 }
 
 // withDelegated returns targets and each delegated role that its keys, as targets

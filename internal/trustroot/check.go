@@ -101,11 +101,11 @@ func checkRoot(r *metadata.RootType) error {
 	if !r.ConsistentSnapshot {
 		return fmt.Errorf("consistent_snapshot is not set")
 	}
-	if len(r.Roles) != len(metadata.TOP_LEVEL_ROLE_NAMES) {
-		return fmt.Errorf("it has %d roles, want %d", len(r.Roles), len(metadata.TOP_LEVEL_ROLE_NAMES))
+	if len(r.Roles) != len(topRoles) {
+		return fmt.Errorf("it has %d roles, want %d", len(r.Roles), len(topRoles))
 	}
 	used := map[string]bool{}
-	for _, name := range metadata.TOP_LEVEL_ROLE_NAMES {
+	for _, name := range topRoles {
 		role := r.Roles[name]
 		if role == nil {
 			return fmt.Errorf("it has no role %s", name)

@@ -100,7 +100,7 @@ func (r *Repo) rolesOf(ref KeyRef) ([]string, error) {
 	if root == nil || targets == nil {
 		return nil, &MissingError{What: "root and targets"}
 	}
-	for _, role := range metadata.TOP_LEVEL_ROLE_NAMES {
+	for _, role := range topRoles {
 		signed := root.root.Signed
 		if _, err := ref.find(keysOf(signed.Keys, signed.Roles[role].KeyIDs)); err == nil {
 			in = append(in, role)

@@ -43,7 +43,7 @@ type RoleStatus struct {
 func (r *Repo) Status() (*Status, error) {
 	st := &Status{Roles: []RoleStatus{}, Staged: []Waiting{}}
 	if root := r.published[metadata.ROOT]; root != nil {
-		for _, role := range []string{metadata.ROOT, metadata.TARGETS, metadata.SNAPSHOT, metadata.TIMESTAMP} {
+		for _, role := range topRoles {
 			st.Roles = append(st.Roles, r.roleStatus(rootAuthority(root, role)))
 		}
 	}

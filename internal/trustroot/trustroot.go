@@ -53,7 +53,7 @@ func Open(dir string, opts Options) (*Repo, error) {
 		return nil, err
 	}
 	r := &Repo{folder: f, now: opts.Now.UTC().Truncate(time.Second)}
-	if err := errors.Join(r.readPublished()); err != nil {
+	if err := r.readPublished(); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
@@ -184,8 +184,14 @@ func (r *Repo) stage(docs ...*document) error {
 		if err != nil {
 			return err
 		}
-		// What can't be read again is never written.
-		if docs[i], err = decode(d.role, b); err != nil {
+		// What could not be read again is never written. As all that was read has
+		// been checked, the change is to blame.
+		docs[i], err = decode(d.role, b)
+		var format *FormatError
+		if errors.As(err, &format) {
+			return &ChangeError{Role: d.role, Problem: format.Problem}
+		}
+		if err != nil {
 			return err
 		}
 		if err := r.checkStale(d); err != nil {

@@ -74,7 +74,7 @@ func (s *story) header(old, d *document) {
 }
 
 func (s *story) root(old, d *document) {
-	for _, role := range metadata.TOP_LEVEL_ROLE_NAMES {
+	for _, role := range topRoles {
 		now := rootAuthority(d, role)
 		var before *authority
 		if old != nil {
