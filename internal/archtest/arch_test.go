@@ -52,6 +52,8 @@ var mayImport = map[string][]string{
 	"internal/recipe":    {},
 	"internal/progress":  {},
 	"internal/archtest":  {},
+
+	"internal/trust/trusttest": {"internal/trust"}, // for tests alone
 }
 
 // doors has heavy dependencies and the packages that may use them.
@@ -63,8 +65,8 @@ var doors = map[string][]string{
 	"go.etcd.io/bbolt":                       {"builder"},
 	"google.golang.org/grpc":                 {"builder"},
 	"github.com/sigstore":                    {"internal/sign"},
-	"github.com/secure-systems-lab":          {"internal/sign"},
-	"github.com/theupdateframework":          {"internal/trustroot"},
+	"github.com/secure-systems-lab":          {"internal/sign", "internal/trust/trusttest"},
+	"github.com/theupdateframework":          {"internal/trust", "internal/trustroot", "internal/trust/trusttest"},
 	"github.com/in-toto":                     {"internal/evidence", "internal/sign"},
 	"github.com/google/go-containerregistry": {"internal/oci"},
 	"github.com/klauspost/compress":          {"internal/oci", "internal/inputs"},
@@ -75,7 +77,7 @@ var doors = map[string][]string{
 	"github.com/spf13/cobra":                 {"internal/cli"},
 	"golang.org/x/term":                      {"internal/cli", "internal/progress"},
 	"golang.org/x/mod":                       {"internal/recipe", "internal/lock", "internal/inputs"},
-	"net/http":                               {"internal/inputs"},
+	"net/http":                               {"internal/inputs", "internal/trust"},
 	"github.com/moby/buildkit/util/progress": {"internal/progress"},
 	"github.com/google/go-cmp":               {},
 	"github.com/rogpeppe/go-internal":        {},

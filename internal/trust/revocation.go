@@ -94,9 +94,6 @@ func DecodeRevocations(b []byte) ([]RoleRevocation, error) {
 	return list.Entries, nil
 }
 
-// maxDelegationPaths is how many patterns one delegation may have.
-const maxDelegationPaths = 256
-
 func checkRevocations(entries []RoleRevocation) error {
 	if len(entries) > maxRevocations {
 		return &LimitError{What: "revocations", Limit: maxRevocations}
