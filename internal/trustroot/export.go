@@ -8,13 +8,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
-)
-
-// The media types of the metadata as an OCI artifact: that of the manifest, and
-// of each file.
-const (
-	ArtifactType  = "application/vnd.tuf.repository.v1"
-	FileMediaType = "application/vnd.tuf.metadata+json"
+	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 )
 
 // Export writes what clients need as an OCI layout at dir: one manifest with a
@@ -44,10 +38,10 @@ func (r *Repo) Export(dir string) (_ *ocispec.Descriptor, err error) {
 	}
 	defer func() { err = errors.Join(err, w.Abort()) }()
 	m := ocispec.Manifest{
-		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest, ArtifactType: ArtifactType,
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest, ArtifactType: trust.ArtifactType,
 	}
 	for _, d := range files {
-		layer, err := w.AddBytes(FileMediaType, d.raw)
+		layer, err := w.AddBytes(trust.MetadataMediaType, d.raw)
 		if err != nil {
 			return nil, err
 		}
@@ -65,6 +59,6 @@ func (r *Repo) Export(dir string) (_ *ocispec.Descriptor, err error) {
 	if err != nil {
 		return nil, err
 	}
-	desc.ArtifactType = ArtifactType
+	desc.ArtifactType = trust.ArtifactType
 	return &desc, w.Commit([]ocispec.Descriptor{desc})
 }

@@ -1,6 +1,7 @@
 package trustroot
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -178,16 +179,29 @@ func (g *group) root(version int) []byte {
 	return must[[]byte](g.t)(os.ReadFile(filepath.Join(g.dir, "metadata", fmt.Sprintf("%d.root.json", version))))
 }
 
-// A client is go-tuf's own, with a cache that it keeps. As it overwrites the
-// cached root by the one that it is given, it is given the cached one.
+// A client is two: go-tuf's own, and package trust's. Each keeps its cache; as
+// go-tuf's overwrites the cached root by the one that it is given, it is given the
+// cached one.
 type client struct {
-	t      testing.TB
-	pinned []byte
-	cache  string
+	t           testing.TB
+	pinned      []byte
+	cache, ours string
 }
 
 func newClient(t testing.TB, pinned []byte) *client {
-	return &client{t: t, pinned: pinned, cache: t.TempDir()}
+	return &client{t: t, pinned: pinned, cache: t.TempDir(), ours: filepath.Join(t.TempDir(), "cache")}
+}
+
+// findOurs looks a release up with package trust, from g's folder as it is.
+func (c *client) findOurs(g *group, ref string) (*trust.Release, error) {
+	c.t.Helper()
+	v, err := trust.Open(c.t.Context(), trust.Options{
+		Root: c.pinned, Cache: c.ours, Source: trust.Folder(filepath.Join(g.dir, "metadata")), Now: g.now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.Find(c.t.Context(), must[trust.Ref](c.t)(trust.ParsePath(strings.Replace(ref, ":", "/", 1))))
 }
 
 // find updates from g's folder over HTTP and looks a release up.
@@ -228,6 +242,13 @@ func (c *client) accepts(g *group, ref, content string) {
 	if target := must[*trust.Target](c.t)(trust.DecodeTarget(*file.Custom)); target.Revoked != nil {
 		c.t.Fatalf("%s is revoked: %s", ref, target.Revoked.Reason)
 	}
+	found, err := c.findOurs(g, ref)
+	if err != nil {
+		c.t.Fatalf("%s: %v", ref, err)
+	}
+	if found.Digest != digest.FromString(content) || found.Size != int64(len(content)) {
+		c.t.Fatalf("%s is %s", ref, found.Digest)
+	}
 }
 
 // refuses wants an error with want in it.
@@ -240,6 +261,9 @@ func (c *client) refuses(g *group, ref, want string) {
 	if !strings.Contains(err.Error(), want) {
 		c.t.Fatalf("%s: %v, want %q", ref, err, want)
 	}
+	if found, err := c.findOurs(g, ref); err == nil {
+		c.t.Fatalf("%s is accepted: %s", ref, found.Digest)
+	}
 }
 
 // revoked wants that a release is found with the reason why it is revoked.
@@ -250,6 +274,10 @@ func (c *client) revoked(g *group, ref, reason string) {
 	target := must[*trust.Target](c.t)(trust.DecodeTarget(*file.Custom))
 	if target.Revoked == nil || target.Revoked.Reason != reason {
 		c.t.Fatalf("%s: revoked %+v, want %q", ref, target.Revoked, reason)
+	}
+	var revoked *trust.RevokedError
+	if _, err := c.findOurs(g, ref); !errors.As(err, &revoked) || !strings.Contains(revoked.Error(), reason) {
+		c.t.Fatalf("%s: %v, want %q", ref, err, reason)
 	}
 }
 

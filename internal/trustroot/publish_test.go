@@ -215,7 +215,7 @@ func TestExport(t *testing.T) {
 	index := must[[]ocispec.Descriptor](t)(layout.Images())
 	m, _, err := layout.ReadManifest(index[0])
 	check(t, err)
-	if len(index) != 1 || index[0].Digest != desc.Digest || m.ArtifactType != ArtifactType || len(m.Layers) != 6 {
+	if len(index) != 1 || index[0].Digest != desc.Digest || m.ArtifactType != trust.ArtifactType || len(m.Layers) != 6 {
 		t.Fatalf("manifest %+v", m)
 	}
 	f := &layoutFetcher{layout, map[string]ocispec.Descriptor{}}
@@ -231,6 +231,10 @@ func TestExport(t *testing.T) {
 	u.UnsafeSetRefTime(start)
 	check(t, u.Refresh())
 	must[*metadata.TargetFiles](t)(u.GetTargetInfo("mqtt/2.7.8-r0"))
+	v := must[*trust.View](t)(trust.Open(t.Context(), trust.Options{
+		Root: g.root(1), Cache: filepath.Join(t.TempDir(), "cache"), Source: trust.Layout(dir), Now: start,
+	}))
+	must[*trust.Release](t)(v.Find(t.Context(), trust.Ref{Name: "mqtt", Version: "2.7.8"}))
 
 	// What clients would refuse is not exported.
 	g.now = start.Add(2 * day)
