@@ -64,7 +64,7 @@ func (r *Repo) Status() (*Status, error) {
 	}
 	if r.Published() {
 		st.Behind = r.behind()
-		if err := r.Sound(); err != nil {
+		if err := r.sound(); err != nil {
 			st.Problem = err.Error()
 		} else if _, err := r.inForce(); err != nil {
 			st.Problem = err.Error()

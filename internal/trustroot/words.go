@@ -68,7 +68,7 @@ func (s *story) header(old, d *document) {
 	switch {
 	case d.expires().Before(old.expires()):
 		s.warn("good until %s, EARLIER than before (%s)", date(d.expires()), date(old.expires()))
-	case d.expires().After(old.expires()):
+	case date(d.expires()) != date(old.expires()):
 		s.say("good until %s, before: %s", date(d.expires()), date(old.expires()))
 	}
 }
