@@ -31,6 +31,7 @@ var rules = []rule{
 		return outcome{code: exitUsage, hint: "set " + passwordVariable + ", which may be empty, or name a file with --password-file"}
 	}),
 
+	on(untrustedOutcome),
 	on(func(*release.DifferentError) outcome { return outcome{code: exitDifferent} }),
 	on(func(*differentError) outcome { return outcome{code: exitDifferent} }),
 	on(func(e *recordedError) outcome {

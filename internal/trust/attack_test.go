@@ -527,8 +527,7 @@ func TestBadMetadata(t *testing.T) {
 		"trailing":           {"timestamp.json", func(b []byte) []byte { return append(b, b...) }},
 		"deep":               {"timestamp.json", func([]byte) []byte { return bytes.Repeat([]byte("["), 10000) }},
 		"null snapshot meta": {"1.snapshot.json", replace(`"meta":{`, `"meta":{"x.json":null,`)},
-		"null target":        {"1.targets.json", replace(`"targets":{`, `"targets":{"x":null,`)},
-		"null key":           {"1.targets.json", replace(`"keys":{`, `"keys":{"x":null,`)},
+		"null target":        {"1.targets.json", replace(`"targets":{}`, `"targets":{"x":null}`)},
 		"null role":          {"2.root.json", replace(`"roles":{`, `"roles":{"x":null,`)},
 		"array":              {"2.root.json", func([]byte) []byte { return []byte("[]") }},
 	}
@@ -599,6 +598,10 @@ func TestBadRules(t *testing.T) {
 			d := r.Targets.Signed.Delegations
 			d.Keys[id] = k
 			d.Roles[0].KeyIDs = []string{id}
+			r.Publish()
+		},
+		"null key": func(r *trusttest.Repo) {
+			r.Targets.Signed.Delegations.Keys["x"] = nil
 			r.Publish()
 		},
 		"no consistent snapshots": func(r *trusttest.Repo) {

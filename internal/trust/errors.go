@@ -69,7 +69,7 @@ func (e *ClockError) Error() string {
 	return fmt.Sprintf("the clock says %s, but the trust root was checked at %s already", stamp(e.Now), stamp(e.Seen))
 }
 
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // A RollbackError reports that Role has version Got where version Seen was seen
 // before. Got is 0 when the role is not listed any more.
