@@ -119,6 +119,7 @@ var rules = []rule{
 	}),
 	on(func(*trustroot.BusyError) outcome { return outcome{code: exitOther, hint: "try again"} }),
 	on(func(*trust.FormatError) outcome { return outcome{code: exitUsage} }),
+	on(func(*trust.LimitError) outcome { return outcome{code: exitUsage} }),
 
 	on(func(*inputs.MismatchError) outcome {
 		return outcome{code: exitInputs, hint: "the bytes were not used; find a mirror that has the right ones and name it with --mirror"}

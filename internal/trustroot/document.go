@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -61,8 +62,12 @@ func decode(role string, b []byte) (*document, error) {
 	if n := int64(len(b)); n > sizeLimit(role) {
 		return nil, &LimitError{What: role + ".json", Size: n, Limit: sizeLimit(role)}
 	}
-	if err := oci.UnmarshalJSON(role+".json", b, new(any), memberNames...); err != nil {
+	var whole any
+	if err := oci.UnmarshalJSON(role+".json", b, &whole, memberNames...); err != nil {
 		return nil, &FormatError{File: role + ".json", Problem: err.Error()}
+	}
+	if hasNull(whole) { // which nothing has a use for, and which go-tuf panics on
+		return nil, &FormatError{File: role + ".json", Problem: "it has a null"}
 	}
 	d := &document{role: role, raw: b}
 	var err error
@@ -83,6 +88,24 @@ func decode(role string, b []byte) (*document, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// hasNull reports whether there is a null anywhere in v, which package oci has
+// limited in depth.
+func hasNull(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case []any:
+		return slices.ContainsFunc(v, hasNull)
+	case map[string]any:
+		for _, member := range v {
+			if hasNull(member) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // memberNames are the members of TUF's objects. Decoders that ignore case would

@@ -1,12 +1,15 @@
 package trustroot
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -304,6 +307,58 @@ func TestDiff(t *testing.T) {
 	}
 	if same := texts(before.Diff(before)); same != "" {
 		t.Errorf("no change is\n%s", same)
+	}
+}
+
+// TestNulls: wherever there is null, or another type than there should be, a file
+// is refused or means what it says; nothing panics.
+func TestNulls(t *testing.T) {
+	g := newGroup(t)
+	g.do(func(r *Repo) error { return r.RevokeDelegation("mqtt", "why") })
+	g.do(func(r *Repo) error { return r.Delegate("web", "web-*", signers(t, 1, "max")) })
+	for _, name := range []string{"metadata/1.root.json", "staged/targets.json", "metadata/2.mqtt.json", "metadata/1.snapshot.json", "metadata/timestamp.json"} {
+		role, _, ok := parseName(path.Base(name))
+		if !ok {
+			role = "targets"
+		}
+		var whole any
+		check(t, json.Unmarshal(must[[]byte](t)(os.ReadFile(filepath.Join(g.dir, name))), &whole))
+		tried := 0
+		try := func() {
+			tried++
+			d, err := decode(role, must[[]byte](t)(json.Marshal(whole)))
+			if err != nil {
+				return
+			}
+			_, _ = changes(nil, d), changes(d, d)
+			_, _ = d.digest()
+		}
+		var walk func(v any)
+		walk = func(v any) {
+			switch v := v.(type) {
+			case map[string]any:
+				for _, k := range slices.Sorted(maps.Keys(v)) {
+					old := v[k]
+					for _, v[k] = range []any{nil, map[string]any{}, []any{}, []any{nil}, map[string]any{"": nil}, "", -1, 1e300} {
+						try()
+					}
+					v[k] = old
+					walk(old)
+				}
+			case []any:
+				for i, old := range v {
+					for _, v[i] = range []any{nil, map[string]any{}, "", -1} {
+						try()
+					}
+					v[i] = old
+					walk(old)
+				}
+			}
+		}
+		walk(whole)
+		if tried < 50 {
+			t.Errorf("%s: only %d variants", name, tried)
+		}
 	}
 }
 
