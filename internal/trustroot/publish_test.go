@@ -305,6 +305,10 @@ func TestDiff(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, back)
 		}
 	}
+	shown := must[[]*Description](t)(after.Show("", false))
+	if len(shown) != 5 || fmt.Sprint(shown[2].Signatures) != "["+key(t, "maria").Public().ID()+"]" {
+		t.Errorf("shown: %+v", shown)
+	}
 	if same := texts(before.Diff(before)); same != "" {
 		t.Errorf("no change is\n%s", same)
 	}

@@ -114,8 +114,9 @@ type Description struct {
 	Expires time.Time `json:"expires"`
 	// Content is all that it says.
 	Content []Change `json:"content"`
-	// Signatures are by the keys with these TUF IDs, or of people's, where the
-	// file's own keys or the published ones name them. They are not checked.
+	// Signatures are the IDs of the keys that they claim to be by: that of tailsbuild
+	// key new for keys that the file itself or what is published has, otherwise
+	// TUF's. They are not checked.
 	Signatures []string `json:"signatures"`
 }
 
@@ -126,15 +127,47 @@ func Describe(role string, b []byte) (*Description, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.describe(), nil
+	return d.describe(map[string]string{}), nil
 }
 
-func (d *document) describe() *Description {
+// describe says what d says; names has the keys' IDs that people know, by TUF's.
+func (d *document) describe(names map[string]string) *Description {
+	if d.root != nil {
+		addNames(names, d.root.Signed.Keys)
+	}
 	out := &Description{Role: d.role, Version: d.version(), Expires: d.expires(), Content: changes(nil, d), Signatures: []string{}}
 	for _, s := range *d.signatures() {
-		out.Signatures = append(out.Signatures, s.KeyID)
+		name, ok := names[s.KeyID]
+		if !ok {
+			name = s.KeyID
+		}
+		out.Signatures = append(out.Signatures, name)
 	}
 	return out
+}
+
+func addNames(names map[string]string, keys map[string]*metadata.Key) {
+	for id, k := range keys {
+		names[id] = keyName(k)
+	}
+}
+
+// names returns the IDs that people know of all keys of the published roots, and
+// of the delegations that are published or staged.
+func (r *Repo) names() map[string]string {
+	names := map[string]string{}
+	for _, root := range r.roots {
+		addNames(names, root.root.Signed.Keys)
+	}
+	for _, root := range r.both(metadata.ROOT) {
+		addNames(names, root.root.Signed.Keys)
+	}
+	for _, targets := range r.both(metadata.TARGETS) {
+		if d := targets.targets.Signed.Delegations; d != nil {
+			addNames(names, d.Keys)
+		}
+	}
+	return names
 }
 
 // Show returns what is published, or what is staged, in plain words: of role, or
@@ -147,7 +180,7 @@ func (r *Repo) Show(role string, staged bool) ([]*Description, error) {
 	var all []*Description
 	for _, name := range inOrder(sortedKeys(docs)) {
 		if role == "" || role == name {
-			all = append(all, docs[name].describe())
+			all = append(all, docs[name].describe(r.names()))
 		}
 	}
 	if len(all) == 0 && staged {
