@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"internal/cli": {
 		"internal/release", "builder", "diffoscope", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
-		"internal/graph", "internal/git", "internal/apk", "internal/sandbox", "internal/trust",
+		"internal/graph", "internal/git", "internal/apk", "internal/sandbox", "internal/trust", "internal/trustroot",
 	},
 	"internal/release": {
 		"builder", "diffoscope", "internal/evidence", "internal/sign", "internal/inputs",
@@ -54,6 +54,7 @@ var mayImport = map[string][]string{
 	"internal/recipe":          {},
 	"internal/progress":        {},
 	"internal/archtest":        {},
+	"internal/trustroot":       {"internal/trust", "internal/sign", "internal/oci"},
 	"internal/trust/trusttest": {"internal/trust"}, // for tests alone
 }
 
@@ -67,7 +68,7 @@ var doors = map[string][]string{
 	"google.golang.org/grpc":                 {"builder"},
 	"github.com/sigstore":                    {"internal/sign"},
 	"github.com/secure-systems-lab":          {"internal/sign", "internal/trust/trusttest"},
-	"github.com/theupdateframework":          {"internal/trust", "internal/trust/trusttest"},
+	"github.com/theupdateframework":          {"internal/trust", "internal/trustroot", "internal/trust/trusttest"},
 	"github.com/in-toto":                     {"internal/evidence", "internal/sign"},
 	"github.com/google/go-containerregistry": {"internal/oci"},
 	"github.com/klauspost/compress":          {"internal/oci", "internal/inputs"},

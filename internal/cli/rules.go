@@ -19,6 +19,8 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sandbox"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
+	"gitlab.com/tailsbuild/tailsbuild/internal/trustroot"
 )
 
 // rules map the typed errors of all packages to outcomes. The first that matches
@@ -114,6 +116,39 @@ var rules = []rule{
 	on(func(*apk.LimitError) outcome { return untrustedPackage }),
 	on(func(*apk.PathError) outcome { return untrustedPackage }),
 	on(func(*apk.KeyError) outcome { return untrustedPackage }),
+
+	on(func(e *unconfirmedError) outcome {
+		if e.Asked {
+			return outcome{code: exitRefused}
+		}
+		return outcome{code: exitRefused, hint: "read what is shown above; to sign exactly that, add --confirm " + e.Digest}
+	}),
+	on(func(*unhealthyError) outcome { return outcome{code: exitRefused} }),
+	on(func(*trustroot.NoRoleError) outcome { return outcome{code: exitRefused} }),
+	on(func(e *trustroot.StaleError) outcome {
+		return outcome{code: exitRefused, hint: fmt.Sprintf("remove staged/%s.json and make the change again", e.Role)}
+	}),
+	on(func(*trustroot.UnsoundError) outcome {
+		return outcome{code: exitRefused, hint: "take \"metadata\" from where it was published, or finish what was interrupted with tailsbuild trust publish"}
+	}),
+	on(func(*trustroot.OtherRootError) outcome {
+		return outcome{code: exitRefused, hint: "don't sign; ask the other officers which one is theirs"}
+	}),
+	on(func(*trustroot.SignatureError) outcome { return outcome{code: exitRefused} }),
+	on(func(*trustroot.ExpiredError) outcome { return outcome{code: exitRefused} }),
+	on(func(*trustroot.FormatError) outcome { return outcome{code: exitRefused} }),
+	on(func(*trustroot.LimitError) outcome { return outcome{code: exitRefused} }),
+	on(func(*trustroot.ChangeError) outcome { return outcome{code: exitUsage, hint: "tailsbuild trust status"} }),
+	on(func(*trustroot.MissingError) outcome {
+		return outcome{code: exitUsage, hint: "tailsbuild trust status"}
+	}),
+	on(func(*trustroot.NotStagedError) outcome {
+		return outcome{code: exitUsage, hint: "tailsbuild trust status"}
+	}),
+	on(func(*trustroot.BusyError) outcome { return outcome{code: exitOther, hint: "try again"} }),
+	on(func(*trust.FormatError) outcome { return outcome{code: exitUsage} }),
+	on(func(*trust.LimitError) outcome { return outcome{code: exitUsage} }),
+
 	on(func(*inputs.MismatchError) outcome {
 		return outcome{code: exitInputs, hint: "the bytes were not used; find a mirror that has the right ones and name it with --mirror"}
 	}),
