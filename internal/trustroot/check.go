@@ -155,7 +155,8 @@ func checkKeys(keys map[string]*metadata.Key, used map[string]bool) error {
 	if len(keys) > maxKeys {
 		return fmt.Errorf("it has %d keys, more than %d", len(keys), maxKeys)
 	}
-	for id, k := range keys {
+	for _, id := range slices.Sorted(maps.Keys(keys)) {
+		k := keys[id]
 		if k == nil || !used[id] {
 			return fmt.Errorf("it has the key %.100q, which no role uses", id)
 		}
@@ -251,8 +252,8 @@ func checkDelegated(role string, t *metadata.TargetsType) error {
 		return fmt.Errorf("it delegates further")
 	}
 	sequences := map[string]map[int64]string{}
-	for path, file := range t.Targets {
-		rel, err := newRelease(path, file)
+	for _, path := range slices.Sorted(maps.Keys(t.Targets)) {
+		rel, err := newRelease(path, t.Targets[path])
 		if err != nil {
 			return err
 		}
@@ -273,7 +274,8 @@ func checkMeta(meta map[string]*metadata.MetaFiles, name func(string) error) err
 	if len(meta) > maxDelegations+1 {
 		return fmt.Errorf("it names %d files, more than %d", len(meta), maxDelegations+1)
 	}
-	for file, m := range meta {
+	for _, file := range slices.Sorted(maps.Keys(meta)) {
+		m := meta[file]
 		if err := name(file); err != nil {
 			return err
 		}

@@ -61,10 +61,12 @@ func Init(dir string, in Initial, opts Options) (err error) {
 		return err
 	}
 	root := newDocument(metadata.ROOT, r.expiry(metadata.ROOT, in.RootExpires))
-	for role, s := range map[string]Signers{
+	signers := map[string]Signers{
 		metadata.ROOT: in.Root, metadata.TARGETS: in.Targets,
 		metadata.SNAPSHOT: in.Snapshot, metadata.TIMESTAMP: in.Timestamp,
-	} {
+	}
+	for _, role := range topRoles {
+		s := signers[role]
 		if err := s.check(role); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -75,12 +76,7 @@ func (r *Repo) Publish() (*Publication, error) {
 }
 
 func sortedKeys(s set) []string {
-	var keys []string
-	for k := range s {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
+	return slices.Sorted(maps.Keys(s))
 }
 
 // authorities returns who signs d, which is one of s or follows it.
@@ -193,7 +189,8 @@ func (r *Repo) checkSnapshot(d *document) error {
 	if old == nil {
 		return nil
 	}
-	for name, m := range old.snapshot.Signed.Meta {
+	for _, name := range slices.Sorted(maps.Keys(old.snapshot.Signed.Meta)) {
+		m := old.snapshot.Signed.Meta[name]
 		if meta[name] == nil || meta[name].Version < m.Version {
 			return &FormatError{File: "snapshot.json", Problem: fmt.Sprintf("it doesn't name %s %d, as the one before did", name, m.Version)}
 		}
