@@ -49,6 +49,7 @@ var mayImport = map[string][]string{
 	"internal/oci":       {},
 	"internal/recipe":    {"internal/hclschema"},
 	"internal/hclschema": {},
+	"internal/privilege": {},
 	"internal/progress":  {},
 	"internal/archtest":  {},
 }
