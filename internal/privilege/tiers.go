@@ -1,6 +1,9 @@
 package privilege
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // fixed has the identifiers without a free part.
 var fixed = map[string]Tier{
@@ -123,4 +126,31 @@ func sysctl(name string) Tier {
 		}
 	}
 	return Host
+}
+
+// Known returns what there is of each tier, by tier, for documentation: the
+// identifiers without a free part, and kinds of the others.
+func Known() [][]string {
+	known := [][]string{
+		Silent: nil,
+		Shown:  {"mount.ro PATH", "sysctl.net.*", "sysctl.kernel.shm*", "sysctl.kernel.msg*", "sysctl.fs.mqueue.*"},
+		Asked:  {"mount.rw PATH", "mount.ro /home/…"},
+		Host:   {"mount.* of the system's folders", "dev.* of all other devices", "sysctl.* of all others", "netdev.NAME"},
+	}
+	for _, name := range askedDevices {
+		if strings.HasSuffix(name, "/") {
+			name += "*"
+		}
+		known[Asked] = append(known[Asked], "dev."+name)
+	}
+	for id, tier := range fixed {
+		known[tier] = append(known[tier], id)
+	}
+	for name, tier := range capabilities {
+		known[tier] = append(known[tier], "cap."+name)
+	}
+	for _, ids := range known {
+		slices.Sort(ids)
+	}
+	return known
 }
