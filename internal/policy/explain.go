@@ -33,7 +33,7 @@ func (p *Policy) Explain(s *Scope) []Demand {
 		say("timestamp", "Signatures and statements count only with a signed timestamp.")
 	}
 	if n := s.Rebuilds.Minimum; n > 0 {
-		say("rebuilders", "%s rebuilt it bit for bit: %d of %s. A release can ask for more.", organisations(n), n, strings.Join(s.Rebuilds.Organisations, ", "))
+		say("rebuilders", "%s of these rebuilt it bit for bit: %s. A release can ask for more.", organisations(n), strings.Join(s.Rebuilds.Organisations, ", "))
 	} else {
 		say("rebuilders", "No rebuild is asked for, unless the release itself asks for some.")
 	}
@@ -47,7 +47,7 @@ func (p *Policy) Explain(s *Scope) []Demand {
 		say("end_of_support", "There is a warning when its base isn't known to be still supported.")
 	}
 	if s.Size > 0 {
-		say("size", "Compressed, it has at most %d bytes.", s.Size)
+		say("size", "Compressed, it has at most %s.", size(s.Size))
 	}
 	say("foreign", "%s", explainForeign(s))
 	say("unsigned", "%s", explainUnsigned(s))
@@ -68,6 +68,16 @@ func (p *Policy) signerNames(names []string) string {
 		all = append(all, fmt.Sprintf("%q of %s (%s)", s.Name, s.Organisation, strings.Join(keys, ", ")))
 	}
 	return strings.Join(all, " or ")
+}
+
+// size writes a size as policies do.
+func size(n int64) string {
+	for _, unit := range []string{"GiB", "MiB", "KiB"} {
+		if b, ok := hclschema.ParseSize("1" + unit); ok && n%b == 0 {
+			return fmt.Sprintf("%d%s", n/b, unit)
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
 }
 
 func organisations(n int) string {
