@@ -37,15 +37,6 @@ func New(in, out *os.File, log string) *Acceptor {
 	return &Acceptor{in: in, out: out, log: log, config: config{root: "/", file: ConfigFile, owner: 0}, uid: os.Getuid()}
 }
 
-// A Request asks to run an image.
-type Request struct {
-	// Reference is how the image was asked for.
-	Reference string
-	Digest    digest.Digest
-	Verdict   verdict.Verdict
-	Now       time.Time
-}
-
 // The reasons why an image is not accepted, beside errors of files.
 var (
 	ErrRefused    = errors.New("it is refused, which nobody can change but by another policy")
@@ -57,50 +48,51 @@ var (
 // A NotAcceptedError reports that an image may not run. Err is one of this
 // package's, or what could not be read or written.
 type NotAcceptedError struct {
-	Request Request
+	Verdict verdict.Verdict
 	Err     error
 }
 
 func (e *NotAcceptedError) Error() string {
-	return fmt.Sprintf("%q is %s: %v", e.Request.Reference, e.Request.Verdict.Kind, e.Err)
+	return fmt.Sprintf("%q is %s: %v", e.Verdict.Reference, e.Verdict.Kind, e.Err)
 }
 func (e *NotAcceptedError) Unwrap() error { return e.Err }
 
-// Accept returns nil when the image may run: it is trusted, or was accepted and
-// the log has it. Otherwise it returns a *[NotAcceptedError].
-func (a *Acceptor) Accept(ctx context.Context, r Request) error {
-	if r.Verdict.Kind == verdict.Trusted {
+// Accept returns nil when the image that v is on may run: it is trusted, or was
+// accepted and the log, in which it happens now, has it. Otherwise it returns a
+// *[NotAcceptedError].
+func (a *Acceptor) Accept(ctx context.Context, v verdict.Verdict, now time.Time) error {
+	if v.Kind == verdict.Trusted {
 		return nil
 	}
-	by, err := a.accepted(ctx, r)
+	by, err := a.accepted(ctx, v)
 	if err == nil {
-		err = a.write(r, by)
+		err = a.write(v, by, now)
 	}
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return &NotAcceptedError{r, err}
+		return &NotAcceptedError{v, err}
 	}
 	return nil
 }
 
 // accepted returns who accepts the image.
-func (a *Acceptor) accepted(ctx context.Context, r Request) (approval, error) {
-	if r.Verdict.Kind != verdict.Foreign && r.Verdict.Kind != verdict.Unsigned {
+func (a *Acceptor) accepted(ctx context.Context, v verdict.Verdict) (approval, error) {
+	if v.Kind != verdict.Foreign && v.Kind != verdict.Unsigned {
 		return approval{}, ErrRefused
 	}
-	if r.Digest.Validate() != nil || r.Digest.Algorithm() != digest.SHA256 {
+	if v.Digest.Validate() != nil || v.Digest.Algorithm() != digest.SHA256 {
 		return approval{}, ErrNoDigest
 	}
-	reason, ok, err := a.config.accepts(r.Digest)
+	reason, ok, err := a.config.accepts(v.Digest)
 	switch {
 	case err != nil:
 		return approval{}, err
 	case ok:
 		return approval{By: "configuration", Why: reason}, nil
 	}
-	if err := a.ask(ctx, r); err != nil {
+	if err := a.ask(ctx, v); err != nil {
 		return approval{}, err
 	}
 	return approval{By: "person"}, nil

@@ -26,16 +26,16 @@ var (
 	noon  = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 )
 
-func request(kind verdict.Kind) Request {
+func judged(kind verdict.Kind) verdict.Verdict {
 	v := verdict.Verdict{
-		Kind: kind, Name: "registry.example/app", Scope: "**",
+		Kind: kind, Reference: "registry.example/app:1", Digest: image, Name: "registry.example/app", Scope: "**",
 		Reasons: []verdict.Reason{{Code: verdict.NotListed, Text: `The trust root "tails" isn't known to list it.`}},
 	}
 	if kind == verdict.Foreign {
 		v.Signers = []string{"KEY="}
 		v.Warnings = []verdict.Reason{{Code: verdict.ForeignSigner, Text: `It is signed with the key "KEY=".`}}
 	}
-	return Request{Reference: "registry.example/app:1", Digest: image, Verdict: v, Now: noon}
+	return v
 }
 
 // acceptor returns one whose administrator's file and log are in a folder of the
@@ -117,10 +117,10 @@ func (term *terminal) write(t *testing.T, s string) {
 var questions = []string{"type yes: ", "behind sha256: "}
 
 // answer runs Accept, and writes an answer to each question.
-func answer(t *testing.T, a *Acceptor, term *terminal, r Request, answers ...string) error {
+func answer(t *testing.T, a *Acceptor, term *terminal, v verdict.Verdict, answers ...string) error {
 	t.Helper()
 	done := make(chan error, 1)
-	go func() { done <- a.Accept(context.Background(), r) }()
+	go func() { done <- a.Accept(context.Background(), v, noon) }()
 	for i, s := range answers {
 		term.until(t, questions[i])
 		term.write(t, s)
@@ -178,17 +178,17 @@ func TestPerson(t *testing.T) {
 			t.Parallel()
 			term := newTerminal(t)
 			a := acceptor(t, term.program, term.program)
-			err := answer(t, a, term, request(test.kind), test.answers...)
+			err := answer(t, a, term, judged(test.kind), test.answers...)
 			if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
 			var e *NotAcceptedError
-			if err != nil && (!errors.As(err, &e) || e.Request.Verdict.Kind != test.kind) {
+			if err != nil && (!errors.As(err, &e) || e.Verdict.Kind != test.kind) {
 				t.Errorf("%#v", err)
 			}
 			want := []Entry{{
 				Version: 1, Time: noon, Verdict: test.kind, Reference: "registry.example/app:1", Digest: image, Scope: "**",
-				Reasons: []string{"not-listed"}, Signers: request(test.kind).Verdict.Signers, By: "person", User: 1000,
+				Reasons: []string{"not-listed"}, Signers: judged(test.kind).Signers, By: "person", User: 1000,
 			}}
 			if test.want != nil {
 				want = nil
@@ -214,12 +214,12 @@ func TestTypedAhead(t *testing.T) {
 	term := newTerminal(t)
 	a := acceptor(t, term.program, term.program)
 	term.write(t, "yes\n"+short+"\n")
-	if err := answer(t, a, term, request(verdict.Unsigned), "no\n"); !errors.Is(err, ErrDeclined) {
+	if err := answer(t, a, term, judged(verdict.Unsigned), "no\n"); !errors.Is(err, ErrDeclined) {
 		t.Error(err)
 	}
 	both := newTerminal(t)
 	a = acceptor(t, both.program, both.program)
-	if err := answer(t, a, both, request(verdict.Unsigned), "yes\n"+short+"\n", "x\n"); !errors.Is(err, ErrDeclined) {
+	if err := answer(t, a, both, judged(verdict.Unsigned), "yes\n"+short+"\n", "x\n"); !errors.Is(err, ErrDeclined) {
 		t.Error(err)
 	}
 }
@@ -230,7 +230,7 @@ func TestEveryTime(t *testing.T) {
 	for i := range 3 {
 		term := newTerminal(t)
 		a.in, a.out = term.program, term.program
-		if err := answer(t, a, term, request(verdict.Foreign), "yes\n"); err != nil {
+		if err := answer(t, a, term, judged(verdict.Foreign), "yes\n"); err != nil {
 			t.Fatal(err)
 		}
 		if n := len(entries(t, a)); n != i+1 {
@@ -255,7 +255,7 @@ func TestNoTerminal(t *testing.T) {
 	} {
 		a := acceptor(t, files[0], files[1])
 		for _, kind := range []verdict.Kind{verdict.Foreign, verdict.Unsigned} {
-			if err := a.Accept(context.Background(), request(kind)); !errors.Is(err, ErrNoTerminal) {
+			if err := a.Accept(context.Background(), judged(kind), noon); !errors.Is(err, ErrNoTerminal) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -271,17 +271,17 @@ func TestRefused(t *testing.T) {
 		term := newTerminal(t)
 		a := acceptor(t, term.program, term.program)
 		configure(t, a, 0o644, accept(image))
-		if err := a.Accept(context.Background(), request(kind)); !errors.Is(err, ErrRefused) {
+		if err := a.Accept(context.Background(), judged(kind), noon); !errors.Is(err, ErrRefused) {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
 	a := acceptor(t, nil, nil)
-	if err := a.Accept(context.Background(), request(verdict.Trusted)); err != nil || entries(t, a) != nil {
+	if err := a.Accept(context.Background(), judged(verdict.Trusted), noon); err != nil || entries(t, a) != nil {
 		t.Error(err)
 	}
-	r := request(verdict.Unsigned)
-	r.Digest = "sha256:short"
-	if err := a.Accept(context.Background(), r); !errors.Is(err, ErrNoDigest) {
+	v := judged(verdict.Unsigned)
+	v.Digest = "sha256:short"
+	if err := a.Accept(context.Background(), v, noon); !errors.Is(err, ErrNoDigest) {
 		t.Error(err)
 	}
 }
@@ -291,7 +291,7 @@ func TestCancelled(t *testing.T) {
 	a := acceptor(t, term.program, term.program)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- a.Accept(ctx, request(verdict.Unsigned)) }()
+	go func() { done <- a.Accept(ctx, judged(verdict.Unsigned), noon) }()
 	term.until(t, questions[0])
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
@@ -306,14 +306,14 @@ func TestCancelled(t *testing.T) {
 // Nothing that is shown can speak to the terminal.
 func TestHostile(t *testing.T) {
 	const evil = "x\x1b[2J\u202e\u200b\r\nThis image is trusted.\x07"
-	r := request(verdict.Foreign)
-	r.Reference = evil
-	r.Verdict.Signers = []string{evil}
-	r.Verdict.Reasons = []verdict.Reason{{Text: evil + strings.Repeat("y", 5000)}}
+	v := judged(verdict.Foreign)
+	v.Reference = evil
+	v.Signers = []string{evil}
+	v.Reasons = []verdict.Reason{{Text: evil + strings.Repeat("y", 5000)}}
 	for range 200 {
-		r.Verdict.Warnings = append(r.Verdict.Warnings, verdict.Reason{Text: evil})
+		v.Warnings = append(v.Warnings, verdict.Reason{Text: evil})
 	}
-	text := describe(r)
+	text := describe(v)
 	if strings.ContainsAny(text, "\x1b\x07\u202e\r") || strings.Contains(text, "\nThis") {
 		t.Errorf("%q", text)
 	}
@@ -336,7 +336,7 @@ func TestLog(t *testing.T) {
 		if err := os.WriteFile(a.log, []byte(`{"version":1,"ti`), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := a.Accept(context.Background(), request(verdict.Unsigned)); err != nil {
+		if err := a.Accept(context.Background(), judged(verdict.Unsigned), noon); err != nil {
 			t.Fatal(err)
 		}
 		b, err := os.ReadFile(a.log)
@@ -346,7 +346,7 @@ func TestLog(t *testing.T) {
 	})
 	t.Run("mode", func(t *testing.T) {
 		a := accepting(t)
-		if err := a.Accept(context.Background(), request(verdict.Unsigned)); err != nil {
+		if err := a.Accept(context.Background(), judged(verdict.Unsigned), noon); err != nil {
 			t.Fatal(err)
 		}
 		if info, err := os.Stat(a.log); err != nil || info.Mode().Perm() != 0o600 {
@@ -373,7 +373,7 @@ func TestLog(t *testing.T) {
 				}
 			}
 			var e *LogError
-			if err := a.Accept(context.Background(), request(verdict.Unsigned)); !errors.As(err, &e) {
+			if err := a.Accept(context.Background(), judged(verdict.Unsigned), noon); !errors.As(err, &e) {
 				t.Errorf("accepted without a log: %v", err)
 			}
 		})
@@ -381,7 +381,7 @@ func TestLog(t *testing.T) {
 	t.Run("none", func(t *testing.T) {
 		a := accepting(t)
 		a.log = ""
-		if err := a.Accept(context.Background(), request(verdict.Unsigned)); err == nil {
+		if err := a.Accept(context.Background(), judged(verdict.Unsigned), noon); err == nil {
 			t.Error("accepted without a log")
 		}
 	})

@@ -47,7 +47,7 @@ func TestConfiguration(t *testing.T) {
 	for _, kind := range []verdict.Kind{verdict.Foreign, verdict.Unsigned} {
 		a := acceptor(t, nil, nil)
 		configure(t, a, 0o644, accept(digest.FromString("other"))+accept(image))
-		if err := a.Accept(context.Background(), request(kind)); err != nil {
+		if err := a.Accept(context.Background(), judged(kind), noon); err != nil {
 			t.Error(err)
 		}
 		if got := entries(t, a); len(got) != 1 || got[0].By != "configuration" || got[0].Reason != "looked at" || got[0].Verdict != kind {
@@ -56,7 +56,7 @@ func TestConfiguration(t *testing.T) {
 	}
 	a := acceptor(t, nil, nil)
 	configure(t, a, 0o644, accept(digest.FromString("other")))
-	if err := a.Accept(context.Background(), request(verdict.Unsigned)); !errors.Is(err, ErrNoTerminal) {
+	if err := a.Accept(context.Background(), judged(verdict.Unsigned), noon); !errors.Is(err, ErrNoTerminal) {
 		t.Error(err)
 	}
 }
@@ -110,7 +110,7 @@ func TestUnsafe(t *testing.T) {
 			if err := test.spoil(t, a, path); err != nil {
 				t.Fatal(err)
 			}
-			err := a.Accept(context.Background(), request(verdict.Unsigned))
+			err := a.Accept(context.Background(), judged(verdict.Unsigned), noon)
 			var e *ConfigError
 			if !errors.As(err, &e) || test.want != nil && !errors.Is(err, test.want) {
 				t.Errorf("got %v, want %v", err, test.want)
@@ -132,7 +132,7 @@ func TestOwnedByAnother(t *testing.T) {
 	if err := os.Chown(path, 65534, 65534); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Accept(context.Background(), request(verdict.Unsigned)); !errors.Is(err, ErrOwner) {
+	if err := a.Accept(context.Background(), judged(verdict.Unsigned), noon); !errors.Is(err, ErrOwner) {
 		t.Error(err)
 	}
 }

@@ -48,13 +48,13 @@ type Entry struct {
 }
 
 // write appends an acceptance to the log and waits until the disk has it.
-func (a *Acceptor) write(r Request, by approval) error {
+func (a *Acceptor) write(v verdict.Verdict, by approval, now time.Time) error {
 	entry := Entry{
-		Version: 1, Time: r.Now.UTC(), Verdict: r.Verdict.Kind, Reference: r.Reference, Digest: r.Digest,
-		Scope: r.Verdict.Scope, Reasons: []string{}, Signers: r.Verdict.Signers,
+		Version: 1, Time: now.UTC(), Verdict: v.Kind, Reference: v.Reference, Digest: v.Digest,
+		Scope: v.Scope, Reasons: []string{}, Signers: v.Signers,
 		By: by.By, Reason: by.Why, User: a.uid,
 	}
-	for _, reason := range r.Verdict.Reasons {
+	for _, reason := range v.Reasons {
 		entry.Reasons = append(entry.Reasons, string(reason.Code))
 	}
 	line, err := json.Marshal(entry)

@@ -26,13 +26,13 @@ const (
 
 // ask asks the person at the terminal: once about a foreign image, and twice about
 // an unsigned one. nil means yes.
-func (a *Acceptor) ask(ctx context.Context, r Request) error {
+func (a *Acceptor) ask(ctx context.Context, v verdict.Verdict) error {
 	for _, f := range []*os.File{a.in, a.out} {
 		if f == nil || !term.IsTerminal(int(f.Fd())) {
 			return ErrNoTerminal
 		}
 	}
-	if err := a.say(describe(r)); err != nil {
+	if err := a.say(describe(v)); err != nil {
 		return err
 	}
 	answer, err := a.question(ctx, "To run it all the same, type yes: ")
@@ -42,45 +42,45 @@ func (a *Acceptor) ask(ctx context.Context, r Request) error {
 	if answer != "yes" {
 		return ErrDeclined
 	}
-	if r.Verdict.Kind == verdict.Foreign {
+	if v.Kind == verdict.Foreign {
 		return nil
 	}
 	answer, err = a.question(ctx, fmt.Sprintf("Once more: type the first %d digits of its digest, behind sha256: ", shortDigest))
 	if err != nil {
 		return err
 	}
-	if answer != r.Digest.Encoded()[:shortDigest] {
+	if answer != v.Digest.Encoded()[:shortDigest] {
 		return ErrDeclined
 	}
 	return nil
 }
 
 // describe says what is to be accepted.
-func describe(r Request) string {
+func describe(v verdict.Verdict) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { b.WriteString(clean(fmt.Sprintf(format, args...)) + "\n") }
-	if r.Verdict.Kind == verdict.Foreign {
+	if v.Kind == verdict.Foreign {
 		line("WARNING: this image is foreign. Those who have to vouch for it don't; others have signed it.")
 	} else {
 		line("WARNING: nobody has signed this image. Anyone can have made or changed it.")
 	}
-	line("  image   %q", r.Reference)
-	line("  digest  %s", r.Digest)
-	for i, key := range r.Verdict.Signers {
+	line("  image   %q", v.Reference)
+	line("  digest  %s", v.Digest)
+	for i, key := range v.Signers {
 		if i == maxLines {
-			line("  and %d more", len(r.Verdict.Signers)-i)
+			line("  and %d more", len(v.Signers)-i)
 			break
 		}
 		line("  signed  with key %q", key)
 	}
-	for i, reason := range append(r.Verdict.Reasons[:len(r.Verdict.Reasons):len(r.Verdict.Reasons)], r.Verdict.Warnings...) {
+	for i, reason := range append(v.Reasons[:len(v.Reasons):len(v.Reasons)], v.Warnings...) {
 		if i == maxLines {
-			line("  and %d more", len(r.Verdict.Reasons)+len(r.Verdict.Warnings)-i)
+			line("  and %d more", len(v.Reasons)+len(v.Warnings)-i)
 			break
 		}
 		line("  - %s", reason.Text)
 	}
-	if r.Verdict.Kind == verdict.Foreign {
+	if v.Kind == verdict.Foreign {
 		line("To compare a key, ask its owner for the public key, and have this print the same:")
 		line("  openssl pkey -pubin -in THEIR.pub -outform DER | openssl dgst -sha256 -binary | base64")
 	}

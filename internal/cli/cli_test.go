@@ -127,7 +127,7 @@ func TestStdoutThatFails(t *testing.T) {
 }
 
 func unaccepted(kind verdict.Kind, err error) error {
-	return &acceptance.NotAcceptedError{Request: acceptance.Request{Verdict: verdict.Verdict{Kind: kind}}, Err: err}
+	return &acceptance.NotAcceptedError{Verdict: verdict.Verdict{Kind: kind}, Err: err}
 }
 
 // TestOutcomes holds the table of exit codes to each type of error, also wrapped

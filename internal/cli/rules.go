@@ -149,7 +149,7 @@ func verdictCode(kind verdict.Kind) int {
 }
 
 func notAccepted(e *acceptance.NotAcceptedError) outcome {
-	o := outcome{code: verdictCode(e.Request.Verdict.Kind)}
+	o := outcome{code: verdictCode(e.Verdict.Kind)}
 	var config *acceptance.ConfigError
 	switch {
 	case errors.Is(e, acceptance.ErrNoTerminal):

@@ -94,7 +94,9 @@ func (j *judge) identity() {
 
 // verdict puts the reasons together.
 func (j *judge) verdict(kind Kind) Verdict {
-	v := Verdict{Kind: kind, Name: j.name, Warnings: j.warnings}
+	v := Verdict{
+		Kind: kind, Reference: j.facts.Reference, Digest: j.facts.Digest, Name: j.name, Warnings: j.warnings,
+	}
 	if j.scope != nil {
 		v.Scope = j.scope.Pattern.String()
 	}

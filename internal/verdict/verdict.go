@@ -5,7 +5,11 @@
 // [Facts] are refused.
 package verdict
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+)
 
 // A Kind is one of the four verdicts.
 type Kind string
@@ -28,6 +32,10 @@ const (
 // nothing.
 type Verdict struct {
 	Kind Kind `json:"kind"`
+	// Reference is how the image was asked for, and Digest which one it is: a
+	// verdict is on these bytes alone.
+	Reference string        `json:"reference"`
+	Digest    digest.Digest `json:"digest"`
 	// Name is that of the image, and Scope the pattern of the scope that decided,
 	// "" when there is none.
 	Name  string `json:"name"`

@@ -167,6 +167,9 @@ func TestPure(t *testing.T) {
 	f, g := good(), good()
 	g.Rebuilds = []Rebuild{f.Rebuilds[1], f.Rebuilds[0]}
 	first := Judge(p, f, now)
+	if first.Digest != f.Digest || first.Reference != f.Reference || first.Name != imageName {
+		t.Errorf("the verdict is on another image: %+v", first)
+	}
 	if diff := cmp.Diff(first, Judge(p, g, now)); diff != "" {
 		t.Error(diff)
 	}
