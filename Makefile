@@ -7,10 +7,10 @@ export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/.tools/go/bin:$(PATH):/usr/local/g
 BUILDVCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 TESTFLAGS ?=
 
-.PHONY: help setup build demo test check bench clean
+.PHONY: help setup build demo test check bench rebuild clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## get what is missing: runc, crun, Go, modules
 	@scripts/setup.sh
@@ -34,6 +34,9 @@ bench: build ## our build against plain buildctl builds, as root; takes 20 minut
 	cd bench && go vet . && go test -count=1 . && go build -o ../bin/bench .
 	cd bench && ../bin/bench $(BENCHFLAGS)
 	go test -run '^$$' -bench . -benchtime 200ms ./diffoscope ./internal/inputs ./internal/apk ./internal/cli
+
+rebuild: build ## every recipe again, from its sealed inputs alone, as root
+	@scripts/rebuild-all.sh $(RECIPES)
 
 clean: ## remove what make and the demo made
 	chmod -R u+w .tools 2>/dev/null || true

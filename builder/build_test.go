@@ -26,6 +26,10 @@ func fail(t *testing.T, err error) {
 	if errors.As(err, &s) {
 		t.Fatalf("%v\n%s\n%q", err, s.Snippet, s.Log)
 	}
+	var u *UnsatisfiableError
+	if errors.As(err, &u) {
+		t.Fatalf("%v\n%q", err, u.Log)
+	}
 	t.Fatal(err)
 }
 

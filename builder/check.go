@@ -45,6 +45,9 @@ func (r *Result) check(ctx context.Context, p *Plan) error {
 	seen := dirs{}
 	for i, desc := range manifest.Layers {
 		c := layerCheck{result: r, dirs: seen, base: i < len(p.baseLayers), epoch: time.Unix(p.recipe.Epoch, 0)}
+		if i < len(p.baseLayers)+p.baseAdds {
+			c.epoch = time.Unix(p.baseEpoch, 0)
+		}
 		if err := c.run(ctx, layout, desc); err != nil {
 			return err
 		}
@@ -56,8 +59,8 @@ func (r *Result) wrong(format string, args ...any) error {
 	return &OutputError{Builder: r.Builder, Reason: fmt.Sprintf(format, args...)}
 }
 
-// checkBase returns an error unless the image is the base's layers, untouched,
-// and for a service one layer more.
+// checkBase returns an error unless the image is the base's root file system,
+// untouched, with as many layers more as the plan says.
 func (r *Result) checkBase(layout *oci.Layout, manifest *ocispec.Manifest, p *Plan) error {
 	b, err := layout.ReadBlob(manifest.Config, maxConfig)
 	if err != nil {
@@ -67,7 +70,7 @@ func (r *Result) checkBase(layout *oci.Layout, manifest *ocispec.Manifest, p *Pl
 	if err := json.Unmarshal(b, &config); err != nil {
 		return r.wrong("config: %v", err)
 	}
-	want := len(p.baseLayers)
+	want := len(p.baseLayers) + p.baseAdds
 	if p.layered {
 		want++
 	}

@@ -19,9 +19,8 @@ func init() {
 }
 
 // Child runs what this process was started for, when that was not the command
-// line: a builder's daemon, the OCI runtime wrapper, or
-// the remover. It then returns the exit
-// code and true. Programs that call [Build] call Child first in main, and their
+// line: a builder's daemon, the OCI runtime wrapper, a test's process or the
+// remover. It then returns the exit code and true. Programs that call [Build] call Child first in main, and their
 // tests in TestMain.
 func Child() (code int, ok bool) {
 	var err error
@@ -30,6 +29,8 @@ func Child() (code int, ok bool) {
 		err = runDaemon(os.Args)
 	case wrapperName:
 		err = runWrapper(os.Args)
+	case trialName:
+		err = runTrialChild(os.Args)
 	case removeName:
 		err = runRemove(os.Args)
 	default:

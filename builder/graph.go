@@ -2,12 +2,10 @@ package builder
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/moby/buildkit/client/llb"
@@ -27,6 +25,7 @@ const inputStore = "inputs"
 // that it comes from.
 type graph struct {
 	plan     *Plan
+	closure  []*recipe.Recipe
 	platform ocispec.Platform
 	files    map[string][]byte
 	maps     map[*recipe.Recipe]*llb.SourceMap
@@ -35,17 +34,24 @@ type graph struct {
 	root llb.State
 }
 
-// draw sets the plan's definition and everything that goes with it. top draws what
-// is on the base, and is nil for a base itself.
-func (p *Plan) draw(closure []*recipe.Recipe, platform ocispec.Platform, files map[string][]byte, top func(*graph) (llb.State, error)) error {
-	g := &graph{plan: p, platform: platform, files: files, maps: map[*recipe.Recipe]*llb.SourceMap{}}
+// draw sets the plan's definition and everything that goes with it. top draws the
+// recipe's own layer, and is nil when it has none.
+func (p *Plan) draw(closure []*recipe.Recipe, files map[string][]byte, top func(*graph) (llb.State, error)) error {
+	platform, err := platformOf(p.arch)
+	if err != nil {
+		return err
+	}
+	g := &graph{plan: p, closure: closure, platform: platform, files: files, maps: map[*recipe.Recipe]*llb.SourceMap{}}
 	for _, r := range closure {
 		g.maps[r] = llb.NewSourceMap(nil, recipeFile(r), "HCL", r.Bytes)
 	}
 	g.base = closure[len(closure)-1]
-	var err error
 	if g.root, err = g.rootfs(); err != nil {
 		return err
+	}
+	if len(closure) > 1 && len(closure[1].Packages) > 0 {
+		g.root = g.basePackages(closure[1], lock.UseBase)
+		p.baseAdds, p.baseEpoch = 1, closure[1].Epoch
 	}
 	final := g.root
 	if p.layered = top != nil; p.layered {
@@ -57,7 +63,14 @@ func (p *Plan) draw(closure []*recipe.Recipe, platform ocispec.Platform, files m
 	if err != nil {
 		return fmt.Errorf("plan of %s: %w", p.recipe.Name, err)
 	}
-	p.image, err = imageConfig(p.recipe, platform, len(p.baseLayers))
+	baseLayers := len(p.baseLayers) + p.baseAdds
+	if p.recipe.Kind == recipe.Base && p.layered {
+		baseLayers++
+	}
+	if p.image, err = imageConfig(p.recipe, platform, baseLayers); err != nil {
+		return err
+	}
+	p.encoded, err = p.encode()
 	return err
 }
 
@@ -113,8 +126,8 @@ func (g *graph) service(r *recipe.Recipe) (llb.State, error) {
 	var tree *llb.FileAction
 	base := g.root
 	if len(r.Packages) > 0 {
-		g.root = g.installed(r)
-		tree = tree.Copy(g.root, "/", "/", &llb.CopyInfo{CopyDirContentsOnly: true, ExcludePatterns: notKept})
+		g.root = g.installed(r, lock.UseImage, "", g.at(r, r.PackagesRange, "packages of "+r.Name))
+		tree = tree.Copy(g.root, "/", "/", contentsOf)
 	}
 	if r.Build != nil {
 		out, err := g.compile(r, base)
@@ -144,12 +157,20 @@ func (g *graph) service(r *recipe.Recipe) (llb.State, error) {
 	if len(r.Packages) == 0 {
 		return base.File(llb.Copy(whole, "/", "/", &llb.CopyInfo{CopyDirContentsOnly: true}), at.name, at.location), nil
 	}
-	// The whole tree, so that what a package removed is seen to be gone.
-	return llb.Merge([]llb.State{base, llb.Diff(base, whole, at.name, at.location)}, at.name, at.location), nil
+	return layerOf(base, whole, at), nil
 }
 
-// notKept are the places in a step's root that it didn't make itself.
-var notKept = []string{"dev/*", "proc/*", "sys/*", "run/tailsbuild"}
+// layerOf returns base with one layer more, which makes it whole: what a package
+// removed is seen to be gone.
+func layerOf(base, whole llb.State, at place) llb.State {
+	return llb.Merge([]llb.State{base, llb.Diff(base, whole, at.name, at.location)}, at.name, at.location)
+}
+
+// contentsOf copies all of a step's root that it didn't get from the runtime.
+var contentsOf = &llb.CopyInfo{
+	CopyDirContentsOnly: true,
+	ExcludePatterns:     []string{"dev/*", "proc/*", "sys/*", "run/tailsbuild"},
+}
 
 // declared adds to tree the users, their homes, the volumes and the files.
 func (g *graph) declared(r *recipe.Recipe, tree *llb.FileAction) (*llb.FileAction, error) {
@@ -172,7 +193,12 @@ func (g *graph) declared(r *recipe.Recipe, tree *llb.FileAction) (*llb.FileActio
 			return nil, err
 		}
 		owner := ownerID(r, f.Owner)
-		tree = parents(tree, f.Path).Mkfile(f.Path, os.FileMode(f.Mode), content, llb.WithUIDGID(owner, owner))
+		tree = parents(tree, f.Path)
+		if f.Mode&^0o777 != 0 {
+			tree = tree.Copy(g.special(r, f, content, owner), "/file", f.Path)
+			continue
+		}
+		tree = tree.Mkfile(f.Path, os.FileMode(f.Mode), content, llb.WithUIDGID(owner, owner))
 	}
 	return tree, nil
 }
@@ -219,28 +245,12 @@ func (p *Plan) exportAttrs() map[string]string {
 // supported returns an error for what can be written in a recipe but not built.
 func supported(closure []*recipe.Recipe) error {
 	for _, r := range closure {
-		if r.Kind == recipe.Base && len(r.Packages) > 0 {
-			return &NotYetError{What: "packages = " + list(r.Packages) + " in a base", Range: r.PackagesRange}
-		}
-		if r.Build != nil && len(r.Build.Packages) > 0 {
-			return &NotYetError{What: "build packages = " + list(r.Build.Packages), Range: r.Build.PackagesRange}
-		}
-		for _, f := range r.Files {
-			if f.Mode&^0o777 != 0 {
-				return &NotYetError{What: "a file that is setuid, setgid or sticky", Range: f.Range}
-			}
-		}
-		if r.Kind == recipe.Base && (r.Build != nil || len(r.Files)+len(r.Users) > 0 || r.Base != "") {
-			return &NotYetError{What: "a base that is more than its rootfs", Range: r.Range}
+		if r.Kind == recipe.Base && r.Base != "" {
+			return &NotYetError{What: "a base on another base", Range: r.Range}
 		}
 	}
 	if last := closure[len(closure)-1]; last.Rootfs == nil {
 		return fmt.Errorf("%s: the closure of %s ends in a recipe with no rootfs", last.Range, closure[0].Name)
 	}
 	return nil
-}
-
-func list(words []string) string {
-	b, _ := json.Marshal(words) // strings always encode
-	return strings.ReplaceAll(string(b), ",", ", ")
 }

@@ -1,19 +1,16 @@
 package builder
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"path"
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/client/llb"
 	"github.com/opencontainers/go-digest"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
-	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
 
@@ -21,15 +18,21 @@ import (
 const repositoryDir = "/run/tailsbuild/repository"
 
 // repositories returns a tree with the locked part of each apk repository, laid
-// out as apk wants it: the index that Alpine signed, and the packages.
-func (g *graph) repositories(at place) llb.State {
+// out as apk wants it: the index that was signed, and the packages that w installs.
+func (g *graph) repositories(w lock.World, at place) llb.State {
 	var tree *llb.FileAction
 	for _, in := range g.plan.inputs {
 		repository := in.Repository
 		switch in.Kind {
 		case lock.KindIndex:
 			repository = in.Name
+			if !g.from(w, in) {
+				continue
+			}
 		case lock.KindPackage:
+			if _, found := slices.BinarySearch(w.Installs, in.Name); !found {
+				continue
+			}
 		default:
 			continue
 		}
@@ -41,17 +44,72 @@ func (g *graph) repositories(at place) llb.State {
 	return llb.Scratch().File(tree, at.name, at.location)
 }
 
-// apkAdd is the command that installs packages from the locked repositories alone.
-// The keys in the base's /etc/apk/keys have to have signed index and packages.
-func (g *graph) apkAdd(packages []string, flags string) string {
+// from reports whether index is that of a repository that w may install from.
+func (g *graph) from(w lock.World, index lock.Input) bool {
+	return index.Kind == lock.KindIndex && slices.ContainsFunc(lock.Repositories(g.closure, w.Use), func(r recipe.Repository) bool {
+		return r.Name == index.Name
+	})
+}
+
+// apk returns the step that has apk install w from the locked repositories alone.
+func (g *graph) apk(w lock.World, flags string, at place) shell {
+	s := shell{
+		at:      at,
+		script:  g.apkAdd(w, flags),
+		options: []llb.RunOption{llb.AddMount(repositoryDir, g.repositories(w, at), llb.Readonly)},
+	}
+	if keys := g.ownKeys(w); len(keys) > 0 {
+		var tree *llb.FileAction
+		for _, name := range slices.Sorted(maps.Keys(keys)) {
+			tree = tree.Mkfile("/"+path.Base(name), 0o444, []byte(keys[name]))
+		}
+		s.script = keysScript + g.apkAdd(w, ` --keys-dir "$OUT/keys"`+flags)
+		s.options = append(s.options, llb.AddMount(keysDir, llb.Scratch().File(tree, at.name, at.location), llb.Readonly))
+	}
+	return s
+}
+
+// keysDir is where a step finds the keys of repositories that have their own.
+const keysDir = "/run/tailsbuild/keys"
+
+// keysScript puts the base's keys and those in [keysDir] into one folder, which
+// doesn't reach the image. apk looks a key up by the name in the signature, and
+// doesn't know whose repository it is for: that was verified when locking.
+const keysScript = `
+mkdir "$OUT/keys" && cp -L /etc/apk/keys/* "$OUT/keys/"
+for key in ` + keysDir + `/*; do
+	if [ -e "$OUT/keys/${key##*/}" ]; then
+		echo "the base has a key that is called ${key##*/}, too" >&2; exit 1
+	fi
+	cp "$key" "$OUT/keys/"
+done
+`
+
+// ownKeys returns, in PEM, the keys of those of w's repositories that have one of
+// their own, by the name with which the locked index says that it is signed.
+func (g *graph) ownKeys(w lock.World) map[string]string {
+	keys := map[string]string{}
+	for _, r := range lock.Repositories(g.closure, w.Use) {
+		for _, in := range g.plan.inputs {
+			if r.Key != "" && in.Kind == lock.KindIndex && in.Name == r.Name {
+				keys[in.Key] = r.Key
+			}
+		}
+	}
+	return keys
+}
+
+// apkAdd is the command that installs w. The keys in the base's /etc/apk/keys have
+// to have signed index and packages, unless flags say otherwise.
+func (g *graph) apkAdd(w lock.World, flags string) string {
 	var b strings.Builder
 	b.WriteString("apk add --no-network --no-cache --no-progress --repositories-file /dev/null" + flags)
 	for _, in := range g.plan.inputs {
-		if in.Kind == lock.KindIndex {
+		if g.from(w, in) {
 			b.WriteString(" -X " + path.Join(repositoryDir, in.Name))
 		}
 	}
-	for _, p := range packages {
+	for _, p := range w.Packages {
 		b.WriteString(" " + shellQuote(p))
 	}
 	return b.String()
@@ -71,127 +129,38 @@ find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run/tailsbuild
 	-o -type d -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
 `
 
-// installed returns the base's tree with r's packages installed.
-func (g *graph) installed(r *recipe.Recipe) llb.State {
-	at := g.at(r, r.PackagesRange, "packages of "+r.Name)
-	step := g.exec(shell{
-		at:      at,
-		script:  g.apkAdd(r.Packages, "") + normaliseScript,
-		options: []llb.RunOption{llb.AddMount(repositoryDir, g.repositories(at), llb.Readonly)},
-	})
+// installed returns the graph's present root with the packages for a use installed,
+// as of r's epoch.
+func (g *graph) installed(r *recipe.Recipe, use, more string, at place) llb.State {
+	w, _ := g.plan.world(use)
+	add := g.apk(w, "", at)
+	add.script += normaliseScript + more
+	add.env = map[string]string{"SOURCE_DATE_EPOCH": fmt.Sprint(r.Epoch)}
+	step := g.exec(add)
 	step.AddMount(outDir, llb.Scratch())
 	return step.Root()
 }
 
-// selectedFile is where [Select] has apk say what it would do.
-const selectedFile = "selected"
+// clampScript gives what is later than the epoch the epoch as its time. The exporter
+// does that, too, but with the epoch of the image, and a base's layer is to be the
+// same below every service. /etc/hosts and /etc/resolv.conf are the sandbox's.
+const clampScript = `
+touch -d "@$SOURCE_DATE_EPOCH" "$OUT/epoch"
+find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run/tailsbuild -o -path /etc/hosts -o -path /etc/resolv.conf \) -prune \
+	-o ! -type d -newer "$OUT/epoch" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+`
 
-// A Selected package is one that apk chose.
-type Selected struct{ Name, Version string }
-
-// An UnsatisfiableError reports packages that can't be installed together. Log is
-// what apk says about it, which names the chain that conflicts.
-type UnsatisfiableError struct {
-	Recipe   string
-	Packages []string
-	Log      []string
+// basePackages puts one layer on the root file system: the packages of the base r.
+func (g *graph) basePackages(r *recipe.Recipe, use string) llb.State {
+	at := g.at(r, r.PackagesRange, "packages of "+r.Name)
+	whole := llb.Scratch().File(llb.Copy(g.installed(r, use, clampScript, at), "/", "/", contentsOf), at.name, at.location)
+	return layerOf(g.root, whole, at)
 }
 
-func (e *UnsatisfiableError) Error() string {
-	return fmt.Sprintf("packages of %s: apk can't install %s", e.Recipe, strings.Join(e.Packages, " "))
-}
-
-// Select has the apk of closure's base choose what installing the packages of
-// closure[0] takes, beside what the base has: the packages to lock. The inputs of
-// lk are the root file system and the indexes of all repositories. It returns an
-// [UnsatisfiableError] when apk finds no choice.
-func Select(ctx context.Context, closure []*recipe.Recipe, lk *lock.File, arch string, opts Options) ([]Selected, error) {
-	platform, err := platformOf(arch)
-	if err != nil {
-		return nil, err
-	}
-	p := &Plan{recipe: closure[0], arch: arch, inputs: lk.Inputs, output: lk.Output}
-	err = p.draw(closure, platform, nil, func(g *graph) (llb.State, error) {
-		at := g.at(p.recipe, p.recipe.PackagesRange, "select packages of "+p.recipe.Name)
-		out := g.run(shell{
-			at:      at,
-			script:  g.apkAdd(p.recipe.Packages, " --simulate") + " >$OUT/" + selectedFile,
-			options: []llb.RunOption{llb.AddMount(repositoryDir, g.repositories(at), llb.Readonly)},
-		})
-		return g.root.File(llb.Copy(out, selectedFile, "/"+selectedFile), at.name, at.location), nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	r, err := BuildOne(ctx, "a", p, opts)
-	var step *StepError
-	if errors.As(err, &step) && step.ExitCode > 0 {
-		return nil, &UnsatisfiableError{Recipe: p.recipe.Name, Packages: p.recipe.Packages, Log: step.Log}
-	}
-	if err != nil {
-		return nil, err
-	}
-	said, err := r.topFile(selectedFile)
-	if err != nil {
-		return nil, err
-	}
-	return parseSelected(said)
-}
-
-// selectedLine is how apk 2 says that it installs a package, or replaces the one
-// that is there: "(1/3) Installing musl (1.2.4-r4)", "(2/3) Upgrading zlib (1.3-r0
-// -> 1.3.1-r0)".
-var selectedLine = regexp.MustCompile(`^\([0-9]+/[0-9]+\) (Installing|Upgrading|Downgrading|Replacing|Reinstalling) ([^ ()]+) \((?:[^ ()]+ -> )?([^ ()]+)\)$`)
-
-func parseSelected(said string) ([]Selected, error) {
-	var all []Selected
-	for line := range strings.Lines(said) {
-		line = strings.TrimSuffix(line, "\n")
-		if m := selectedLine.FindStringSubmatch(line); m != nil {
-			all = append(all, Selected{Name: m[2], Version: m[3]})
-		} else if !strings.HasPrefix(line, "OK: ") && !strings.HasPrefix(line, "Executing ") {
-			return nil, fmt.Errorf("apk says %q, which isn't known to be an installation", line)
-		}
-	}
-	return all, nil
-}
-
-// maxSelected is how much apk may say, in bytes.
-const maxSelected = 4 << 20
-
-// topFile returns the content of a file in the root of the image's last layer.
-func (r *Result) topFile(name string) (content string, err error) {
-	layout, err := oci.OpenLayout(r.Layout)
-	if err != nil {
-		return "", err
-	}
-	defer layout.Close()
-	manifest, _, err := layout.ReadManifest(r.Image)
-	if err != nil {
-		return "", err
-	}
-	layer, err := layout.OpenLayer(manifest.Layers[len(manifest.Layers)-1], oci.LayerLimits{})
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, layer.Close()) }()
-	for {
-		h, err := layer.Next()
-		if err == io.EOF {
-			return content, nil
-		}
-		if err != nil {
-			return "", err
-		}
-		if h.Name == name {
-			b, err := io.ReadAll(io.LimitReader(layer, maxSelected+1))
-			if err != nil {
-				return "", err
-			}
-			if len(b) > maxSelected {
-				return "", &oci.LimitError{What: name, Size: h.Size, Limit: maxSelected}
-			}
-			content = string(b)
-		}
-	}
+// client puts one layer on the base: the packages of r's tests.
+func (g *graph) client(r *recipe.Recipe) llb.State {
+	i := slices.IndexFunc(r.Tests, func(t recipe.Test) bool { return len(t.Packages) > 0 })
+	at := g.at(r, r.Tests[i].PackagesRange, "packages for the tests of "+r.Name)
+	whole := llb.Scratch().File(llb.Copy(g.installed(r, lock.UseTest, "", at), "/", "/", contentsOf), at.name, at.location)
+	return layerOf(g.root, whole, at)
 }

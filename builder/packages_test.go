@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
 
 func TestParseSelected(t *testing.T) {
@@ -34,9 +35,21 @@ OK: 9 MiB in 19 packages
 
 // TestApkAdd: a name is never a flag or shell text.
 func TestApkAdd(t *testing.T) {
-	g := &graph{plan: &Plan{inputs: []lock.Input{{Kind: lock.KindIndex, Name: "main"}, {Kind: lock.KindPackage, Name: "x"}}}}
-	got := g.apkAdd([]string{"openssh>9", "so:libz.so.1", "it's"}, " --simulate")
-	if want := ` --simulate -X /run/tailsbuild/repository/main 'openssh>9' 'so:libz.so.1' 'it'\''s'`; !strings.HasSuffix(got, want) {
+	g := &graph{
+		plan: &Plan{inputs: []lock.Input{
+			{Kind: lock.KindIndex, Name: "main"}, {Kind: lock.KindIndex, Name: "own"}, {Kind: lock.KindPackage, Name: "x"},
+		}},
+		closure: []*recipe.Recipe{
+			{Repositories: []recipe.Repository{{Name: "own"}}}, {Repositories: []recipe.Repository{{Name: "main"}}},
+		},
+	}
+	w := lock.World{Use: lock.UseImage, Packages: []string{"openssh>9", "so:libz.so.1", "it's"}}
+	got := g.apkAdd(w, " --simulate")
+	if want := ` --simulate -X /run/tailsbuild/repository/main -X /run/tailsbuild/repository/own 'openssh>9' 'so:libz.so.1' 'it'\''s'`; !strings.HasSuffix(got, want) {
 		t.Errorf("got %s, want it to end in %s", got, want)
+	}
+	w.Use = lock.UseBase
+	if got := g.apkAdd(w, ""); strings.Contains(got, "/own") {
+		t.Errorf("%s installs a base's packages from a repository of the service", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/moby/buildkit/client/llb"
@@ -22,6 +23,7 @@ type Plan struct {
 	recipe *recipe.Recipe
 	arch   string
 	inputs []lock.Input
+	worlds []lock.World
 	output lock.Output
 
 	definition *llb.Definition
@@ -31,7 +33,11 @@ type Plan struct {
 	// baseLayers are the diffIDs of the layers that come from the base, and
 	// baseBlobs the digests of their blobs.
 	baseLayers, baseBlobs []digest.Digest
-	layered               bool // the recipe adds a layer of its own
+	// baseAdds is how many layers the base has on these, and baseEpoch the time that
+	// nothing in them is later than.
+	baseAdds  int
+	baseEpoch int64
+	layered   bool // the recipe adds a layer of its own
 
 	encoded []byte
 }
@@ -49,17 +55,49 @@ type blob struct {
 // It returns a [lock.MissingError] when an input isn't locked and a
 // [NotYetError] for what this version can't build.
 func NewPlan(closure []*recipe.Recipe, lk *lock.File, arch string, files map[string][]byte) (*Plan, error) {
-	if len(closure) == 0 {
-		return nil, fmt.Errorf("plan: empty closure")
-	}
-	platform, err := platformOf(arch)
+	p, err := newPlan(closure, lk, arch, lock.UseBase, lock.UseBuild, lock.UseImage)
 	if err != nil {
 		return nil, err
 	}
 	if err := supported(closure); err != nil {
 		return nil, err
 	}
-	inputs, err := lk.Closure(closure, arch)
+	var top func(*graph) (llb.State, error)
+	switch {
+	case p.recipe.Kind == recipe.Service:
+		top = func(g *graph) (llb.State, error) { return g.service(p.recipe) }
+	case len(p.recipe.Packages) > 0:
+		top = func(g *graph) (llb.State, error) { return g.basePackages(p.recipe, lock.UseImage), nil }
+	}
+	return p, p.draw(closure, files, top)
+}
+
+// NewClientPlan makes the plan of the tree that the clients of closure[0]'s tests
+// run in: the base, and one layer with the packages of all tests, if they have any.
+// It is solved by [BuildOne], and no release is made of it.
+//
+// Its errors are those of [NewPlan].
+func NewClientPlan(closure []*recipe.Recipe, lk *lock.File, arch string) (*Plan, error) {
+	p, err := newPlan(closure, lk, arch, lock.UseBase, lock.UseTest)
+	if err != nil {
+		return nil, err
+	}
+	if err := supported(closure[1:]); err != nil {
+		return nil, err
+	}
+	var top func(*graph) (llb.State, error)
+	if _, ok := p.world(lock.UseTest); ok {
+		top = func(g *graph) (llb.State, error) { return g.client(p.recipe), nil }
+	}
+	return p, p.draw(closure, nil, top)
+}
+
+// newPlan returns a plan that reads what the uses do, and has no definition yet.
+func newPlan(closure []*recipe.Recipe, lk *lock.File, arch string, uses ...string) (*Plan, error) {
+	if len(closure) == 0 {
+		return nil, fmt.Errorf("plan: empty closure")
+	}
+	inputs, err := lk.ClosureFor(closure, arch, uses...)
 	if err != nil {
 		return nil, err
 	}
@@ -67,15 +105,21 @@ func NewPlan(closure []*recipe.Recipe, lk *lock.File, arch string, files map[str
 		return nil, &OutputRecordError{Locked: lk.Output, Current: now}
 	}
 	p := &Plan{recipe: closure[0], arch: arch, inputs: inputs, output: lk.Output}
-	var top func(*graph) (llb.State, error)
-	if p.recipe.Kind == recipe.Service {
-		top = func(g *graph) (llb.State, error) { return g.service(p.recipe) }
+	for _, want := range lock.Worlds(closure, arch) {
+		if w, ok := lk.World(want); ok && slices.Contains(uses, w.Use) {
+			p.worlds = append(p.worlds, w)
+		}
 	}
-	if err := p.draw(closure, platform, files, top); err != nil {
-		return nil, err
+	return p, nil
+}
+
+// world returns what is installed for a use, if anything was asked for.
+func (p *Plan) world(use string) (lock.World, bool) {
+	i := slices.IndexFunc(p.worlds, func(w lock.World) bool { return w.Use == use })
+	if i < 0 {
+		return lock.World{}, false
 	}
-	p.encoded, err = p.encode()
-	return p, err
+	return p.worlds[i], true
 }
 
 // Recipe returns the recipe that the plan builds.

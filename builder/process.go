@@ -19,16 +19,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A daemon is a running builder: tailsbuild itself in namespaces of its own,
-// which the kernel ends when this process ends.
+// A process is tailsbuild itself, started again in namespaces of its own, which the
+// kernel ends when this process ends.
+type process struct {
+	conn  net.Conn      // to it, at its descriptor connFD
+	log   *tail         // what it and its children write
+	ended chan struct{} // closed when it has ended
+	err   error         // how, once ended is closed
+	kill  func() error
+}
+
+// A daemon is a running builder.
 type daemon struct {
+	*process
 	name   string
 	client *client.Client
-	log    *tail
 	dir    string
-	ended  chan struct{} // closed when the process has ended
-	err    error         // how, once ended is closed
-	kill   func() error
 }
 
 // startDaemon starts the builder called name below dir, which it makes.
@@ -49,13 +55,16 @@ func startDaemon(ctx context.Context, name, dir string, r run) (*daemon, error) 
 	if c.Wrapper, err = writeWrapper(filepath.Join(dir, "bin"), v, r.start); err != nil {
 		return nil, err
 	}
-	d := &daemon{name: name, dir: dir, log: &tail{max: 50}, ended: make(chan struct{})}
-	conn, err := d.start(c)
+	arg, err := json.Marshal(c)
 	if err != nil {
 		return nil, err
 	}
+	d := &daemon{name: name, dir: dir}
+	if d.process, err = startIsolated([]string{daemonName, string(arg)}, "TMPDIR="+c.Root); err != nil {
+		return nil, err
+	}
 	once := make(chan net.Conn, 1) // there is one connection, and no other after it
-	once <- conn
+	once <- d.conn
 	dial := func(context.Context, string) (net.Conn, error) {
 		select {
 		case c := <-once:
@@ -72,17 +81,13 @@ func startDaemon(ctx context.Context, name, dir string, r run) (*daemon, error) 
 	return d, nil
 }
 
-// start runs the process and returns the connection to it.
-func (d *daemon) start(c daemonConfig) (net.Conn, error) {
-	arg, err := json.Marshal(c)
-	if err != nil {
-		return nil, err
-	}
+// startIsolated starts this program with args and one variable beside PATH.
+func startIsolated(args []string, env string) (*process, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("socketpair: %w", err)
 	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "client"), os.NewFile(uintptr(fds[1]), "daemon")
+	ours, theirs := os.NewFile(uintptr(fds[0]), "ours"), os.NewFile(uintptr(fds[1]), "theirs")
 	defer ours.Close()
 	defer theirs.Close()
 	conn, err := net.FileConn(ours)
@@ -96,35 +101,46 @@ func (d *daemon) start(c daemonConfig) (net.Conn, error) {
 	defer w.Close()
 	cmd := &exec.Cmd{
 		Path:        "/proc/self/exe",
-		Args:        []string{daemonName, string(arg)},
-		Env:         []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR=" + c.Root},
+		Args:        args,
+		Env:         []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", env},
 		Stdout:      w,
 		Stderr:      w,
 		SysProcAttr: isolation(),
 	}
+	p := &process{conn: conn, log: &tail{max: 50}, ended: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		// The parent-death signal follows the thread that forked, so that
-		// thread has to live as long as the daemon.
+		// thread has to live as long as the process.
 		runtime.LockOSThread()
 		if err := startProcess(cmd, []*os.File{theirs}); err != nil {
 			started <- err
 			return
 		}
-		d.kill = cmd.Process.Kill
+		p.kill = cmd.Process.Kill
 		started <- nil
-		d.err = cmd.Wait()
-		close(d.ended)
+		p.err = cmd.Wait()
+		close(p.ended)
 	}()
 	if err := <-started; err != nil {
 		output.Close()
 		return nil, errors.Join(err, conn.Close())
 	}
-	go d.log.read(output)
-	return conn, nil
+	go p.log.read(output)
+	return p, nil
 }
 
-// isolation gives a daemon namespaces of its own, none of the terminal's
+// end kills the process and waits until it has ended.
+func (p *process) end() error {
+	err := p.kill()
+	if errors.Is(err, os.ErrProcessDone) {
+		err = nil
+	}
+	<-p.ended
+	return err
+}
+
+// isolation gives a process namespaces of its own, none of the terminal's
 // signals, and death when this process dies.
 func isolation() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{
@@ -161,11 +177,7 @@ func (d *daemon) stop() error {
 	if d.client != nil {
 		errs = append(errs, ignoreClosed(d.client.Close()))
 	}
-	if err := d.kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		errs = append(errs, err)
-	}
-	<-d.ended
-	errs = append(errs, removeRoot(filepath.Join(d.dir, "root")))
+	errs = append(errs, d.end(), removeRoot(filepath.Join(d.dir, "root")))
 	return errors.Join(errs...)
 }
 

@@ -23,6 +23,7 @@ const (
 	proxyDir     = "/run/tailsbuild/proxy"
 	toolchainDir = "/run/tailsbuild/toolchain"
 	archiveDir   = "/run/tailsbuild/archive"
+	unzipDir     = "/run/tailsbuild/unzip"
 	cacheDir     = "/run/tailsbuild/cache"
 )
 
@@ -69,10 +70,14 @@ func (g *graph) exec(s shell) llb.ExecState {
 	return g.root.Run(options...)
 }
 
-// compile returns what the recipe's build step wrote, on the base alone.
+// compile returns what the recipe's build step wrote, on the base and the packages
+// that are there for the build alone.
 func (g *graph) compile(r *recipe.Recipe, base llb.State) (llb.State, error) {
 	defer func(root llb.State) { g.root = root }(g.root)
 	g.root = base
+	if len(r.Build.Packages) > 0 {
+		g.root = g.installed(r, lock.UseBuild, "", g.at(r, r.Build.PackagesRange, "packages for the build of "+r.Name))
+	}
 	s := shell{
 		at:     g.at(r, r.Build.RunRange, "build of "+r.Name),
 		script: r.Build.Run,
@@ -169,16 +174,37 @@ func (g *graph) archive(r *recipe.Recipe, src recipe.Source, at place) (llb.Stat
 	case isTar(name):
 		script = fmt.Sprintf("tar -xf %s -C $OUT --strip-components=%d", archive, src.Strip)
 	case strings.HasSuffix(name, ".zip"):
-		if src.Strip != 0 {
-			return llb.State{}, &NotYetError{What: "strip with a zip archive", Range: src.Range}
-		}
 		script = fmt.Sprintf("unzip -q %s -d $OUT", archive)
+		if src.Strip > 0 {
+			script = fmt.Sprintf(stripZip, archive, src.Strip)
+		}
 	}
 	return g.run(shell{
 		at:      g.at(r, src.Range, "unpack "+src.Name),
 		script:  script,
 		options: []llb.RunOption{llb.AddMount(archiveDir, file, llb.Readonly)},
 	}), nil
+}
+
+// stripZip unpacks a zip archive and leaves out leading elements of its paths, as tar
+// does for its own.
+const stripZip = `
+set -o pipefail
+mkdir ` + unzipDir + ` && unzip -q %s -d ` + unzipDir + ` && cd ` + unzipDir + `
+ls -A | tar -cf - -T - | tar -xf - -C "$OUT" --strip-components=%d
+`
+
+// special returns a tree that has a file of r with setuid, setgid or sticky bits, at
+// /file: BuildKit's own file operations leave those out.
+func (g *graph) special(r *recipe.Recipe, f recipe.File, content []byte, owner int) llb.State {
+	at := g.at(r, f.Range, "mode of "+f.Path)
+	plain := llb.Scratch().File(llb.Mkfile("/file", 0o600, content), at.name, at.location)
+	return g.run(shell{
+		at: at,
+		// Changing the owner takes the bits away.
+		script:  fmt.Sprintf("cp %s/file $OUT/file && chown %d:%d $OUT/file && chmod %o $OUT/file", archiveDir, owner, owner, f.Mode),
+		options: []llb.RunOption{llb.AddMount(archiveDir, plain, llb.Readonly)},
+	})
 }
 
 func isTar(name string) bool {

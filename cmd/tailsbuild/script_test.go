@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/apk/apktest"
 )
 
 func TestMain(m *testing.M) {
@@ -59,11 +61,15 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code":   code,
+			"apks":   apks(),
 			"nobody": nobody,
 			"tmpfs":  tmpfs,
 			"empty":  empty,
 			"signal": signal,
 			"gone":   gone,
+			"alpine": alpine,
+			"spoil":  spoil,
+			"serve":  serve,
 		},
 	})
 }
@@ -138,6 +144,43 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: code CODE PROGRAM ARGS...")
 	}
 	run(ts, args[0], args[1:], nil)
+}
+
+// apks makes an apk repository with one package: apks DIR KEY INDEXKEY NAME-VERSION.
+// The package is signed with the key called KEY, and the index with INDEXKEY; - is
+// no signature. KEY.rsa.pub is written, and keys stay the same within a script.
+func apks() func(*testscript.TestScript, bool, []string) {
+	type id struct{ dir, name string }
+	made := map[id]*apktest.Key{}
+	var making sync.Mutex
+	key := func(ts *testscript.TestScript, name string) *apktest.Key {
+		if name == "-" {
+			return nil
+		}
+		making.Lock()
+		defer making.Unlock()
+		dir, of := ts.MkAbs("."), id{ts.MkAbs("."), name}
+		if made[of] == nil {
+			// What comes after a slash tells keys of one name apart.
+			file, _, _ := strings.Cut(name, "/")
+			k, err := newKey(file + ".rsa.pub")
+			ts.Check(err)
+			ts.Check(os.WriteFile(filepath.Join(dir, strings.ReplaceAll(name, "/", "-")+".rsa.pub"), k.PEM, 0o644))
+			made[of] = k
+		}
+		return made[of]
+	}
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) != 4 {
+			ts.Fatalf("usage: apks DIR KEY INDEXKEY NAME-VERSION")
+		}
+		name, version, _ := strings.Cut(args[3], "-")
+		p := apktest.Package{Name: name, Version: version, Files: []apktest.File{
+			{Name: "usr/"}, {Name: "usr/share/"}, {Name: "usr/share/" + name, Content: "hello\n", Time: 1700000000},
+		}}
+		r := apktest.Repository{Key: key(ts, args[1]), IndexKey: key(ts, args[2]), Packages: []apktest.Package{p}}
+		ts.Check(r.Write(ts.MkAbs(args[0])))
+	}
 }
 
 // nobody is code, but as a user without any rights.

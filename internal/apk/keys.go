@@ -8,10 +8,12 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -77,6 +79,42 @@ func checkKeyName(name string) error {
 // notInName reports what no name of a key or file should have: a separator, a
 // space, or what a terminal doesn't show.
 func notInName(r rune) bool { return r <= ' ' || r == '/' || r == '\\' || r >= 0x7f }
+
+// ownKeyName is what a key that comes without a name may be called: apk looks for
+// it in a folder, under the name in the signature.
+var ownKeyName = regexp.MustCompile(`^[A-Za-z0-9_@+][A-Za-z0-9._@+-]*\.rsa\.pub$`)
+
+// ReadOwnIndex is [ReadIndex] for a repository with one key of its own, in PEM. It
+// also returns the repository's set: that key, under the name with which the index
+// says it is signed, which is how apk will look for it.
+//
+// Its errors are those of ReadIndex and *KeyError.
+func ReadOwnIndex(name string, b []byte, key string) (*Index, Keys, error) {
+	public, err := ParseKey("of "+name, []byte(key))
+	if err != nil {
+		return nil, nil, err
+	}
+	signers, err := SignersUnsafe(name, b)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, signer := range signers {
+		keys := Keys{signer: public}
+		index, readErr := ReadIndex(name, b, keys)
+		var refused *SignatureError
+		if err = readErr; errors.As(err, &refused) {
+			continue // another of the signatures may be the key's
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if !ownKeyName.MatchString(signer) {
+			return nil, nil, &KeyError{signer, "not the name of a file of apk's keys, which end in .rsa.pub", nil}
+		}
+		return index, keys, nil
+	}
+	return nil, nil, err
+}
 
 const (
 	trustedFolder = "etc/apk/keys"

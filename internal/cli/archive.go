@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
@@ -89,8 +90,9 @@ lock as one OCI artifact, the sealed inputs: everything that tailsbuild build
 bit, for everyone with the same lock. Several recipes share what they have in
 common.
 
-The artifact refers to the image that the lock records, whose manifest is read
-from the release in RELEASES/NAME. What DIR held before is replaced.`,
+The artifact refers to the image that the lock records. Where the lock was recorded
+without the size of the image's manifest, that is read from the release in
+RELEASES/NAME. What DIR held before is replaced.`,
 		Example: `  tailsbuild archive mqtt
   tailsbuild archive --all --output sealed
   tailsbuild build mqtt --sealed dist/mqtt.inputs --offline`,
@@ -152,6 +154,15 @@ func (f *archiveFlags) image(l *loaded) (*ocispec.Descriptor, error) {
 	if recorded == "" || f.detached {
 		return nil, nil
 	}
+	if im, _ := l.lock.Image(l.plan.Arch()); im.Size > 0 {
+		return &ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.Digest(im.Digest), Size: im.Size}, nil
+	}
+	return f.releasedImage(l, recorded)
+}
+
+// releasedImage returns the descriptor of the recorded image, which has to be in
+// l's release, for a lock that doesn't say its size.
+func (f *archiveFlags) releasedImage(l *loaded, recorded string) (*ocispec.Descriptor, error) {
 	e := &noImageError{Recipe: l.closure[0].Name, Image: recorded, Dir: filepath.Join(f.releases, l.closure[0].Name)}
 	layout, err := oci.OpenLayout(e.Dir)
 	if err != nil {

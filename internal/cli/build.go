@@ -32,6 +32,9 @@ type buildFlags struct {
 	all     bool
 	changed string
 	jobs    jobs
+	// skipTests makes releases of what was not tested, and testOnly tests and makes
+	// none.
+	skipTests, testOnly bool
 }
 
 func (a *app) buildCommand() *cobra.Command {
@@ -40,9 +43,9 @@ func (a *app) buildCommand() *cobra.Command {
 		Use:   "build NAME... | --all | --changed REV",
 		Short: "Build recipes twice, compare, and make releases",
 		Long: `Builds each recipe twice, with two builders that share nothing but the inputs,
-and compares the two images. When they are the same, bit for bit, DIR/NAME is the
-release: an OCI layout with the image and the evidence, signed with --key. When
-they differ, DIR/NAME.report says where, and there is no release.
+and compares the two images. When they are the same, bit for bit, and the recipe's
+tests pass, DIR/NAME is the release: an OCI layout with the image and the evidence,
+signed with --key. When they differ, DIR/NAME.report says where.
 
 All recipes are planned, and all inputs fetched, before the first is built. What
 is not in a recipe's lock is not used. With --builder there is one build, at
@@ -56,8 +59,7 @@ builds as many recipes at once as CPUs and memory allow, two CPUs and 2 GiB each
 With --seal the inputs are put into the release. With --sealed the recipes, their
 locks and all inputs come from such a release, or from what tailsbuild archive
 wrote, and from nowhere else.`,
-		Example: `  tailsbuild build mqtt
-  tailsbuild build alpine-3.19 mqtt --key my.key
+		Example: `  tailsbuild build alpine-3.19 mqtt --key my.key
   tailsbuild build --all --jobs auto
   tailsbuild build --changed main
   tailsbuild build mqtt --record --seal
@@ -74,11 +76,15 @@ wrote, and from nowhere else.`,
 	cmd.Flags().Var(newChoice(&f.builder, "both", "a", "b"), "builder", "which builds to make: both, or only a or b, without a release")
 	cmd.Flags().BoolVar(&f.record, "record", false, "write the image's digest into the recipe's lock")
 	cmd.Flags().BoolVar(&f.all, "all", false, "all recipes of the project")
+	cmd.Flags().BoolVar(&f.skipTests, "skip-tests", false, "make releases without running the recipes' tests")
 	addChanged(cmd, &f.changed)
 	cmd.Flags().Var(newJobs(&f.jobs), "jobs", "how many recipes to build at once, or auto")
 	return leaf(cmd, cobra.ArbitraryArgs, func(ctx context.Context, args []string) error {
 		if f.builder != "both" && (f.key != "" || f.record) {
 			return usagef("--builder makes no release, so there is nothing to sign or record")
+		}
+		if f.builder != "both" && f.skipTests {
+			return usagef("--builder runs no tests, so there are none to skip")
 		}
 		if err := errors.Join(f.checkJobs(), f.seals.check(cmd, f)); err != nil {
 			return err
@@ -113,6 +119,7 @@ func (b *build) all(ctx context.Context, project *recipe.Project, todo []*loaded
 	if err := b.app.checkSupport(project, todo, time.Now()); err != nil {
 		return err
 	}
+	b.warnUntested(todo)
 	if err := b.prepare(ctx, project, todo); err != nil {
 		return err
 	}
@@ -201,12 +208,12 @@ func (b *build) decrypt(ctx context.Context) context.Context {
 	return ctx
 }
 
-// allInputs returns the inputs of all plans, each file once.
+// allInputs returns the inputs of all recipes and of their tests, each file once.
 func allInputs(todo []*loaded) []lock.Input {
 	var all []lock.Input
 	seen := make(map[string]bool)
 	for _, l := range todo {
-		for _, in := range l.plan.Inputs() {
+		for _, in := range l.seal.Inputs {
 			if !seen[in.SHA256] {
 				seen[in.SHA256] = true
 				all = append(all, in)
@@ -225,6 +232,9 @@ func (b *build) one(ctx context.Context, l *loaded) (_ result, err error) {
 	}
 	// The next recipe needs the disk.
 	defer func() { err = errors.Join(err, builder.Remove(opts.Work)) }()
+	if b.flags.testOnly {
+		return b.testAlone(ctx, l, opts)
+	}
 	if b.flags.builder != "both" {
 		return b.single(ctx, l, opts)
 	}
@@ -256,21 +266,29 @@ func (b *build) release(ctx context.Context, l *loaded, opts builder.Options, ou
 		out.Recorded = stateDifferent
 		return &recordedError{Recipe: out.Recipe, Lock: l.path, Recorded: recorded, Got: out.A}
 	}
+	if out.Identical {
+		if out.Tests, err = b.test(ctx, l, pair.A, opts); err != nil {
+			return l.place(err)
+		}
+	}
+	if out.Identical && b.flags.record {
+		// Before the lock is sealed; it is written when there is a release.
+		l.lock.SetImage(lock.Image{Arch: l.plan.Arch(), Plan: l.plan.Digest().String(), Digest: out.A, Size: pair.A.Image.Size})
+	}
 	step := d.Step("compare " + out.Recipe + " and make the release")
 	err = b.create(ctx, l, pair, out)
 	step.Done(err)
 	if err != nil {
 		return err
 	}
-	switch {
-	case recorded != "":
-		out.Recorded = stateReproduced
-	case b.flags.record:
-		l.lock.SetImage(l.plan.Arch(), l.plan.Digest().String(), out.A)
+	if b.flags.record {
 		if err := writeFile(l.path, l.lock.Encode(), 0o644); err != nil {
 			return err
 		}
 		out.Recorded = stateRecorded
+	}
+	if recorded != "" {
+		out.Recorded = stateReproduced
 	}
 	return nil
 }
@@ -340,12 +358,18 @@ func (b *build) single(ctx context.Context, l *loaded, opts builder.Options) (_ 
 	return out, err
 }
 
-// place makes the file that a step's error names one that an editor finds: the
-// plan, which is the same everywhere, has it from the recipes' folder.
+// place makes the file that a step's or test's error names one that an editor
+// finds: the plan, which is the same everywhere, has it from the recipes' folder.
 func (l *loaded) place(err error) error {
 	var step *builder.StepError
 	if errors.As(err, &step) {
 		step.Range.Filename = filepath.Join(filepath.Dir(filepath.Dir(l.path)), step.Range.Filename)
+	}
+	var test *builder.TestError
+	if errors.As(err, &test) {
+		for i := range test.Failed {
+			test.Failed[i].Range.Filename = filepath.Join(filepath.Dir(l.path), recipe.FileName)
+		}
 	}
 	return err
 }

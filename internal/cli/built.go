@@ -30,6 +30,7 @@ type built struct {
 	Unpacked  int64   `json:"unpacked,omitempty"` // uncompressed
 	Seconds   float64 `json:"seconds"`
 	Recorded  string  `json:"recorded"`
+	Tests     *tests  `json:"tests,omitempty"`   // nil when the two differ
 	Release   string  `json:"release,omitempty"` // "" when there is none
 	Report    string  `json:"report,omitempty"`
 	Key       string  `json:"key,omitempty"`   // the file, "" when unsigned
@@ -82,6 +83,9 @@ func (o *built) text(w io.Writer) {
 	line("time", "%.1f s", o.Seconds)
 	if o.Identical {
 		line("recorded", "%s", recordedText(o.Recorded, o.Recipe))
+	}
+	if o.Tests != nil {
+		line("tests", "%s", o.Tests)
 	}
 	if o.Report != "" {
 		line("report", "%s", o.Report)

@@ -5,6 +5,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -41,6 +42,7 @@ type app struct {
 	stdin  *os.File
 	stderr io.Writer
 	out    output
+	typed  *bufio.Reader // what a person types, see askLine
 }
 
 func newApp(stdin *os.File, stdout, stderr io.Writer) *app {
@@ -78,8 +80,8 @@ when the two images are the same, bit for bit, is there a release.`,
 	}
 	root.AddCommand(
 		a.initCommand(), a.fmtCommand(), a.validateCommand(), a.lockCommand(), a.graphCommand(), a.planCommand(),
-		a.buildCommand(), a.compareCommand(), a.archiveCommand(),
-		a.keyCommand(), a.policyCommand(), a.verifyCommand(),
+		a.buildCommand(), a.testCommand(), a.compareCommand(), a.archiveCommand(),
+		a.keyCommand(), a.policyCommand(), a.verifyCommand(), a.trustCommand(),
 		a.doctorCommand(), a.versionCommand(),
 	)
 	return root

@@ -21,6 +21,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sandbox"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
 )
@@ -170,6 +171,9 @@ func TestOutcomes(t *testing.T) {
 		{&inputs.MissingError{Tried: []inputs.Attempt{{Err: &inputs.MismatchError{}}}}, exitInputs, "not used"},
 		{&inputs.MissingError{}, exitInputs, "--mirror"},
 		{&builder.StepError{ExitCode: 3}, exitStep, ""},
+		{&builder.TestError{Recipe: "mqtt"}, exitStep, "tailsbuild test mqtt"},
+		{&sandbox.UnavailableError{Kind: "capability", Name: "SYS_TIME"}, exitOther, "--skip-tests"},
+		{&builder.TestProcessError{Err: errors.New("x")}, exitOther, "tailsbuild doctor"},
 		{&builder.MachineError{Need: "crun"}, exitOther, "tailsbuild doctor"},
 		{&builder.DaemonError{Err: errors.New("x")}, exitOther, "tailsbuild doctor"},
 		{&fs.PathError{Op: "mkdir", Path: "dist", Err: syscall.EACCES}, exitOther, "--output"},

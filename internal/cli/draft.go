@@ -2,12 +2,14 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	goversion "go/version"
 	"maps"
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -21,16 +23,23 @@ type draft struct {
 	base, rootfs              string // templates
 	version, summary, license string
 	packages                  []string
-	module, program           string // of Go; module is PATH@VERSION
+	module, program           string // of Go; module is PATH@VERSION, or PATH for the newest
 	goVersion                 string
+	homepage                  string
+	// offers are what the first package says of itself; they stand where nothing
+	// else is said.
+	offers struct{ version, summary, license, homepage string }
+	// alpineLicense is what an index has for a license, where SPDX would write
+	// something else.
+	alpineLicense string
 }
 
 // check returns a usageError for flags that don't go together.
 func (d *draft) check() error {
 	path, v, ok := strings.Cut(d.module, "@")
 	switch {
-	case d.module != "" && (!ok || path == "" || v == ""):
-		return usagef("--go-module %q is not PATH@VERSION", d.module)
+	case d.module != "" && (path == "" || ok && v == ""):
+		return usagef("--go-module %q is neither PATH@VERSION nor PATH", d.module)
 	case d.kind == string(recipe.Base) && d.module != "":
 		return usagef("--go-module is for services: a base compiles nothing")
 	case d.kind == string(recipe.Base) && d.base != "" && d.rootfs != "":
@@ -82,15 +91,20 @@ func (d *draft) text() []byte {
 	if d.version == "" {
 		d.version = plain
 	}
+	d.takeOffers()
 	for _, attr := range []struct{ name, value, text string }{
 		{"version", d.version, literal(d.version)},
 		{"summary", d.summary, literal(d.summary)},
+		{"homepage", d.homepage, literal(d.homepage)},
 		{"license", d.license, literal(d.license)},
 		{"base", d.base, template(d.base)},
 	} {
 		if attr.value != "" {
 			fmt.Fprintf(&b, "%s = %s\n", attr.name, attr.text)
 		}
+	}
+	if d.license == "" && d.alpineLicense != "" {
+		fmt.Fprintf(&b, "# Alpine calls the license %s, which SPDX doesn't: add license = \"...\"\n", strconv.QuoteToASCII(d.alpineLicense))
 	}
 	if len(d.packages) > 0 {
 		var all []string
@@ -110,6 +124,14 @@ func (d *draft) text() []byte {
 	}
 	b.WriteString("}\n")
 	return []byte(b.String())
+}
+
+// takeOffers fills in what nobody has said.
+func (d *draft) takeOffers() {
+	d.version = cmp.Or(d.version, d.offers.version)
+	d.summary = cmp.Or(d.summary, d.offers.summary)
+	d.license = cmp.Or(d.license, d.offers.license)
+	d.homepage = cmp.Or(d.homepage, d.offers.homepage)
 }
 
 // goProgram writes what compiles and runs a program of the Go module at path.

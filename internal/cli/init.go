@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,66 +9,104 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
 
 // An initiated recipe was just written.
 type initiated struct {
-	Recipe string `json:"recipe"`
-	Path   string `json:"path"`
+	Recipe   string             `json:"recipe"`
+	Path     string             `json:"path"`
+	Packages []initiatedPackage `json:"packages,omitempty"`
+	// Unknown is why nothing is known of the packages, if it is not.
+	Unknown string `json:"unknown,omitempty"`
+}
+
+// An initiatedPackage is one of the recipe's packages, as an index has it.
+type initiatedPackage struct {
+	Name       string `json:"name"`
+	Version    string `json:"version"`
+	Repository string `json:"repository"`
+	// Missing says that no mirror has its file.
+	Missing bool `json:"missing,omitempty"`
 }
 
 func (i initiated) kind() string { return "init" }
 
 func (i initiated) text(w io.Writer) {
 	fmt.Fprintf(w, "%s\n", i.Path)
+	for _, p := range i.Packages {
+		fmt.Fprintf(w, "  has   %s %s from %s", p.Name, p.Version, p.Repository)
+		if p.Missing {
+			fmt.Fprint(w, ", but no mirror has its file, so that it can't be locked")
+		}
+		fmt.Fprintln(w)
+	}
+	if i.Unknown != "" {
+		fmt.Fprintf(w, "  note  packages were not looked up: %s\n", i.Unknown)
+	}
 	fmt.Fprintf(w, "  next  tailsbuild lock %s\n", i.Recipe)
 }
 
 func (a *app) initCommand() *cobra.Command {
 	var (
 		recipes recipeFlags
+		from    inputFlags
+		draw    progressFlag
 		d       draft
 	)
 	cmd := &cobra.Command{
 		Use:   "init NAME",
 		Short: "Write a new recipe",
 		Long: `Writes NAME/recipe.hcl into the recipes' folder: a service on a base, or a base.
-What no flag says is asked, if stdin is a terminal. With --go-module, the recipe
-compiles a program of that Go module, with the newest Go that the project uses, and
-runs it as a user of its own.
+What no flag says is asked, if stdin is a terminal.
+
+Packages are looked up in the indexes of the base's repositories, which are verified
+as when locking. The first one's entry gives the version, summary, homepage and
+license that no flag gives. A name that no index has is refused, with those that may
+be meant; a package whose file no mirror has is said to be so. Where the indexes
+can't be had, packages are written down as they are named. On a terminal, packages
+are searched for by a part of their name.
+
+With --go-module, the recipe compiles a program of that Go module, with the newest
+Go that the project uses, and runs it as a user of its own. Without a version, the
+go command says which is the newest.
 
 What is written is valid and in the form that fmt gives, or nothing is written; a
 recipe that is there is never overwritten. --base and --rootfs may have references:
 --base 'alpine-${var.alpine}'.`,
 		Example: `  tailsbuild init notes
+  tailsbuild init sftp --base alpine-3.19 --package openssh-server
   tailsbuild init mqtt --base alpine-3.19 --license MIT --summary "MQTT broker" \
-    --go-module github.com/mochi-mqtt/server/v2@v2.7.9 --go-package ./cmd
+    --go-module github.com/mochi-mqtt/server/v2 --go-package ./cmd
   tailsbuild init alpine-3.24 --kind base --version 3.24.2 --license MIT \
     --summary "Alpine Linux 3.24" --rootfs 'https://example.org/minirootfs-${arch}.tar.gz'`,
 	}
 	recipes.add(cmd)
-	cmd.Flags().Var(newChoice(&d.kind, string(recipe.Service), string(recipe.Base)), "kind", "kind of recipe: service or base")
-	cmd.Flags().StringVar(&d.base, "base", "", "`RECIPE` to build on")
-	cmd.Flags().StringVar(&d.rootfs, "rootfs", "", "`URL` of the tar.gz that a base starts from")
-	cmd.Flags().StringVar(&d.version, "version", "", "`VERSION` of what is packaged (default: the Go module's)")
-	cmd.Flags().StringVar(&d.summary, "summary", "", "what it is, in a `LINE`")
-	cmd.Flags().StringVar(&d.license, "license", "", "SPDX license `EXPRESSION`")
-	cmd.Flags().StringArrayVar(&d.packages, "package", nil, "Alpine package of the image, a `NAME` with or without a constraint; may be repeated")
-	cmd.Flags().StringVar(&d.module, "go-module", "", "Go module to compile, `PATH@VERSION`")
-	cmd.Flags().StringVar(&d.program, "go-package", ".", "`PACKAGE` of the Go module that is the program")
+	from.add(cmd)
+	draw.add(cmd)
+	d.addFlags(cmd)
 	return leaf(cmd, cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
 		d.name = args[0]
-		return a.initRecipe(ctx, recipes, d)
+		return a.initRecipe(ctx, recipes, lookup{from, draw}, d)
 	})
 }
 
-func (a *app) initRecipe(ctx context.Context, f recipeFlags, d draft) error {
+func (d *draft) addFlags(cmd *cobra.Command) {
+	cmd.Flags().Var(newChoice(&d.kind, string(recipe.Service), string(recipe.Base)), "kind", "kind of recipe: service or base")
+	cmd.Flags().StringVar(&d.base, "base", "", "`RECIPE` to build on")
+	cmd.Flags().StringVar(&d.rootfs, "rootfs", "", "`URL` of the tar.gz that a base starts from")
+	cmd.Flags().StringVar(&d.version, "version", "", "`VERSION` of what is packaged (default: the Go module's or the first package's)")
+	cmd.Flags().StringVar(&d.summary, "summary", "", "what it is, in a `LINE` (default: the first package's)")
+	cmd.Flags().StringVar(&d.license, "license", "", "SPDX license `EXPRESSION` (default: the first package's)")
+	cmd.Flags().StringArrayVar(&d.packages, "package", nil, "Alpine package of the image, a `NAME` with or without a constraint; may be repeated")
+	cmd.Flags().StringVar(&d.module, "go-module", "", "Go module to compile, `PATH@VERSION`, or PATH for the newest version")
+	cmd.Flags().StringVar(&d.program, "go-package", ".", "`PACKAGE` of the Go module that is the program")
+}
+
+func (a *app) initRecipe(ctx context.Context, f recipeFlags, look lookup, d draft) error {
 	if err := d.check(); err != nil {
 		return err
 	}
@@ -82,11 +119,12 @@ func (a *app) initRecipe(ctx context.Context, f recipeFlags, d draft) error {
 	if err != nil {
 		return err
 	}
-	if err := a.complete(ctx, &d, s.bases()); err != nil {
+	out := initiated{Recipe: d.name, Path: file}
+	if err := s.complete(ctx, &d, look, &out); err != nil {
 		return err
 	}
 	d.goVersion = s.newestGo()
-	r, err := d.recipe(file, variablesOf(s.project.Project(), s.set))
+	r, err := s.decode(&d, file)
 	if err != nil {
 		return err
 	}
@@ -96,7 +134,11 @@ func (a *app) initRecipe(ctx context.Context, f recipeFlags, d draft) error {
 	if err := createRecipe(file, r.Bytes); err != nil {
 		return err
 	}
-	return a.out.print(initiated{d.name, file})
+	return a.out.print(out)
+}
+
+func (s *survey) decode(d *draft, file string) (*recipe.Recipe, error) {
+	return d.recipe(file, variablesOf(s.project.Project(), s.set))
 }
 
 // surveyOrNone is survey, and that of no recipes where there is no folder of them
@@ -123,93 +165,6 @@ func (s *survey) bases() []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// A question is one thing that a recipe needs.
-type question struct {
-	flag, prompt string
-	answer       *string
-}
-
-// questions returns what d doesn't say yet.
-func (d *draft) questions(bases []string) []question {
-	var q []question
-	ask := func(flag, prompt string, answer *string) {
-		if *answer == "" {
-			q = append(q, question{flag, prompt, answer})
-		}
-	}
-	if d.kind == string(recipe.Service) {
-		ask("--base", "Base, one of "+strings.Join(bases, ", "), &d.base)
-	} else if d.base == "" {
-		ask("--rootfs", "URL of the root file system, a tar.gz", &d.rootfs)
-	}
-	if d.module == "" {
-		ask("--version", "Version of what is packaged", &d.version)
-	}
-	ask("--summary", "What it is, in a line", &d.summary)
-	ask("--license", "License, as SPDX writes it", &d.license)
-	return q
-}
-
-// complete asks for what d doesn't say. Without a terminal that is an error.
-func (a *app) complete(ctx context.Context, d *draft, bases []string) error {
-	if d.kind == string(recipe.Service) && len(bases) == 0 {
-		return usagef("there is no base to build %s on; write one first: tailsbuild init NAME --kind base", d.name)
-	}
-	missing := d.questions(bases)
-	if len(missing) == 0 {
-		return nil
-	}
-	if a.stdin == nil || !term.IsTerminal(int(a.stdin.Fd())) {
-		var flags []string
-		for _, q := range missing {
-			flags = append(flags, q.flag)
-		}
-		more := ""
-		if flags[0] == "--base" {
-			more = "; there are the bases " + strings.Join(bases, ", ")
-		}
-		return usagef("stdin is no terminal to ask on, and these are missing: %s%s", strings.Join(flags, ", "), more)
-	}
-	answers := bufio.NewReader(io.LimitReader(a.stdin, answersLimit))
-	for _, q := range missing {
-		for *q.answer == "" {
-			fmt.Fprintf(a.stderr, "%s: ", q.prompt)
-			line, err := readLine(ctx, answers)
-			if err != nil {
-				return err
-			}
-			*q.answer = strings.TrimSpace(line)
-		}
-	}
-	return nil
-}
-
-// answersLimit is how much may be typed, in bytes.
-const answersLimit = 64 << 10
-
-// readLine reads a line. The read itself can't be interrupted, so that it is left
-// to itself when ctx ends.
-func readLine(ctx context.Context, r *bufio.Reader) (string, error) {
-	type answer struct {
-		line string
-		err  error
-	}
-	read := make(chan answer, 1)
-	go func() {
-		line, err := r.ReadString('\n')
-		read <- answer{line, err}
-	}()
-	select {
-	case got := <-read:
-		if errors.Is(got.err, io.EOF) {
-			return "", usagef("stdin ended before everything was answered")
-		}
-		return got.line, got.err
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
 }
 
 // createRecipe makes the recipe at path with content src. It appears whole, and

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -26,66 +26,133 @@ type packageLocker struct {
 	work    string // for the builder
 	arch    string
 	closure []*recipe.Recipe
-	// base are the root file system and the indexes, which are in the store.
-	base []lock.Input
+	// base are the root file system and the indexes, and under the packages of the
+	// base what its lock has. Indexes that have no sha256 are not locked yet.
+	base  []lock.Input
+	under *lockedBase
+	old   []lock.Input // what was locked before
+	// allowOlder says that indexes may be older than those in old.
+	allowOlder bool
+	fresh      *freshIndexes
 
 	keys    apk.Keys
 	indexes []repositoryIndex
 }
 
-// A repositoryIndex is the verified index of a repository.
+// A repositoryIndex is the verified index of a repository, and the keys that may
+// sign what is in it.
 type repositoryIndex struct {
 	*apk.Index
 	input lock.Input
+	keys  apk.Keys
 }
 
-// lock returns the indexes, with the keys that signed them, and the packages.
-func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, error) {
-	if err := errors.Join(l.readKeys(), l.ownKeys()); err != nil {
-		return nil, err
+// lock returns the indexes, with the keys that signed them, the packages, and the
+// worlds that install them.
+func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, []lock.World, error) {
+	files := slices.DeleteFunc(slices.Clone(l.base), func(in lock.Input) bool { return in.Kind == lock.KindIndex })
+	if err := l.fetcher.Fetch(ctx, files); err != nil {
+		return nil, nil, err
 	}
-	if err := l.readIndexes(); err != nil {
-		return nil, err
+	if err := l.readKeys(); err != nil {
+		return nil, nil, err
+	}
+	if err := l.readIndexes(ctx); err != nil {
+		return nil, nil, err
 	}
 	file := &lock.File{Recipe: l.closure[0].Name, Output: lock.CurrentOutput(), Inputs: l.base}
-	selected, err := builder.Select(ctx, l.closure, file, l.arch, builder.Options{
+	if l.under != nil {
+		file.Worlds = []lock.World{l.under.world}
+	}
+	choices, err := builder.Select(ctx, l.closure, file, l.arch, builder.Options{
 		Store: l.fetcher.Store, Work: l.work, Progress: l.draw,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	entries := make([]*apk.Package, len(selected))
-	want := make([]lock.Input, len(selected))
-	for i, s := range selected {
-		if entries[i], want[i], err = l.find(s); err != nil {
-			return nil, err
-		}
+	if l.under != nil {
+		choices = append([]builder.Choice{l.under.choice()}, choices...)
 	}
-	got, err := resolveAll(ctx, l.fetcher, want)
+	selected, worlds, err := l.unite(choices)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for i, in := range got {
-		if err := l.verify(entries[i], in); err != nil {
-			return nil, err
-		}
+	got, err := l.packages(ctx, selected)
+	if err != nil {
+		return nil, nil, err
 	}
 	for _, index := range l.indexes {
 		got = append(got, index.input)
 	}
-	return got, nil
+	if l.under != nil {
+		got = append(got, l.under.inputs...)
+	}
+	return got, worlds, nil
 }
 
-// ownKeys refuses what the sandbox can't verify yet.
-func (l *packageLocker) ownKeys() error {
-	for _, r := range l.closure {
-		for _, repo := range r.Repositories {
-			if repo.Key != "" {
-				return &builder.NotYetError{What: "a repository with a key of its own", Range: repo.Range}
+// A versionsError reports a package that two worlds of a recipe need in different
+// versions: a lock has one.
+type versionsError struct {
+	Recipe, Package string
+	Uses, Versions  [2]string
+}
+
+func (e *versionsError) Error() string {
+	return fmt.Sprintf("packages of %s: its %s takes %s-%s and its %s %s-%s, and one lock has one of them",
+		e.Recipe, e.Uses[0], e.Package, e.Versions[0], e.Uses[1], e.Package, e.Versions[1])
+}
+
+// unite returns the packages of all choices, by name, and the worlds.
+func (l *packageLocker) unite(choices []builder.Choice) ([]builder.Selected, []lock.World, error) {
+	type chosen struct{ version, use string }
+	all := map[string]chosen{}
+	var worlds []lock.World
+	for _, c := range choices {
+		w := c.World
+		for _, s := range c.Selected {
+			other, ok := all[s.Name]
+			if ok && other.version != s.Version {
+				return nil, nil, &versionsError{
+					Recipe: l.closure[0].Name, Package: s.Name,
+					Uses: [2]string{other.use, w.Use}, Versions: [2]string{other.version, s.Version},
+				}
 			}
+			if !ok {
+				all[s.Name] = chosen{s.Version, w.Use}
+			}
+			w.Installs = append(w.Installs, s.Name)
 		}
+		slices.Sort(w.Installs)
+		worlds = append(worlds, w)
 	}
-	return nil
+	var selected []builder.Selected
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		selected = append(selected, builder.Selected{Name: name, Version: all[name].version})
+	}
+	return selected, worlds, nil
+}
+
+// packages fetches and verifies what was selected, without what the base has.
+func (l *packageLocker) packages(ctx context.Context, selected []builder.Selected) (_ []lock.Input, err error) {
+	selected = slices.DeleteFunc(selected, func(s builder.Selected) bool {
+		return l.under != nil && isIn(l.under.inputs, lock.Input{Kind: lock.KindPackage, Name: s.Name, Arch: l.arch})
+	})
+	entries := make([]entry, len(selected))
+	want := make([]lock.Input, len(selected))
+	for i, s := range selected {
+		if entries[i], err = l.find(s); err != nil {
+			return nil, err
+		}
+		want[i] = entries[i].input(l.arch)
+	}
+	byName := make(map[string]entry)
+	for _, e := range entries {
+		byName[e.Name] = e
+	}
+	got, err := resolveAll(want, func(in lock.Input) (lock.Input, error) {
+		return l.fetchPackage(ctx, byName[in.Name], in)
+	})
+	return got, l.orGone(err)
 }
 
 // open opens an input in the store, which has just been checked or written.
@@ -108,66 +175,113 @@ func (l *packageLocker) readKeys() error {
 	return err
 }
 
-func (l *packageLocker) readIndexes() error {
-	for _, in := range l.base {
+// readIndexes gets, verifies and reads the indexes of all repositories.
+func (l *packageLocker) readIndexes(ctx context.Context) error {
+	for i, in := range l.base {
 		if in.Kind != lock.KindIndex {
 			continue
 		}
-		f, err := l.open(in)
+		index, err := l.fetchIndex(ctx, in)
 		if err != nil {
 			return err
 		}
-		b, err := io.ReadAll(io.LimitReader(f, apk.MaxIndex+1))
-		if err := errors.Join(err, f.Close()); err != nil {
-			return err
-		}
-		index, err := apk.ReadIndex(in.String(), b, l.keys)
-		if err != nil {
-			return err
-		}
-		in.Key = index.Key
-		l.indexes = append(l.indexes, repositoryIndex{index, in})
+		l.base[i] = index.input
+		l.indexes = append(l.indexes, index)
 	}
 	return nil
+}
+
+// verifyIndex verifies an index with the keys of its own repository: the base's, or
+// the one that the recipe gives it. name is what errors call it.
+func (l *packageLocker) verifyIndex(name string, in lock.Input, b []byte) (repositoryIndex, error) {
+	own := ""
+	for _, r := range l.closure {
+		for _, repo := range r.Repositories {
+			if repo.Name == in.Name {
+				own = repo.Key
+			}
+		}
+	}
+	if own == "" {
+		index, err := apk.ReadIndex(name, b, l.keys)
+		return repositoryIndex{Index: index, keys: l.keys}, err
+	}
+	index, keys, err := apk.ReadOwnIndex(name, b, own)
+	if err != nil {
+		return repositoryIndex{}, err
+	}
+	// In the sandbox, apk finds a key by its name alone.
+	taken := l.keys[index.Key]
+	for _, other := range l.indexes {
+		if key := other.keys[index.Key]; key != nil && !key.Equal(keys[index.Key]) {
+			taken = key
+		}
+	}
+	if taken != nil {
+		return repositoryIndex{}, &apk.KeyError{
+			Name: index.Key, Problem: fmt.Sprintf("signs %s, and a key of the base or of another repository is called the same", in),
+		}
+	}
+	return repositoryIndex{Index: index, keys: keys}, nil
+}
+
+// An ambiguousError reports a package that two repositories have in the same
+// version, but not the same bytes.
+type ambiguousError struct {
+	Package      string // "name-version"
+	Repositories [2]string
+}
+
+func (e *ambiguousError) Error() string {
+	return fmt.Sprintf("package %s: the repositories %s and %s have different ones", e.Package, e.Repositories[0], e.Repositories[1])
+}
+
+// An entry is a package as the index of its repository has it.
+type entry struct {
+	*apk.Package
+	repository repositoryIndex
 }
 
 // find looks a selected package up in the indexes.
-func (l *packageLocker) find(s builder.Selected) (*apk.Package, lock.Input, error) {
+func (l *packageLocker) find(s builder.Selected) (entry, error) {
+	var found []entry
 	for _, index := range l.indexes {
 		for _, p := range index.Find(s.Name) {
-			if p.Version != s.Version {
-				continue
+			if p.Version == s.Version {
+				found = append(found, entry{p, index})
 			}
-			return p, lock.Input{
-				Kind: lock.KindPackage, Name: p.Name, Arch: l.arch, Version: p.Version, Size: p.Size,
-				Repository: index.input.Name,
-				URL:        strings.TrimSuffix(index.input.URL, path.Base(index.input.URL)) + p.FileName(),
-			}, nil
 		}
 	}
-	return nil, lock.Input{}, fmt.Errorf("apk selects %s-%s, which is in no index", s.Name, s.Version)
+	if len(found) == 0 {
+		return entry{}, fmt.Errorf("apk selects %s-%s, which is in no index", s.Name, s.Version)
+	}
+	for _, other := range found[1:] {
+		if other.Checksum != found[0].Checksum {
+			return entry{}, &ambiguousError{
+				Package:      found[0].String(),
+				Repositories: [2]string{found[0].repository.input.Name, other.repository.input.Name},
+			}
+		}
+	}
+	return found[0], nil
 }
 
-// verify checks that a file is the index's, and signed.
-func (l *packageLocker) verify(p *apk.Package, in lock.Input) error {
-	f, err := l.open(in)
-	if err != nil {
-		return err
+// input returns what is to be fetched.
+func (e entry) input(arch string) lock.Input {
+	index := e.repository.input
+	return lock.Input{
+		Kind: lock.KindPackage, Name: e.Name, Arch: arch, Version: e.Version, Size: e.Size, Repository: index.Name,
+		URL: strings.TrimSuffix(index.URL, path.Base(index.URL)) + e.FileName(),
 	}
-	defer f.Close()
-	if _, err := p.Verify(f, in.Size, l.keys); err != nil {
-		return fmt.Errorf("%s from %s: %w", in, in.URL, err)
-	}
-	return nil
 }
 
-// lockPackages locks the packages of all architectures that u has to solve.
-// known are the inputs that are locked or just resolved.
-func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.Input, from inputFlags, fetcher *inputs.Fetcher, d *progress.Display) (_ []lock.Input, err error) {
+// lockPackages locks the packages of all architectures that u has to solve, and
+// sets u's worlds. known are the inputs that are locked or just resolved.
+func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.Input, flags lockFlags, fresh *freshIndexes, fetcher *inputs.Fetcher, d *progress.Display) (_ []lock.Input, err error) {
 	if len(u.solve) == 0 {
 		return nil, nil
 	}
-	dir, err := from.storeDir()
+	dir, err := flags.from.storeDir()
 	if err != nil {
 		return nil, err
 	}
@@ -182,25 +296,46 @@ func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.
 		if err := p.check(diags); err != nil {
 			return nil, err
 		}
-		l := &packageLocker{fetcher: fetcher, draw: d, work: filepath.Join(work.dir, arch), arch: arch, closure: closure}
-		for _, want := range lock.Wanted(closure, arch) {
-			if want.Kind != lock.KindRootfs && want.Kind != lock.KindIndex {
-				continue
-			}
-			i := slices.IndexFunc(known, func(in lock.Input) bool { return in.String() == want.String() })
-			if i < 0 {
-				return nil, fmt.Errorf("recipe %s: %s is not there to select packages with", u.Recipe, want)
-			}
-			l.base = append(l.base, known[i])
+		l := &packageLocker{
+			fetcher: fetcher, draw: d, work: filepath.Join(work.dir, arch), arch: arch, closure: closure, under: u.bases[arch],
+			old: u.old.Inputs, allowOlder: flags.allowOlder, fresh: fresh,
 		}
-		if err := errors.Join(os.Mkdir(l.work, 0o700), fetcher.Fetch(ctx, l.base)); err != nil {
+		if err := errors.Join(l.takeBase(known), os.Mkdir(l.work, 0o700)); err != nil {
 			return nil, err
 		}
-		got, err := l.lock(ctx)
+		got, worlds, err := l.lock(ctx)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, got...)
+		all, u.worlds = append(all, got...), append(u.worlds, worlds...)
 	}
 	return all, nil
+}
+
+// takeBase takes from known, or from the lock of the base, what packages are
+// selected with.
+func (l *packageLocker) takeBase(known []lock.Input) error {
+	if l.under != nil {
+		known = slices.Concat(l.under.inputs, known)
+		for _, in := range l.under.inputs {
+			if in.Kind == lock.KindPackage {
+				l.base = append(l.base, in)
+			}
+		}
+	}
+	for _, want := range lock.Wanted(l.closure, l.arch) {
+		if want.Kind != lock.KindRootfs && want.Kind != lock.KindIndex {
+			continue
+		}
+		i := slices.IndexFunc(known, func(in lock.Input) bool { return in.String() == want.String() })
+		switch {
+		case i >= 0:
+			l.base = append(l.base, known[i])
+		case want.Kind == lock.KindIndex:
+			l.base = append(l.base, want)
+		default:
+			return fmt.Errorf("recipe %s: %s is not there to select packages with", l.closure[0].Name, want)
+		}
+	}
+	return nil
 }

@@ -155,6 +155,7 @@ type loaded struct {
 	lock    *lock.File
 	path    string // of the lock
 	plan    *builder.Plan
+	client  *builder.Plan // of the clients of its tests, nil if none has packages
 	seal    *inputs.Seal
 }
 
@@ -179,7 +180,17 @@ func (p *project) load(name string) (*loaded, error) {
 	if l.plan, err = builder.NewPlan(closure, l.lock, arch, files); err != nil {
 		return nil, err
 	}
-	l.seal = p.seal(l)
+	if testPackages(closure[0]) {
+		if l.client, err = builder.NewClientPlan(closure, l.lock, arch); err != nil {
+			return nil, err
+		}
+	}
+	// What tests read is sealed, too.
+	all, err := l.lock.Closure(closure, arch)
+	if err != nil {
+		return nil, err
+	}
+	l.seal = p.seal(l, all)
 	return l, nil
 }
 

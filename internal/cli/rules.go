@@ -19,7 +19,10 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sandbox"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
+	"gitlab.com/tailsbuild/tailsbuild/internal/trustroot"
 	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
 )
 
@@ -28,10 +31,19 @@ import (
 var rules = []rule{
 	on(func(*interruptedError) outcome { return outcome{code: exitInterrupted} }),
 	on(func(*usageError) outcome { return outcome{code: exitUsage} }),
+	on(func(e *unknownPackageError) outcome {
+		o := outcome{code: exitUsage}
+		if len(e.Similar) > 0 && len(e.Versions) == 0 {
+			o.hint = "there are " + strings.Join(e.Similar, ", ")
+		}
+		return o
+	}),
+	on(func(*apk.ConstraintError) outcome { return outcome{code: exitUsage} }),
 	on(func(*noPassphraseError) outcome {
 		return outcome{code: exitUsage, hint: "set " + passwordVariable + ", which may be empty, or name a file with --password-file"}
 	}),
 
+	on(untrustedOutcome),
 	on(func(*release.DifferentError) outcome { return outcome{code: exitDifferent} }),
 	on(func(*differentError) outcome { return outcome{code: exitDifferent} }),
 	on(func(e *recordedError) outcome {
@@ -72,6 +84,12 @@ var rules = []rule{
 	on(func(*unformattedError) outcome { return outcome{code: exitRecipe, hint: "tailsbuild fmt"} }),
 	on(func(*builder.NotYetError) outcome { return outcome{code: exitRecipe} }),
 	on(func(e *builder.UnsatisfiableError) outcome { return outcome{code: exitRecipe, detail: tail(e.Log)} }),
+	on(func(*versionsError) outcome {
+		return outcome{code: exitRecipe, hint: "ask for the same version in packages of the recipe, its build and its tests"}
+	}),
+	on(func(*ambiguousError) outcome {
+		return outcome{code: exitRecipe, hint: "ask for the version that only one of them has, such as name=1.2-r3"}
+	}),
 	on(func(*builder.OutputRecordError) outcome {
 		return outcome{code: exitRecipe, hint: "tailsbuild lock NAME, then build and record it again"}
 	}),
@@ -96,6 +114,51 @@ var rules = []rule{
 		return outcome{code: exitUsage, hint: "make a pair with tailsbuild key new --out PREFIX: PREFIX.key signs, PREFIX.pub verifies"}
 	}),
 
+	on(func(e *goneError) outcome {
+		return outcome{code: exitInputs, hint: fmt.Sprintf("name a mirror that still has it with --mirror, or choose from what the mirrors have now: tailsbuild lock %s --update", e.Recipe)}
+	}),
+	on(func(*olderIndexError) outcome {
+		return outcome{code: exitInputs, hint: "the lock stays as it is; use a mirror that is up to date, or say --allow-older-index"}
+	}),
+	on(func(*apk.SignatureError) outcome { return untrustedPackage }),
+	on(func(*apk.MismatchError) outcome { return untrustedPackage }),
+	on(func(*apk.FormatError) outcome { return untrustedPackage }),
+	on(func(*apk.LimitError) outcome { return untrustedPackage }),
+	on(func(*apk.PathError) outcome { return untrustedPackage }),
+	on(func(*apk.KeyError) outcome { return untrustedPackage }),
+
+	on(func(e *unconfirmedError) outcome {
+		if e.Asked {
+			return outcome{code: exitRefused}
+		}
+		return outcome{code: exitRefused, hint: "read what is shown above; to sign exactly that, add --confirm " + e.Digest}
+	}),
+	on(func(*unhealthyError) outcome { return outcome{code: exitRefused} }),
+	on(func(*trustroot.NoRoleError) outcome { return outcome{code: exitRefused} }),
+	on(func(e *trustroot.StaleError) outcome {
+		return outcome{code: exitRefused, hint: fmt.Sprintf("remove staged/%s.json and make the change again", e.Role)}
+	}),
+	on(func(*trustroot.UnsoundError) outcome {
+		return outcome{code: exitRefused, hint: "take \"metadata\" from where it was published, or finish what was interrupted with tailsbuild trust publish"}
+	}),
+	on(func(*trustroot.OtherRootError) outcome {
+		return outcome{code: exitRefused, hint: "don't sign; ask the other officers which one is theirs"}
+	}),
+	on(func(*trustroot.SignatureError) outcome { return outcome{code: exitRefused} }),
+	on(func(*trustroot.ExpiredError) outcome { return outcome{code: exitRefused} }),
+	on(func(*trustroot.FormatError) outcome { return outcome{code: exitRefused} }),
+	on(func(*trustroot.LimitError) outcome { return outcome{code: exitRefused} }),
+	on(func(*trustroot.ChangeError) outcome { return outcome{code: exitUsage, hint: "tailsbuild trust status"} }),
+	on(func(*trustroot.MissingError) outcome {
+		return outcome{code: exitUsage, hint: "tailsbuild trust status"}
+	}),
+	on(func(*trustroot.NotStagedError) outcome {
+		return outcome{code: exitUsage, hint: "tailsbuild trust status"}
+	}),
+	on(func(*trustroot.BusyError) outcome { return outcome{code: exitOther, hint: "try again"} }),
+	on(func(*trust.FormatError) outcome { return outcome{code: exitUsage} }),
+	on(func(*trust.LimitError) outcome { return outcome{code: exitUsage} }),
+
 	on(func(*inputs.MismatchError) outcome {
 		return outcome{code: exitInputs, hint: "the bytes were not used; find a mirror that has the right ones and name it with --mirror"}
 	}),
@@ -105,15 +168,16 @@ var rules = []rule{
 	on(func(*inputs.KindError) outcome { return outcome{code: exitInputs} }),
 	on(func(*inputs.FormatError) outcome { return outcome{code: exitInputs} }),
 	on(func(*inputs.LimitError) outcome { return outcome{code: exitInputs} }),
-	on(func(*apk.SignatureError) outcome { return untrustedPackage }),
-	on(func(*apk.MismatchError) outcome { return untrustedPackage }),
-	on(func(*apk.FormatError) outcome { return untrustedPackage }),
-	on(func(*apk.LimitError) outcome { return untrustedPackage }),
-	on(func(*apk.PathError) outcome { return untrustedPackage }),
-	on(func(*apk.KeyError) outcome { return untrustedPackage }),
 	on(func(*inputs.ToolError) outcome { return outcome{code: exitOther, hint: "tailsbuild doctor"} }),
 
 	on(stepOutcome),
+	on(testOutcome),
+	on(func(*sandbox.UnavailableError) outcome {
+		return outcome{code: exitOther, hint: "there is no release; test on a machine that has it, or release untested with --skip-tests"}
+	}),
+	on(func(e *builder.TestProcessError) outcome {
+		return outcome{code: exitOther, detail: tail(e.Log), hint: "tailsbuild doctor"}
+	}),
 	on(func(*builder.MachineError) outcome { return outcome{code: exitOther, hint: "tailsbuild doctor"} }),
 	on(func(e *builder.DaemonError) outcome {
 		return outcome{code: exitOther, detail: tail(e.Log), hint: "tailsbuild doctor"}
@@ -130,8 +194,8 @@ var rules = []rule{
 	is(context.DeadlineExceeded, "try again"),
 }
 
-// untrustedPackage is for what a mirror has and Alpine didn't sign.
-var untrustedPackage = outcome{code: exitInputs, hint: "nothing was locked; find a mirror that has what Alpine signed and name it with --mirror"}
+// untrustedPackage is for what a mirror has and no key of the repository signed.
+var untrustedPackage = outcome{code: exitInputs, hint: "nothing was locked; find a mirror that has what the repository's own keys signed and name it with --mirror"}
 
 // is is a rule for an error that is a value. Its code is exitOther.
 func is(target error, hint string) rule {

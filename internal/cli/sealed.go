@@ -81,8 +81,8 @@ func (s *sealed) String() string {
 	return fmt.Sprintf("%d inputs, %s, %s", s.Inputs, size(s.Size), s.Manifest)
 }
 
-// seal returns what sealing the inputs of l takes.
-func (p *project) seal(l *loaded) *inputs.Seal {
+// seal returns what sealing all inputs of l takes.
+func (p *project) seal(l *loaded, all []lock.Input) *inputs.Seal {
 	files := map[string][]byte{}
 	for _, r := range l.closure {
 		files[path.Join(r.Name, recipe.FileName)] = r.Bytes
@@ -98,7 +98,7 @@ func (p *project) seal(l *loaded) *inputs.Seal {
 	}
 	return &inputs.Seal{
 		Recipe: r.Name, Arch: l.plan.Arch(), Plan: l.plan.Digest(), Lock: l.lock,
-		Inputs: l.plan.Inputs(), Files: files,
+		Inputs: all, Files: files,
 	}
 }
 

@@ -241,6 +241,7 @@ func compareLocks(before, now []byte) []Reason {
 		what = append(what, "toolchain record")
 	}
 	what = append(what, changed(was.Inputs, is.Inputs, lock.Input.String)...)
+	what = append(what, changed(was.Worlds, is.Worlds, func(w lock.World) string { return "world " + w.Use + " for " + w.Arch })...)
 	records = changed(was.Images, is.Images, func(im lock.Image) string { return "recorded image for " + im.Arch })
 	var reasons []Reason
 	if len(what) > 0 {

@@ -87,7 +87,7 @@ func TestCompare(t *testing.T) {
 		"toolchain record": {relock(func(f *lock.File) { f.Output.BuildKit = "v0.1.0" }), []string{"recipe.lock.hcl: toolchain record"}},
 		"recorded image": {
 			relock(func(f *lock.File) {
-				f.SetImage("x86_64", "sha256:"+strings.Repeat("1", 64), "sha256:"+strings.Repeat("2", 64))
+				f.SetImage(lock.Image{Arch: "x86_64", Plan: "sha256:" + strings.Repeat("1", 64), Digest: "sha256:" + strings.Repeat("2", 64)})
 			}),
 			[]string{"recipe.lock.hcl: recorded image for x86_64"},
 		},

@@ -8,6 +8,16 @@ import (
 // Suggest returns a sentence that offers the one of known that is most like
 // name, or "" when none is.
 func Suggest(name string, known []string) string {
+	best := Similar(name, known)
+	if best == "" {
+		return ""
+	}
+	return " Did you mean " + Quote(best) + "?"
+}
+
+// Similar returns the one of known that name is most likely meant to be, or "" when
+// none is like it. Of several that are as near it is the first by name.
+func Similar(name string, known []string) string {
 	best, distance := "", len(name)/3+2
 	if len(name) > 64 {
 		return ""
@@ -17,10 +27,7 @@ func Suggest(name string, known []string) string {
 			best, distance = candidate, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return " Did you mean " + Quote(best) + "?"
+	return best
 }
 
 // editDistance counts the bytes to insert, remove or replace to make b of a

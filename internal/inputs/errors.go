@@ -57,6 +57,13 @@ func (e *MissingError) Unwrap() []error {
 	return errs
 }
 
+// A RefusedError reports a file that a [Check] refused. Err names it.
+type RefusedError struct{ Err error }
+
+func (e *RefusedError) Error() string { return e.Err.Error() }
+
+func (e *RefusedError) Unwrap() error { return e.Err }
+
 // A LimitError reports that What has more than Limit bytes or entries.
 type LimitError struct {
 	What  string

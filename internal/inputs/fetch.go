@@ -12,19 +12,28 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 )
 
-// maxDownload is the largest file, in bytes, that is fetched before its size is locked.
-const maxDownload = 2 << 30
+// maxDownload is the largest file, in bytes, that is fetched before its size is
+// locked, and maxIndex the largest index.
+const (
+	maxDownload = 2 << 30
+	maxIndex    = 64 << 20
+)
 
 // expected is what is known of a file before it is fetched.
 type expected struct {
 	name   string // the input's, for messages
 	size   int64  // -1 when not known
 	sha256 string // "" when not known
+	most   int64  // when size is not known; 0 is maxDownload
+	check  Check  // of a file with that size and sha256, nil for none
 }
 
 func (w expected) limit() int64 {
-	if w.size >= 0 {
+	switch {
+	case w.size >= 0:
 		return w.size
+	case w.most > 0:
+		return w.most
 	}
 	return maxDownload
 }
@@ -32,7 +41,7 @@ func (w expected) limit() int64 {
 // tooLarge is the error for a file with more bytes than limit.
 func (w expected) tooLarge(from string) error {
 	if w.size < 0 {
-		return &LimitError{What: from, Limit: maxDownload}
+		return &LimitError{What: from, Limit: w.limit()}
 	}
 	return w.wrongSize(from, fmt.Sprintf("more than %d", w.size))
 }
@@ -94,7 +103,8 @@ func (f *Fetcher) fetchAny(ctx context.Context, url string, want expected, file 
 			return 0, "", ctxErr
 		}
 		var local *StoreError
-		if errors.As(err, &local) {
+		var refused *RefusedError
+		if errors.As(err, &local) || errors.As(err, &refused) {
 			return 0, "", err
 		}
 		missing.Tried = append(missing.Tried, Attempt{Location: l.name, Err: err})
@@ -149,7 +159,8 @@ func startOffset(file *os.File, want expected) (int64, error) {
 	return info.Size(), nil
 }
 
-// verify reads the whole file and compares it with what is wanted.
+// verify reads the whole file and compares it with what is wanted. A file that
+// isn't is emptied.
 func verify(ctx context.Context, file *os.File, from string, want expected) (int64, string, error) {
 	size, sum, err := hashFile(ctx, file)
 	if err != nil {
@@ -160,10 +171,18 @@ func verify(ctx context.Context, file *os.File, from string, want expected) (int
 		err = want.wrongSize(from, fmt.Sprint(size))
 	case want.sha256 != "" && sum != want.sha256:
 		err = &MismatchError{Input: want.name, File: from, What: "sha256", Want: want.sha256, Got: sum}
-	default:
+	case want.check != nil:
+		if refused := want.check(from, file, size); refused != nil {
+			err = &RefusedError{refused}
+		}
+	}
+	if err == nil {
 		return size, sum, nil
 	}
-	return 0, "", errors.Join(err, truncate(file))
+	if local := truncate(file); local != nil {
+		err = errors.Join(err, local)
+	}
+	return 0, "", err
 }
 
 // copyLocal fills file from a file on this machine.

@@ -36,6 +36,9 @@ func (g *goCommand) closure(ctx context.Context, main lock.Input) ([]lock.Module
 	if err != nil {
 		return nil, err
 	}
+	if err := g.loadGoMods(ctx, versions); err != nil {
+		return nil, err
+	}
 	var modules []lock.Module
 	for _, v := range versions {
 		if v.Path == main.Module && v.Version == main.Version {
@@ -83,6 +86,29 @@ func (g *goCommand) load(ctx context.Context, packages []string) error {
 		}
 	}
 	return nil
+}
+
+// loadGoMods downloads the go.mod of those modules of which the go command has read
+// the content alone: it looked whether they, too, have a package that another
+// module has (go.dev/ref/mod#resolve-pkg-mod), which every build does again.
+func (g *goCommand) loadGoMods(ctx context.Context, versions []module.Version) error {
+	args := []string{"mod", "download", "-json"}
+	for _, v := range versions {
+		file, err := g.gomod(v.Path, v.Version)
+		if err != nil {
+			return err
+		}
+		if has, err := exists(file); err != nil {
+			return err
+		} else if !has {
+			args = append(args, v.Path+"@"+v.Version)
+		}
+	}
+	if len(args) == 3 {
+		return nil
+	}
+	_, err := g.modules(ctx, args...)
+	return err
 }
 
 // setUp unpacks the main module into the go command's folder and returns the sums
@@ -134,16 +160,17 @@ func parseGoSum(b []byte, name string) (map[module.Version]string, error) {
 	return sums, nil
 }
 
-// downloaded returns the modules of which the go command has read the go.mod,
-// sorted by path and version.
+// downloaded returns the modules of which the go command has read the go.mod, the
+// content or both, sorted by path and version.
 func (g *goCommand) downloaded() ([]module.Version, error) {
 	root := filepath.Join(g.dir, "mod", "cache", "download")
 	var versions []module.Version
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || filepath.Ext(path) != ".mod" {
+		ext := filepath.Ext(path)
+		if err != nil || d.IsDir() || ext != ".mod" && ext != ".zip" {
 			return err
 		}
-		rel, err := filepath.Rel(root, strings.TrimSuffix(path, ".mod"))
+		rel, err := filepath.Rel(root, strings.TrimSuffix(path, ext))
 		if err != nil {
 			return err
 		}
@@ -153,7 +180,7 @@ func (g *goCommand) downloaded() ([]module.Version, error) {
 		}
 		v, err := unescape(escapedPath, escapedVersion)
 		versions = append(versions, v)
-		if err == nil && len(versions) > maxModules {
+		if err == nil && len(versions) > 2*maxModules { // each has two files at most
 			err = &LimitError{What: "number of modules", Limit: maxModules}
 		}
 		return err
@@ -161,7 +188,7 @@ func (g *goCommand) downloaded() ([]module.Version, error) {
 	slices.SortFunc(versions, func(a, b module.Version) int {
 		return compareVersions(a.Path, a.Version, b.Path, b.Version)
 	})
-	return versions, err
+	return slices.Compact(versions), err
 }
 
 func compareVersions(aPath, aVersion, bPath, bVersion string) int {

@@ -103,6 +103,7 @@ func (g *goCommand) run(ctx context.Context, args ...string) ([]byte, error) {
 // A goModule is one object that go mod download -json or go list -m -json prints.
 type goModule struct {
 	Path, Version string
+	Versions      []string
 	Error         any // a string or an object
 	GoMod, Zip    string
 }

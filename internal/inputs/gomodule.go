@@ -23,7 +23,7 @@ import (
 // in.Modules are fetched.
 func (f *Fetcher) pack(ctx context.Context, in lock.Input, t *transfer) (lock.Input, error) {
 	if f.Offline {
-		return lock.Input{}, missing(in, &OfflineError{Location: "go mod download"})
+		return lock.Input{}, missing(in, goDownload, &OfflineError{Location: goDownload})
 	}
 	// The go command takes a toolchain only with the checksum database's word.
 	g, err := f.newGo(in.Sum != "" && in.Kind == lock.KindGoModule)
@@ -31,10 +31,10 @@ func (f *Fetcher) pack(ctx context.Context, in lock.Input, t *transfer) (lock.In
 		return lock.Input{}, err
 	}
 	defer g.close()
-	t.from("go mod download", 0)
+	t.from(goDownload, 0)
 	got := in
 	if got.Modules, err = g.fetch(ctx, in); err != nil {
-		return lock.Input{}, missing(in, err)
+		return lock.Input{}, missing(in, goDownload, err)
 	}
 	b, err := f.Store.newTarball(t)
 	if err != nil {
@@ -75,15 +75,21 @@ func checkPacked(want, got lock.Input) error {
 	return e
 }
 
-// missing returns err as that of an input which the go command could not fetch.
-// What was wrong before or after it ran is returned as it is.
-func missing(in lock.Input, err error) error {
-	var command *CommandError
+// What the go command is asked, as a location.
+const (
+	goDownload = "go mod download"
+	goList     = "go list"
+)
+
+// missing returns err as that of an input of which command could not get what was
+// asked. What was wrong before or after it ran is returned as it is.
+func missing(in lock.Input, command string, err error) error {
+	var failed *CommandError
 	var offline *OfflineError
-	if !errors.As(err, &command) && !errors.As(err, &offline) {
+	if !errors.As(err, &failed) && !errors.As(err, &offline) {
 		return err
 	}
-	return &MissingError{Input: in.String(), Tried: []Attempt{{Location: "go mod download", Err: err}}}
+	return &MissingError{Input: in.String(), Tried: []Attempt{{Location: command, Err: err}}}
 }
 
 // fetch downloads what in needs and returns the modules beside in itself.

@@ -288,6 +288,38 @@ func TestModulePackages(t *testing.T) {
 	wantError[*CommandError](t, err)
 }
 
+// A module that could have an imported package, going by its path, is looked into by
+// every build, though another module has the package, and its go.mod is not read.
+func TestModuleThatOnlyCouldHaveThePackage(t *testing.T) {
+	m := appModules()
+	m["example.com/api@v1.0.0"] = map[string]string{"go.mod": "module example.com/api\n\ngo 1.21\n", "x.go": "package api\n"}
+	m["example.com/api/sub@v1.0.0"] = map[string]string{"go.mod": "module example.com/api/sub\n\ngo 1.21\n", "x.go": "package sub\n"}
+	files := m["example.com/app@v1.2.3"]
+	files["go.mod"] += "\nrequire (\n\texample.com/api v1.0.0\n\texample.com/api/sub v1.0.0\n)\n"
+	files["cmd/app/sub.go"] = "package main\n\nimport _ \"example.com/api/sub\"\n"
+	for _, name := range []string{"example.com/api@v1.0.0", "example.com/api/sub@v1.0.0"} {
+		files["go.sum"] += m.sum(name) + m.goModSum(name)
+	}
+	m.serve(t, plain)
+	in := app
+	in.Packages = []string{"./cmd/app"}
+	f := newFetcher(t)
+	in, err := f.Resolve(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, content := listing(t, f.Store.Path(in.SHA256))
+	for _, name := range []string{"proxy/example.com/api/@v/v1.0.0.mod", "proxy/example.com/api/@v/v1.0.0.zip"} {
+		if content[name] == "" {
+			t.Errorf("%s is not packed", name)
+		}
+	}
+	if err := newFetcher(t).Fetch(t.Context(), []lock.Input{in}); err != nil {
+		t.Error(err)
+	}
+	wantClean(t, f)
+}
+
 // A module whose content go.sum doesn't have can't be read by a build: only its
 // go.mod is packed.
 func TestModuleWithoutContentSum(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -137,7 +138,19 @@ func checkLocked(in lock.Input) error {
 // of a Go module. If want.SHA256 or want.Size is set, the file must have it.
 //
 // Afterwards the input is in the store.
-func (f *Fetcher) Resolve(ctx context.Context, want lock.Input) (got lock.Input, err error) {
+func (f *Fetcher) Resolve(ctx context.Context, want lock.Input) (lock.Input, error) {
+	return f.ResolveChecked(ctx, want, nil)
+}
+
+// A Check says what is wrong with a file of size bytes, which from, a path, a URL or
+// "the store", has. Its errors say which input is meant, and from.
+type Check func(from string, file io.ReaderAt, size int64) error
+
+// ResolveChecked is Resolve for an input with a URL whose bytes have to satisfy
+// check. What doesn't is not stored, and no other location is asked: one that has
+// something wrong, and isn't merely without it, is for a person to know of. The
+// error is a *RefusedError then.
+func (f *Fetcher) ResolveChecked(ctx context.Context, want lock.Input, check Check) (got lock.Input, err error) {
 	t := f.transfer(want)
 	defer func() { t.done(err) }()
 	if f.Sealed != nil {
@@ -145,7 +158,7 @@ func (f *Fetcher) Resolve(ctx context.Context, want lock.Input) (got lock.Input,
 	}
 	switch want.Kind {
 	case lock.KindRootfs, lock.KindHTTP, lock.KindIndex, lock.KindPackage:
-		return f.resolveURL(ctx, want, t)
+		return f.resolveURL(ctx, want, check, t)
 	case lock.KindGoModule, lock.KindToolchain:
 		return f.pack(ctx, want, t)
 	}

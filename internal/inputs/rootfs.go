@@ -7,7 +7,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
+	"path/filepath"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 )
@@ -18,21 +20,29 @@ const (
 	maxEntries  = 1 << 20
 )
 
-// resolveURL fetches a rootfs or http input that is not locked yet.
-func (f *Fetcher) resolveURL(ctx context.Context, want lock.Input, t *transfer) (lock.Input, error) {
-	exp := expected{name: want.String(), size: -1, sha256: want.SHA256}
+// resolveURL fetches an input with a URL that is not locked yet.
+func (f *Fetcher) resolveURL(ctx context.Context, want lock.Input, check Check, t *transfer) (lock.Input, error) {
+	exp := expected{name: want.String(), size: -1, sha256: want.SHA256, check: check}
 	if want.Size > 0 { // an apk's, from its index
 		exp.size = want.Size
 	}
+	if want.Kind == lock.KindIndex {
+		exp.most = maxIndex
+	}
 	got := want
+	if want.Kind == lock.KindRootfs {
+		exp.check = func(from string, file io.ReaderAt, size int64) (err error) {
+			if got.DiffID, err = diffID(ctx, io.NewSectionReader(file, 0, size), from); err == nil && check != nil {
+				err = check(from, file, size)
+			}
+			return err
+		}
+	}
 	var err error
 	if want.SHA256 == "" {
 		got.Size, got.SHA256, err = f.fetchNew(ctx, want.URL, exp, t)
 	} else {
 		got.Size, got.SHA256, err = f.resolvePinned(ctx, want, exp, t)
-	}
-	if err == nil && want.Kind == lock.KindRootfs {
-		got.DiffID, err = diffID(ctx, f.Store.Path(got.SHA256), want.URL)
 	}
 	if err != nil {
 		return lock.Input{}, err
@@ -54,24 +64,24 @@ func (f *Fetcher) resolvePinned(ctx context.Context, want lock.Input, exp expect
 	if file, err := openRegular(f.Store.Path(want.SHA256)); err == nil {
 		defer file.Close()
 		if size, sum, err := hashFile(ctx, file); err == nil && sum == want.SHA256 {
+			if exp.check != nil {
+				if refused := exp.check("the store", file, size); refused != nil {
+					return 0, "", &RefusedError{refused}
+				}
+			}
 			return size, sum, nil
 		}
 	}
 	return f.fetchPartial(ctx, want.URL, exp, t)
 }
 
-// diffID returns the sha256, in hex, of the tar archive in the gzip file at path.
-// from is the file's name in messages.
+// diffID returns the sha256, in hex, of the tar archive in a gzip file. from is the
+// file's name in messages.
 //
 // The file is to become an image's layer as it is, so it must be what every tool
 // reads alike: one gzip member with nothing after it, and one tar archive with
 // nothing but zeros after it.
-func diffID(ctx context.Context, path, from string) (string, error) {
-	file, err := openRegular(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
+func diffID(ctx context.Context, file io.Reader, from string) (string, error) {
 	in := bufio.NewReaderSize(&contextReader{ctx, file}, 64<<10)
 	gz, err := gzip.NewReader(in)
 	if err != nil {
@@ -93,12 +103,15 @@ func diffID(ctx context.Context, path, from string) (string, error) {
 func checkTar(r io.Reader, from string) error {
 	archive := tar.NewReader(r)
 	for entries := 0; ; entries++ {
-		_, err := archive.Next()
+		h, err := archive.Next()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
 			return &FormatError{File: from, Problem: "not a tar archive", Err: err}
+		}
+		if !inTree(h.Name) || h.Typeflag == tar.TypeLink && !inTree(h.Linkname) {
+			return &FormatError{File: from, Problem: fmt.Sprintf("an entry leads out of the tree: %.200q %.200q", h.Name, h.Linkname)}
 		}
 		if entries >= maxEntries {
 			return &LimitError{What: "number of entries of " + from, Limit: maxEntries}
@@ -120,6 +133,10 @@ func checkTar(r io.Reader, from string) error {
 		}
 	}
 }
+
+// inTree reports whether the name of an archive's entry stays in the folder that
+// it is unpacked into, whatever unpacks it.
+func inTree(name string) bool { return filepath.IsLocal(filepath.FromSlash(name)) }
 
 // A limitReader returns a *LimitError once more than left bytes were read.
 type limitReader struct {

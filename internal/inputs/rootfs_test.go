@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -112,6 +113,9 @@ func TestRootfsFormat(t *testing.T) {
 		"data after tar":  gzipped(t, append(bytes.Clone(archive), 'x')),
 		"second archive":  gzipped(t, append(bytes.Clone(archive), archive...)),
 		"broken checksum": func() []byte { b := gzipped(t, archive); b[len(b)-8] ^= 1; return b }(),
+		"up":              gzipped(t, entry(t, tar.Header{Name: "./../x"})),
+		"absolute":        gzipped(t, entry(t, tar.Header{Name: "/etc/x"})),
+		"link up":         gzipped(t, entry(t, tar.Header{Name: "x", Typeflag: tar.TypeLink, Linkname: "../etc/shadow"})),
 	}
 	for name, file := range bad {
 		t.Run(name, func(t *testing.T) {
@@ -122,8 +126,21 @@ func TestRootfsFormat(t *testing.T) {
 			if in.SHA256 != "" {
 				t.Errorf("resolved to %v", in)
 			}
+			wantNotStored(t, f)
+			wantClean(t, f)
 		})
 	}
+}
+
+// entry returns a tar archive with one entry.
+func entry(t *testing.T, h tar.Header) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	if err := errors.Join(w.WriteHeader(&h), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 func TestLimitReader(t *testing.T) {
@@ -142,11 +159,7 @@ func FuzzDiffID(f *testing.F) {
 	w.Close()
 	f.Add(empty.Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		path := filepath.Join(t.TempDir(), "r")
-		if err := os.WriteFile(path, b, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := diffID(t.Context(), path, "r"); (err == nil) != validSHA256(got) {
+		if got, err := diffID(t.Context(), bytes.NewReader(b), "r"); (err == nil) != validSHA256(got) {
 			t.Errorf("%q, %v", got, err)
 		}
 	})

@@ -50,7 +50,7 @@ type Seal struct {
 	// Plan is the digest of the plan, under which the lock records an image.
 	Plan digest.Digest
 	Lock *lock.File
-	// Inputs are those that the plan reads.
+	// Inputs are those that the plan and the recipe's tests read.
 	Inputs []lock.Input
 	// Files has the recipes of the closure and the files that they take, by their
 	// path below the folder of recipes, but not the lock.
@@ -123,7 +123,7 @@ func (s *Seal) manifest(image *ocispec.Descriptor) (*ocispec.Manifest, [][]byte,
 	locked := *s.Lock
 	if image != nil {
 		m.Subject = &ocispec.Descriptor{MediaType: image.MediaType, Digest: image.Digest, Size: image.Size}
-		locked.SetImage(s.Arch, s.Plan.String(), image.Digest.String())
+		s.record(&locked, image)
 	}
 	files := maps.Clone(s.Files)
 	if files == nil {
@@ -142,6 +142,17 @@ func (s *Seal) manifest(image *ocispec.Descriptor) (*ocispec.Manifest, [][]byte,
 		return nil, nil, &LimitError{What: fmt.Sprintf("number of sealed inputs of %s, %d,", s.Recipe, n), Limit: oci.MaxLayers}
 	}
 	return m, blobs, nil
+}
+
+// record has locked record image, as a build that records it would. A lock that
+// records it without its size stays as it is: so it was sealed before.
+func (s *Seal) record(locked *lock.File, image *ocispec.Descriptor) {
+	im := lock.Image{Arch: s.Arch, Plan: s.Plan.String(), Digest: image.Digest.String()}
+	if had, ok := locked.Image(s.Arch); ok && had == im {
+		return
+	}
+	im.Size = image.Size
+	locked.SetImage(im)
 }
 
 func layer(mediaType string, sum digest.Digest, size int64, title string) ocispec.Descriptor {

@@ -173,7 +173,8 @@ func TestSealedIsDeterministic(t *testing.T) {
 	s, store := fullSeal(t)
 	first := writeSealed(t, s, store, sealedImage, nil)
 	recorded, other := fullSeal(t)
-	recorded.Lock.SetImage("x86_64", recorded.Plan.String(), sealedImage.Digest.String())
+	image := lock.Image{Arch: "x86_64", Plan: recorded.Plan.String(), Digest: sealedImage.Digest.String(), Size: sealedImage.Size}
+	recorded.Lock.SetImage(image)
 	second := writeSealed(t, recorded, other, sealedImage, nil)
 	if len(s.Lock.Images) != 0 {
 		t.Error("writing changed the lock")
@@ -186,6 +187,14 @@ func TestSealedIsDeterministic(t *testing.T) {
 	}
 	if a, b := blobs(t, first), blobs(t, second); !slices.Equal(a, b) || len(a) != 11 {
 		t.Errorf("blobs differ:\n%q\n%q", a, b)
+	}
+	// A lock that records the image without its size is sealed as it is.
+	image.Size = 0
+	recorded.Lock.SetImage(image)
+	old := must[*Sealed](t)(OpenSealed(writeSealed(t, recorded, other, sealedImage, nil)))
+	a := must[*Artifact](t)(old.Artifact(s.Recipe, s.Arch))
+	if im, _ := must[*lock.File](t)(a.Lock()).Image("x86_64"); im != image {
+		t.Errorf("sealed with %+v, want %+v", im, image)
 	}
 }
 

@@ -45,6 +45,8 @@ func Decode(filename string, src []byte) (*File, hcl.Diagnostics) {
 // A decoder collects the diagnostics of one file.
 type decoder struct {
 	diags hcl.Diagnostics
+	// inputs has where each input of the file stands.
+	inputs []hcl.Range
 }
 
 func (d *decoder) add(rng hcl.Range, summary, format string, args ...any) {
@@ -65,7 +67,7 @@ func fileSchema() *hcl.BodySchema {
 	s.Blocks = []hcl.BlockHeaderSchema{
 		{Type: "output"},
 		{Type: "input", LabelNames: []string{"kind", "name"}},
-		{Type: "world", LabelNames: []string{"arch"}},
+		{Type: "world", LabelNames: []string{"arch", "use"}},
 		{Type: "image", LabelNames: []string{"arch"}},
 	}
 	return s
@@ -98,6 +100,7 @@ func (d *decoder) file(body hcl.Body) *File {
 			d.image(f, block)
 		}
 	}
+	d.uninstalled(f)
 	if outputs == 0 {
 		d.add(body.MissingItemRange(), "No output block", "Without it the lock doesn't say what made its images. Run tailsbuild lock again.")
 	}
@@ -121,9 +124,12 @@ var schemas = map[string][]string{
 	KindHTTP:      {"url", "size", "sha256"},
 	KindGoModule:  {"module", "version", "sum", "modules", "size", "sha256"},
 	KindToolchain: {"arch", "module", "version", "sum", "size", "sha256"},
-	KindIndex:     {"arch", "url", "key", "size", "sha256"},
+	KindIndex:     {"arch", "url", "key", "time", "size", "sha256"},
 	KindPackage:   {"arch", "repository", "version", "url", "size", "sha256"},
 }
+
+// optional has the attribute that an input of that kind may have beside them.
+var optional = map[string]string{KindGoModule: "packages", KindIndex: "key_sha256"}
 
 func (d *decoder) input(f *File, block *hcl.Block) {
 	in := Input{Kind: block.Labels[0], Name: block.Labels[1]}
@@ -136,8 +142,8 @@ func (d *decoder) input(f *File, block *hcl.Block) {
 		d.add(block.LabelRanges[1], "Not a name", "%q is not a name of letters, digits, dots, dashes and underscores.", in.Name)
 	}
 	schema := required(names...)
-	if in.Kind == KindGoModule {
-		schema.Attributes = append(schema.Attributes, hcl.AttributeSchema{Name: "packages"})
+	if name, ok := optional[in.Kind]; ok {
+		schema.Attributes = append(schema.Attributes, hcl.AttributeSchema{Name: name})
 	}
 	content, diags := block.Body.Content(schema)
 	d.diags = append(d.diags, diags...)
@@ -152,6 +158,8 @@ func (d *decoder) input(f *File, block *hcl.Block) {
 	}
 	in.Repository = d.match(attrs["repository"], isName, "a repository's name")
 	in.Key = d.match(attrs["key"], isKey, "a key's name")
+	in.Time = d.number(attrs["time"])
+	in.KeySHA256 = d.match(attrs["key_sha256"], isHex, "64 lowercase hex digits")
 	in.Packages = d.packages(attrs["packages"])
 	in.Sum = d.match(attrs["sum"], isSum, "an h1 sum as in go.sum")
 	in.Modules = d.modules(attrs["modules"])
@@ -164,27 +172,7 @@ func (d *decoder) input(f *File, block *hcl.Block) {
 	if n := len(f.Inputs); n > 0 {
 		d.order(block, compareKeys(f.Inputs[n-1], in), "kind, name and architecture")
 	}
-	f.Inputs = append(f.Inputs, in)
-}
-
-func (d *decoder) world(f *File, block *hcl.Block) {
-	w := World{Arch: block.Labels[0]}
-	if !isArch(w.Arch) {
-		d.add(block.LabelRanges[0], "Unknown architecture", "%q is neither x86_64 nor aarch64.", w.Arch)
-	}
-	content, diags := block.Body.Content(required("packages"))
-	d.diags = append(d.diags, diags...)
-	var ranges []hcl.Range
-	w.Packages, ranges = d.list(content.Attributes["packages"])
-	for i, s := range w.Packages {
-		if !isWanted(s) {
-			d.add(ranges[i], "Not a package", "%q is nothing that apk can be asked for.", s)
-		}
-	}
-	if n := len(f.Worlds); n > 0 {
-		d.order(block, compareWorlds(f.Worlds[n-1], w), "architecture")
-	}
-	f.Worlds = append(f.Worlds, w)
+	f.Inputs, d.inputs = append(f.Inputs, in), append(d.inputs, block.DefRange)
 }
 
 func (d *decoder) image(f *File, block *hcl.Block) {
@@ -192,10 +180,13 @@ func (d *decoder) image(f *File, block *hcl.Block) {
 	if !isArch(im.Arch) {
 		d.add(block.LabelRanges[0], "Unknown architecture", "%q is neither x86_64 nor aarch64.", im.Arch)
 	}
-	content, diags := block.Body.Content(required("plan", "digest"))
+	schema := required("plan", "digest")
+	schema.Attributes = append(schema.Attributes, hcl.AttributeSchema{Name: "size"})
+	content, diags := block.Body.Content(schema)
 	d.diags = append(d.diags, diags...)
 	im.Plan = d.match(content.Attributes["plan"], isDigest, "a digest, sha256: and 64 hex digits")
 	im.Digest = d.match(content.Attributes["digest"], isDigest, "a digest, sha256: and 64 hex digits")
+	im.Size = d.number(content.Attributes["size"])
 	if n := len(f.Images); n > 0 {
 		d.order(block, compareImages(f.Images[n-1], im), "architecture")
 	}

@@ -26,12 +26,17 @@ func (f *File) Encode() []byte {
 		encodeInput(&b, in)
 	}
 	for _, w := range slices.SortedFunc(slices.Values(f.Worlds), compareWorlds) {
-		fmt.Fprintf(&b, "\nworld %s {\n", quote(w.Arch))
-		encodePackages(&b, w.Packages)
+		fmt.Fprintf(&b, "\nworld %s %s {\n", quote(w.Arch), quote(w.Use))
+		encodeList(&b, "packages", w.Packages)
+		encodeList(&b, "installs", w.Installs)
 		b.WriteString("}\n")
 	}
 	for _, im := range slices.SortedFunc(slices.Values(f.Images), compareImages) {
-		fmt.Fprintf(&b, "\nimage %s {\nplan = %s\ndigest = %s\n}\n", quote(im.Arch), quote(im.Plan), quote(im.Digest))
+		fmt.Fprintf(&b, "\nimage %s {\nplan = %s\ndigest = %s\n", quote(im.Arch), quote(im.Plan), quote(im.Digest))
+		if im.Size > 0 {
+			fmt.Fprintf(&b, "size = %d\n", im.Size)
+		}
+		b.WriteString("}\n")
 	}
 	return hclwrite.Format(b.Bytes())
 }
@@ -42,26 +47,30 @@ func encodeInput(b *bytes.Buffer, in Input) {
 		switch name {
 		case "size":
 			fmt.Fprintf(b, "size = %d\n", in.Size)
+		case "time":
+			fmt.Fprintf(b, "time = %d\n", in.Time)
 		case "modules":
-			encodePackages(b, in.Packages)
+			if len(in.Packages) > 0 {
+				encodeList(b, "packages", in.Packages)
+			}
 			encodeModules(b, in.Modules)
 		default:
 			fmt.Fprintf(b, "%s = %s\n", name, quote(in.text(name)))
+			if name == "key" && in.KeySHA256 != "" {
+				fmt.Fprintf(b, "key_sha256 = %s\n", quote(in.KeySHA256))
+			}
 		}
 	}
 	b.WriteString("}\n")
 }
 
-func encodePackages(b *bytes.Buffer, packages []string) {
-	if len(packages) == 0 {
-		return
-	}
-	for i, p := range packages {
-		sep := ", "
-		if i == 0 {
-			sep = "packages = ["
+func encodeList(b *bytes.Buffer, name string, list []string) {
+	fmt.Fprintf(b, "%s = [", name)
+	for i, s := range list {
+		if i > 0 {
+			b.WriteString(", ")
 		}
-		fmt.Fprintf(b, "%s%s", sep, quote(p))
+		b.Write(quote(s))
 	}
 	b.WriteString("]\n")
 }
@@ -155,8 +164,6 @@ func sorted(inputs []Input) []Input {
 func compareKeys(a, b Input) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Arch, b.Arch))
 }
-
-func compareWorlds(a, b World) int { return cmp.Compare(a.Arch, b.Arch) }
 
 func compareImages(a, b Image) int { return cmp.Compare(a.Arch, b.Arch) }
 

@@ -15,7 +15,7 @@ type File struct {
 	Output Output
 	// Inputs are sorted by kind, name and architecture.
 	Inputs []Input
-	// Worlds are sorted by architecture.
+	// Worlds are sorted by architecture and use.
 	Worlds []World
 	// Images are sorted by architecture.
 	Images []Image
@@ -74,6 +74,12 @@ type Input struct {
 	Repository string `json:",omitempty"`
 	// Key is the name of the key that signed an apk_index.
 	Key string `json:",omitempty"`
+	// Time is when an apk_index was made, in seconds since 1970, as it says
+	// itself. It follows from the file, so that the lock's digest leaves it out.
+	Time int64 `json:"-"`
+	// KeySHA256 is that, in hex, of the key that the recipe gives an apk_index of
+	// its own, as it stands there; "" when the keys of the rootfs are meant.
+	KeySHA256 string `json:",omitempty"`
 
 	// Size is in bytes.
 	Size int64
@@ -82,14 +88,6 @@ type Input struct {
 	SHA256 string
 	// DiffID is the sha256, in hex, of the uncompressed rootfs.
 	DiffID string
-}
-
-// A World is what apk was asked to install for one architecture when its packages
-// were locked, as apk calls it (apk-world(5)). The packages are those of the
-// recipe, with what they need.
-type World struct {
-	Arch     string
-	Packages []string
 }
 
 // A Module is one module of a Go module's closure.
@@ -109,4 +107,7 @@ type Image struct {
 	Plan string
 	// Digest is that of the image manifest, "sha256:…".
 	Digest string
+	// Size is that of the image manifest, in bytes; 0 in a lock that was recorded
+	// without it.
+	Size int64
 }

@@ -53,7 +53,7 @@ func sample() *File {
 			},
 		},
 		Images: []Image{
-			{Arch: "x86_64", Plan: "sha256:" + hexA, Digest: "sha256:" + hexB},
+			{Arch: "x86_64", Plan: "sha256:" + hexA, Digest: "sha256:" + hexB, Size: 1101},
 			{Arch: "aarch64", Plan: "sha256:" + hexB, Digest: "sha256:" + hexA},
 		},
 	}

@@ -3,7 +3,6 @@ package lock
 import (
 	"encoding/base64"
 	"net/url"
-	"path"
 	"regexp"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 var (
 	namePattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 	hexPattern  = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	keyPattern  = regexp.MustCompile(`^[A-Za-z0-9_@+][A-Za-z0-9._@+-]*\.rsa\.pub$`)
 	apkPattern  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+~-]{0,127}$`)
 	wantPattern = regexp.MustCompile(`^!?[A-Za-z0-9_./:][A-Za-z0-9._+:/@<>=~-]{0,255}$`)
 )
@@ -27,9 +27,7 @@ func isArch(s string) bool { return s == "x86_64" || s == "aarch64" }
 func isAPK(s string) bool { return apkPattern.MatchString(s) }
 
 // isKey reports whether s can be the name of a key's file.
-func isKey(s string) bool {
-	return len(s) <= 256 && s == path.Base(s) && strings.HasSuffix(s, ".rsa.pub")
-}
+func isKey(s string) bool { return len(s) <= 255 && keyPattern.MatchString(s) }
 
 // isWanted reports whether s can be what apk is asked to install.
 func isWanted(s string) bool { return wantPattern.MatchString(s) }

@@ -1,6 +1,7 @@
 package lock
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"reflect"
 	"slices"
@@ -25,48 +26,64 @@ const toolchainModule = "golang.org/toolchain"
 // goArchs has Go's names of Alpine's architectures.
 var goArchs = map[string]string{"x86_64": "amd64", "aarch64": "arm64"}
 
-// Wanted returns the inputs that building closure for arch reads: a recipe, then
-// its base. They have no sizes and sums yet, except the sha256 that a recipe
-// itself gives, and are sorted. An input that several recipes name alike is there
-// once.
+// Wanted returns the inputs that building and testing closure for arch reads: a
+// recipe, then its base. They have no sizes and sums yet, except the sha256 that a
+// recipe itself gives, and are sorted. An input that several recipes name alike is
+// there once. Packages are not among them: apk chooses those, see [Worlds].
 func Wanted(closure []*recipe.Recipe, arch string) []Input {
+	return wanted(closure, arch, uses)
+}
+
+var uses = []string{UseBase, UseBuild, UseImage, UseTest}
+
+// wanted returns those of Wanted that some of the uses read.
+func wanted(closure []*recipe.Recipe, arch string, uses []string) []Input {
 	var want []Input
 	for _, r := range closure {
 		if r.Rootfs != nil {
 			want = append(want, Input{Kind: KindRootfs, Name: r.Name, Arch: arch, URL: r.Rootfs.URL, SHA256: r.Rootfs.SHA256})
 		}
-		for _, s := range r.Sources {
-			switch s.Kind {
-			case recipe.SourceHTTP:
-				want = append(want, Input{Kind: KindHTTP, Name: s.Name, URL: s.URL})
-			case recipe.SourceGoModule:
-				packages := append([]string(nil), s.Packages...) // nil, not empty, for none
-				want = append(want, Input{Kind: KindGoModule, Name: s.Name, Module: s.Module, Version: s.Version, Packages: packages})
-			}
-		}
-		for _, t := range r.Toolchains {
-			version := fmt.Sprintf("v0.0.1-go%s.linux-%s", t.Version, goArchs[arch])
-			want = append(want, Input{Kind: KindToolchain, Name: t.Name, Arch: arch, Module: toolchainModule, Version: version})
+		if slices.Contains(uses, UseBuild) {
+			want = append(want, wantedSources(r, arch)...)
 		}
 	}
-	want = append(want, wantedIndexes(closure, arch)...)
+	for _, w := range Worlds(closure, arch) {
+		if !slices.Contains(uses, w.Use) {
+			continue
+		}
+		for _, repo := range Repositories(closure, w.Use) {
+			want = append(want, wantedIndex(repo, arch))
+		}
+	}
 	slices.SortStableFunc(want, compareKeys)
 	return slices.CompactFunc(want, func(a, b Input) bool { return reflect.DeepEqual(a, b) })
 }
 
-// wantedIndexes returns the indexes of all repositories of closure, when its first
-// recipe has packages from them.
-func wantedIndexes(closure []*recipe.Recipe, arch string) []Input {
-	if len(closure) == 0 || len(closure[0].Packages) == 0 {
-		return nil
-	}
+// wantedSources returns what r's build step reads beside packages.
+func wantedSources(r *recipe.Recipe, arch string) []Input {
 	var want []Input
-	for _, r := range closure {
-		for _, repo := range r.Repositories {
-			want = append(want, Input{Kind: KindIndex, Name: repo.Name, Arch: arch, URL: IndexURL(repo.URL, arch)})
+	for _, s := range r.Sources {
+		switch s.Kind {
+		case recipe.SourceHTTP:
+			want = append(want, Input{Kind: KindHTTP, Name: s.Name, URL: s.URL})
+		case recipe.SourceGoModule:
+			packages := append([]string(nil), s.Packages...) // nil, not empty, for none
+			want = append(want, Input{Kind: KindGoModule, Name: s.Name, Module: s.Module, Version: s.Version, Packages: packages})
 		}
 	}
+	for _, t := range r.Toolchains {
+		version := fmt.Sprintf("v0.0.1-go%s.linux-%s", t.Version, goArchs[arch])
+		want = append(want, Input{Kind: KindToolchain, Name: t.Name, Arch: arch, Module: toolchainModule, Version: version})
+	}
 	return want
+}
+
+func wantedIndex(repo recipe.Repository, arch string) Input {
+	in := Input{Kind: KindIndex, Name: repo.Name, Arch: arch, URL: IndexURL(repo.URL, arch)}
+	if repo.Key != "" {
+		in.KeySHA256 = fmt.Sprintf("%x", sha256.Sum256([]byte(repo.Key)))
+	}
+	return in
 }
 
 // IndexURL returns where the index of the apk repository at url is.
@@ -74,56 +91,50 @@ func IndexURL(url, arch string) string {
 	return strings.TrimSuffix(url, "/") + "/" + arch + "/APKINDEX.tar.gz"
 }
 
-// Closure returns the locked input for each one that Wanted names, in its order.
+// Closure returns the locked inputs that building and testing closure for arch
+// reads: those that Wanted names and the packages of its worlds, sorted.
 //
 // It returns an *OtherRecipeError when the lock belongs to another recipe, and a
 // *MissingError when an input is not locked, or is locked for another URL, module,
 // version or packages than the recipes now have.
 func (f *File) Closure(closure []*recipe.Recipe, arch string) ([]Input, error) {
+	return f.ClosureFor(closure, arch, uses...)
+}
+
+// ClosureFor returns those inputs of [File.Closure] that some of the uses read.
+func (f *File) ClosureFor(closure []*recipe.Recipe, arch string, uses ...string) ([]Input, error) {
 	if len(closure) > 0 && closure[0].Name != f.Recipe {
 		return nil, &OtherRecipeError{Lock: f.Recipe, Recipe: closure[0].Name}
 	}
 	missing := &MissingError{Recipe: f.Recipe}
 	var found []Input
-	for _, want := range Wanted(closure, arch) {
+	for _, want := range wanted(closure, arch, uses) {
 		locked, ok := f.find(want)
 		if ok && locked.fits(want) {
 			found = append(found, locked)
 			continue
 		}
-		missing.Inputs = append(missing.Inputs, want)
-		missing.Locked = append(missing.Locked, locked)
+		missing.add(want, locked)
 	}
-	if len(closure) > 0 && len(closure[0].Packages) > 0 {
-		packages, ok := f.PackagesFor(closure[0].Packages, arch)
+	var worlds []World
+	for _, want := range Worlds(closure, arch) {
+		if !slices.Contains(uses, want.Use) {
+			continue
+		}
+		locked, ok := f.World(want)
 		if !ok {
-			for _, name := range closure[0].Packages {
-				missing.Inputs = append(missing.Inputs, Input{Kind: KindPackage, Name: name, Arch: arch})
-				missing.Locked = append(missing.Locked, Input{})
+			for _, name := range want.Packages {
+				missing.add(Input{Kind: KindPackage, Name: name, Arch: arch}, Input{})
 			}
 		}
-		found = append(found, packages...)
-		slices.SortStableFunc(found, compareKeys)
+		worlds = append(worlds, locked)
 	}
 	if len(missing.Inputs) > 0 {
 		return nil, missing
 	}
+	found = append(found, f.Installed(worlds...)...)
+	slices.SortStableFunc(found, compareKeys)
 	return found, nil
-}
-
-// PackagesFor returns the packages that were locked for installing world, and
-// whether the lock has such.
-func (f *File) PackagesFor(world []string, arch string) ([]Input, bool) {
-	if !slices.ContainsFunc(f.Worlds, func(w World) bool { return w.Arch == arch && slices.Equal(w.Packages, world) }) {
-		return nil, false
-	}
-	var found []Input
-	for _, in := range f.Inputs {
-		if in.Kind == KindPackage && in.Arch == arch {
-			found = append(found, in)
-		}
-	}
-	return found, true
 }
 
 // find returns the locked input with want's kind, name and architecture.
@@ -138,7 +149,7 @@ func (f *File) find(want Input) (Input, bool) {
 // fits reports whether in is what want asks for.
 func (in Input) fits(want Input) bool {
 	return in.URL == want.URL && in.Module == want.Module && in.Version == want.Version &&
-		slices.Equal(in.Packages, want.Packages) &&
+		slices.Equal(in.Packages, want.Packages) && in.KeySHA256 == want.KeySHA256 &&
 		(want.SHA256 == "" || in.SHA256 == want.SHA256)
 }
 
@@ -151,6 +162,14 @@ type MissingError struct {
 	// Locked has, for each of Inputs, what the lock holds under that name: the
 	// zero Input if nothing.
 	Locked []Input
+}
+
+// add notes that want is missing, unless it is known already: two worlds may ask
+// for one package.
+func (e *MissingError) add(want, locked Input) {
+	if !slices.ContainsFunc(e.Inputs, func(in Input) bool { return reflect.DeepEqual(in, want) }) {
+		e.Inputs, e.Locked = append(e.Inputs, want), append(e.Locked, locked)
+	}
 }
 
 func (e *MissingError) Error() string {
@@ -177,6 +196,9 @@ func (in Input) origin() string {
 	}
 	if len(in.Packages) > 0 {
 		s += " packages " + strings.Join(in.Packages, " ")
+	}
+	if in.KeySHA256 != "" {
+		s += " key " + in.KeySHA256
 	}
 	if in.SHA256 != "" {
 		s += " sha256 " + in.SHA256
@@ -213,43 +235,6 @@ func Union(lists ...[]Input) ([]Input, error) {
 	return all, nil
 }
 
-// Update makes f the lock of inputs under output. The image recorded for an
-// architecture stays only if nothing that could have changed it did: the output
-// record, its own inputs and the shared ones.
-func (f *File) Update(output Output, inputs []Input) error {
-	next, err := Union(inputs)
-	if err != nil {
-		return err
-	}
-	next = sorted(next)
-	f.Images = slices.DeleteFunc(slices.Clone(f.Images), func(im Image) bool {
-		return output != f.Output || !reflect.DeepEqual(ofArch(sorted(f.Inputs), im.Arch), ofArch(next, im.Arch))
-	})
-	f.Output, f.Inputs = output, next
-	return nil
-}
-
-// SetWorld records what the packages of arch were locked for, in place of an older
-// record; nil removes it.
-func (f *File) SetWorld(arch string, packages []string) {
-	f.Worlds = slices.DeleteFunc(slices.Clone(f.Worlds), func(w World) bool { return w.Arch == arch })
-	if packages != nil {
-		f.Worlds = append(f.Worlds, World{Arch: arch, Packages: packages})
-	}
-	slices.SortFunc(f.Worlds, compareWorlds)
-}
-
-// ofArch returns the inputs that a build for arch may read.
-func ofArch(inputs []Input, arch string) []Input {
-	var out []Input
-	for _, in := range inputs {
-		if in.Arch == arch || in.Arch == "" {
-			out = append(out, in)
-		}
-	}
-	return out
-}
-
 // Image returns the digest recorded for arch.
 func (f *File) Image(arch string) (Image, bool) {
 	i := slices.IndexFunc(f.Images, func(im Image) bool { return im.Arch == arch })
@@ -259,9 +244,9 @@ func (f *File) Image(arch string) (Image, bool) {
 	return f.Images[i], true
 }
 
-// SetImage records the digest that plan gave for arch, in place of an older one.
-func (f *File) SetImage(arch, plan, digest string) {
-	f.Images = slices.DeleteFunc(slices.Clone(f.Images), func(im Image) bool { return im.Arch == arch })
-	f.Images = append(f.Images, Image{Arch: arch, Plan: plan, Digest: digest})
+// SetImage records image, in place of an older one for its architecture.
+func (f *File) SetImage(image Image) {
+	f.Images = slices.DeleteFunc(slices.Clone(f.Images), func(im Image) bool { return im.Arch == image.Arch })
+	f.Images = append(f.Images, image)
 	slices.SortFunc(f.Images, compareImages)
 }

@@ -137,7 +137,7 @@ func TestUpdateKeepsImages(t *testing.T) {
 			}
 			out, in := f.Output, sample().Inputs
 			c.change(&out, in)
-			if err := f.Update(out, in); err != nil {
+			if err := f.Update(out, in, nil); err != nil {
 				t.Fatal(err)
 			}
 			var got []string
@@ -156,8 +156,8 @@ func TestUpdateKeepsImages(t *testing.T) {
 
 func TestSetImage(t *testing.T) {
 	f := sample()
-	f.SetImage("x86_64", "sha256:"+hexB, "sha256:"+hexA)
-	if im, ok := f.Image("x86_64"); !ok || im.Plan != "sha256:"+hexB || im.Digest != "sha256:"+hexA {
+	f.SetImage(Image{Arch: "x86_64", Plan: "sha256:" + hexB, Digest: "sha256:" + hexA, Size: 7})
+	if im, ok := f.Image("x86_64"); !ok || im.Plan != "sha256:"+hexB || im.Digest != "sha256:"+hexA || im.Size != 7 {
 		t.Errorf("got %v", im)
 	}
 	if len(f.Images) != 2 || f.Images[0].Arch != "aarch64" {

@@ -17,8 +17,11 @@ const maxJSONDepth = 64
 // value, nesting deeper than 64. Numbers in an interface become json.Number, so
 // that none loses digits. What names src in errors, which are *FormatError or
 // *LimitError.
-func UnmarshalJSON(what string, src []byte, v any) error {
-	return unmarshalJSON(what, src, v, nil)
+//
+// Keys that encoding/json, which ignores case, would take for one of names are
+// refused, too.
+func UnmarshalJSON(what string, src []byte, v any, names ...string) error {
+	return unmarshalJSON(what, src, v, names)
 }
 
 // unmarshalJSON also refuses keys that encoding/json, which ignores case, would

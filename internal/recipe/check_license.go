@@ -7,6 +7,10 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 )
 
+// IsLicense reports whether s has the form of an SPDX license expression, which is
+// what a recipe's license has to have.
+func IsLicense(s string) bool { return checkLicense(s) == nil }
+
 // checkLicense judges the form of an SPDX license expression (SPDX
 // specification, annex "SPDX license expressions"):
 //

@@ -45,10 +45,29 @@ func (s *Set) Closure(name, arch string) ([]*Recipe, hcl.Diagnostics) {
 		if base == nil || diags.HasErrors() {
 			return closure, diags
 		}
+		diags = diags.Extend(sameRepositories(closure, base))
+		if len(base.Packages) > 0 && r.Epoch < base.Epoch {
+			diags = append(diags, hclschema.Failure(r.Range, "Epoch is before the base's",
+				"Files of %s are as late as its epoch, %d, and none of %s may be later than %d. Raise the epoch of %s to the base's or more.",
+				hclschema.Quote(base.Name), base.Epoch, hclschema.Quote(r.Name), r.Epoch, hclschema.Quote(r.Name)))
+		}
 		closure = append(closure, base)
 		r = base
 	}
 	return closure, diags
+}
+
+// sameRepositories reports repositories of closure that are called like one of base.
+func sameRepositories(closure []*Recipe, base *Recipe) (diags hcl.Diagnostics) {
+	for _, r := range closure {
+		for _, repo := range r.Repositories {
+			if slices.ContainsFunc(base.Repositories, func(b Repository) bool { return b.Name == repo.Name }) {
+				diags = append(diags, hclschema.Failure(repo.Range, "Name is there twice",
+					"The base %s has a repository %s already, which %s has with it. Rename or remove this one.", hclschema.Quote(base.Name), hclschema.Quote(repo.Name), hclschema.Quote(r.Name)))
+			}
+		}
+	}
+	return diags
 }
 
 // base decodes the recipe that r stands on.

@@ -109,6 +109,12 @@ func (e *evaluator) recipe(b *hclschema.Block) *Recipe {
 	}
 	e.Distinct(b.Items("arch"), "Architecture is there twice")
 	e.Distinct(b.Items("packages"), "Package is there twice")
+	e.Labelled(b, "repository")
+	for _, repo := range b.All("repository") {
+		r.Repositories = append(r.Repositories, Repository{
+			Name: repo.Labels[0].Text, URL: repo.Text("url"), Key: repo.Text("key"), Range: repo.Range,
+		})
+	}
 	if r.Kind == Base {
 		e.base(r, b)
 	} else {
@@ -128,11 +134,5 @@ func (e *evaluator) base(r *Recipe, b *hclschema.Block) {
 	}
 	if rootfs != nil {
 		r.Rootfs = &Rootfs{URL: rootfs.Text("url"), SHA256: rootfs.Text("sha256"), Range: rootfs.Range}
-	}
-	e.Labelled(b, "repository")
-	for _, repo := range b.All("repository") {
-		r.Repositories = append(r.Repositories, Repository{
-			Name: repo.Labels[0].Text, URL: repo.Text("url"), Key: repo.Text("key"), Range: repo.Range,
-		})
 	}
 }

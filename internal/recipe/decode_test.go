@@ -49,7 +49,7 @@ func TestDecode(t *testing.T) {
 			},
 			Privileges: []Privilege{{Kind: "capability", Name: "SYS_CHROOT", Reason: "locks each connection into /srv/sftp"}},
 			Limits:     Limits{Size: 16 << 20, Memory: 64 << 20},
-			Tests:      []Test{{Name: "answers", Run: []string{"/usr/libexec/test-sftp"}}},
+			Tests:      []Test{{Name: "answers", Run: []string{"/usr/libexec/test-sftp"}, Timeout: 60}},
 		}},
 		{"testdata/good/mqtt.hcl", Recipe{
 			Kind: Service, Name: "mqtt", Version: "2.7.9", Arch: []string{"x86_64"}, Base: "alpine-3.19",
@@ -104,8 +104,14 @@ var everything = Recipe{
 		{Kind: "namespace", Name: "pid", Reason: "watches"},
 		{Kind: "sysctl", Name: "net.ipv4.ip_forward", Reason: "forwards"},
 	},
-	Limits:      Limits{Size: 1 << 40, Memory: 512 << 10, Pids: 4194304},
-	Tests:       []Test{{Name: "starts", Run: []string{"/usr/libexec/test"}}},
+	Limits: Limits{Size: 1 << 40, Memory: 512 << 10, Pids: 4194304},
+	Tests: []Test{
+		{Name: "starts", Run: []string{"/usr/libexec/test"}, Timeout: 60},
+		{
+			Name: "answers", Packages: []string{"curl=8.9-r0", "netcat"}, Setup: "echo 1.2 >/var/lib/everything/version",
+			Client: "curl \"http://127.0.0.1/${USER:-app}\"\n\ttrue\n", Timeout: 3600,
+		},
+	},
 	Labels:      map[string]string{"org.example.team": "everything"},
 	Annotations: map[string]string{"org.example/arch": "X86_64"},
 }
@@ -121,6 +127,7 @@ func TestDecodeRanges(t *testing.T) {
 		`file "/etc/ssh/sshd_config"`:         r.Files[0].Range,
 		`port "ssh"`:                          r.Runtime.Ports[0].Range,
 		`privilege "capability" "SYS_CHROOT"`: r.Privileges[0].Range,
+		`test "answers"`:                      r.Tests[0].Range,
 	} {
 		if got := line(rng); got != want {
 			t.Errorf("got the range of %q, want that of %q", got, want)

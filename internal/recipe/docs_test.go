@@ -27,7 +27,7 @@ func TestDocs(t *testing.T) {
 	if !ok || !fine {
 		t.Fatal("the marks of the reference are missing")
 	}
-	want := Reference()
+	want := reference()
 	if *update && old != want {
 		if err := os.WriteFile(docsFile, []byte(before+begin+want+end+after), 0o644); err != nil {
 			t.Fatal(err)
@@ -39,7 +39,7 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-func Reference() string {
+func reference() string {
 	var b strings.Builder
 	b.WriteString("\n")
 	for _, typ := range recipeTypes {
@@ -85,7 +85,7 @@ func TestExamples(t *testing.T) {
 	walk = func(typ *hclschema.BlockType, in string) {
 		if typ.Example != "" {
 			src := strings.Replace(in, "@", typ.Example, 1)
-			for _, extra := range []string{`user "sftp" {uid = 1000 }`, `build {run = "true" }`} {
+			for _, extra := range []string{`user "sftp" {uid = 1000 }`, `build {run = "true" }`, "runtime {\n user = \"sftp\"\n entrypoint = [\"/a\"]\n}"} {
 				if head, _, _ := strings.Cut(extra, "{"); strings.HasPrefix(in, "service") && !strings.Contains(src, head+"{") {
 					src = strings.TrimSuffix(src, "}\n") + "  " + extra + "\n}\n"
 				}

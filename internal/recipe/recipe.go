@@ -200,9 +200,23 @@ type Limits struct {
 	Range  hcl.Range
 }
 
-// A Test is run in the image under exactly the declared privileges.
+// A Test is run in a reproduced image, under exactly the declared privileges. It
+// has either Run or Client.
 type Test struct {
-	Name  string
-	Run   []string
-	Range hcl.Range
+	Name string
+	// Run is a program of the image and its arguments, run alone, instead of the
+	// entrypoint.
+	Run []string
+	// Client is a script for /bin/sh -eu, run in a container beside the service:
+	// the base with Packages, which are never in the image.
+	Client        string
+	ClientRange   hcl.Range
+	Packages      []string
+	PackagesRange hcl.Range
+	// Setup is a script that runs where Client does, before the service starts.
+	Setup      string
+	SetupRange hcl.Range
+	// Timeout is in seconds, for the whole test. The default is 60.
+	Timeout int
+	Range   hcl.Range
 }

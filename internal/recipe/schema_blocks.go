@@ -21,7 +21,7 @@ var sourceType = &hclschema.BlockType{
 }`,
 			Attrs: []hclschema.Attribute{
 				{Name: "url", Type: hclschema.Text, Required: true, Check: checkInputURL, Doc: "Where the file is published."},
-				{Name: "strip", Type: hclschema.Number, Default: "0", Max: 16, Doc: "How many leading elements of a tar archive's paths to leave out."},
+				{Name: "strip", Type: hclschema.Number, Default: "0", Max: 16, Doc: "How many leading elements of an archive's paths to leave out."},
 			},
 		},
 		{
@@ -174,12 +174,19 @@ var limitsType = &hclschema.BlockType{
 }
 
 var testType = &hclschema.BlockType{
-	Name:    "test",
-	Labels:  []hclschema.Label{{Name: "NAME", Check: checkTestName, Doc: "Lower-case letters, digits and `-`."}},
-	Doc:     "A command that is run in the image, under exactly the declared privileges, and must exit with 0.",
-	Example: `test "answers" { run = ["/usr/libexec/test-sftp"] }`,
-	Many:    true,
+	Name:   "test",
+	Labels: []hclschema.Label{{Name: "NAME", Check: checkTestName, Doc: "Lower-case letters, digits and `-`."}},
+	Doc:    "Something that must work in the finished image, under exactly the declared privileges: a command of the image (`run`), or a client that talks to the running service (`client`). [tests.md](tests.md) says what they have and how to write them.",
+	Example: `test "answers" {
+  packages = ["netcat-openbsd"]
+  client   = "nc -z 127.0.0.1 2222"
+}`,
+	Many: true,
 	Attrs: []hclschema.Attribute{
-		{Name: "run", Type: hclschema.Texts, Required: true, Filled: true, Doc: "The program and its arguments. The program is an absolute path."},
+		{Name: "run", Type: hclschema.Texts, Filled: true, Doc: "A program of the image and its arguments, run alone, instead of the entrypoint; it must exit with 0. The program is an absolute path. Either this or `client` is there."},
+		{Name: "client", Type: hclschema.Script, Filled: true, Doc: "Script for `/bin/sh -eu`, run in a container beside the service once all its tcp ports accept connections. A dollar sign before a brace is doubled to leave it to the shell: `$${HOME}`."},
+		{Name: "packages", Type: hclschema.Texts, Check: checkPackage, Doc: "Alpine packages of the client, beside those of the base. They never reach the image."},
+		{Name: "setup", Type: hclschema.Script, Filled: true, Doc: "Script for `/bin/sh -eu`, run in the client's container before the service starts."},
+		{Name: "timeout", Type: hclschema.Number, Default: "60", Min: 1, Max: 3600, Doc: "Seconds for the whole test."},
 	},
 }

@@ -24,7 +24,7 @@ var serviceType = &hclschema.BlockType{
 		packages, labels, annotations,
 	}),
 	Blocks: []*hclschema.BlockType{
-		sourceType, toolchainType, buildType, fileType, userType, runtimeType, privilegeType, limitsType, testType,
+		repositoryType, sourceType, toolchainType, buildType, fileType, userType, runtimeType, privilegeType, limitsType, testType,
 	},
 }
 
@@ -85,14 +85,14 @@ var rootfsType = &hclschema.BlockType{
 var repositoryType = &hclschema.BlockType{
 	Name:   "repository",
 	Labels: []hclschema.Label{{Name: "NAME", Check: checkRepositoryName, Doc: "Lower-case letters, digits and `-`."}},
-	Doc:    "An apk repository that packages of this base, and of the services on it, come from.",
+	Doc:    "An apk repository that packages come from: those of a service, or those of a base and of the services on it.",
 	Example: `repository "main" {
   url = "https://dl-cdn.alpinelinux.org/alpine/v3.19/main"
 }`,
 	Many: true,
 	Attrs: []hclschema.Attribute{
 		{Name: "url", Type: hclschema.Text, Required: true, Check: checkInputURL, Doc: "The repository, without the architecture."},
-		{Name: "key", Type: hclschema.Content, Check: checkPublicKey, Doc: "RSA public key in PEM that signs its index, when it is none of those in the rootfs."},
+		{Name: "key", Type: hclschema.Content, Check: checkPublicKey, Doc: "RSA public key in PEM that signs its index and packages, when it is none of those in the rootfs. It is good for this repository alone, and those in the rootfs aren't good for it."},
 	},
 }
 

@@ -27,11 +27,7 @@ func (e *evaluator) service(r *Recipe, b *hclschema.Block) {
 		memory, _ := hclschema.ParseSize(l.Text("memory"))
 		r.Limits = Limits{Size: size, Memory: memory, Pids: l.Number("pids"), Range: l.Range}
 	}
-	e.Labelled(b, "test")
-	for _, t := range b.All("test") {
-		e.program(t, "run")
-		r.Tests = append(r.Tests, Test{Name: t.Labels[0].Text, Run: t.Texts("run"), Range: t.Range})
-	}
+	e.tests(r, b)
 }
 
 // build fills in sources, toolchains and the build step.

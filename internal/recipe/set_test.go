@@ -120,6 +120,29 @@ func TestClosureErrors(t *testing.T) {
 	}
 }
 
+// TestClosureOnPackages has what a service may not say on some bases.
+func TestClosureOnPackages(t *testing.T) {
+	const repository = "  repository \"main\" { url = \"https://example.org/main\" }\n"
+	s := open(t, project(t, map[string]string{
+		"recipes/full/recipe.hcl":  "base \"full\" {\n  version = \"1\"\n  epoch = 100\n  packages = [\"a\"]\n" + rootfsBlock + repository + "}\n",
+		"recipes/plain/recipe.hcl": "base \"plain\" {\n  version = \"1\"\n  epoch = 100\n" + rootfsBlock + repository + "}\n",
+		"recipes/early/recipe.hcl": "service \"early\" {\n  version = \"1\"\n  epoch = 99\n  base = \"full\"\n}\n",
+		"recipes/late/recipe.hcl":  "service \"late\" {\n  version = \"1\"\n  epoch = 100\n  base = \"full\"\n}\n",
+		"recipes/old/recipe.hcl":   "service \"old\" {\n  version = \"1\"\n  epoch = 1\n  base = \"plain\"\n}\n",
+		"recipes/same/recipe.hcl":  "service \"same\" {\n  version = \"1\"\n  base = \"plain\"\n" + repository + "}\n",
+	}), nil)
+	for name, want := range map[string]string{"early": "Epoch is before the base's", "late": "", "old": "", "same": "Name is there twice"} {
+		_, diags := s.Closure(name, "x86_64")
+		got := ""
+		for _, d := range diags {
+			got += d.Summary
+		}
+		if got != want {
+			t.Errorf("%s: got %v, want %q", name, diags, want)
+		}
+	}
+}
+
 func TestClosureDepth(t *testing.T) {
 	files := map[string]string{}
 	for i := range maxClosure + 2 {

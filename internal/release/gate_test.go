@@ -24,7 +24,10 @@ var signers = []string{
 // those packages.
 var signing = []string{"SignASN1", "SignPKCS1v15", "SignPSS", "SignMessage", "SignData", "SignPayload"}
 
-// source calls visit with every Go file of the module that isn't a test.
+// testOnly are packages that no package but a test may use: archtest sees to it.
+var testOnly = []string{"internal/trust/trusttest"}
+
+// source calls visit with every Go file of the module that isn't for tests.
 func source(t *testing.T, visit func(path string, file *ast.File)) {
 	t.Helper()
 	root, err := filepath.Abs("../..")
@@ -48,7 +51,8 @@ func source(t *testing.T, visit func(path string, file *ast.File)) {
 			}
 			return nil
 		}
-		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+			slices.Contains(testOnly, filepath.ToSlash(filepath.Dir(rel))) {
 			return nil
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
@@ -114,6 +118,29 @@ func TestOneSigner(t *testing.T) {
 	})
 	if want := "internal/release/write.go reproduced.sign"; len(calls) != 1 || calls[0] != want {
 		t.Errorf("Sign is called in %q, want only in %s", calls, want)
+	}
+}
+
+// TestMetadataSigner: the signer's other method is for TUF metadata alone, which
+// it checks, and package trustroot alone calls it, in one place.
+func TestMetadataSigner(t *testing.T) {
+	var uses []string
+	source(t, func(path string, file *ast.File) {
+		for _, decl := range file.Decls {
+			where := path
+			if f, ok := decl.(*ast.FuncDecl); ok {
+				where += " " + funcName(f)
+			}
+			ast.Inspect(decl, func(n ast.Node) bool {
+				if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "SignMetadata" {
+					uses = append(uses, where)
+				}
+				return true
+			})
+		}
+	})
+	if want := "internal/trustroot/sign.go signWith"; len(uses) != 1 || uses[0] != want {
+		t.Errorf("SignMetadata is called in %q, want only in %s", uses, want)
 	}
 }
 

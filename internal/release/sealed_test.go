@@ -59,7 +59,7 @@ func TestSealed(t *testing.T) {
 	}
 	// Another release of the same image has the same sealed inputs.
 	b, _, again := sealable(t)
-	again.Seal.Lock.SetImage("x86_64", b.Plan.String(), v.Image.Digest.String())
+	again.Seal.Lock.SetImage(lock.Image{Arch: "x86_64", Plan: b.Plan.String(), Digest: v.Image.Digest.String(), Size: v.Image.Size})
 	if rel := must[*Release](t)(Create(ctx, b, again)); rel.Sealed.Digest != desc.Digest {
 		t.Errorf("sealed inputs %s and %s", rel.Sealed.Digest, desc.Digest)
 	}

@@ -20,6 +20,8 @@ type signedEvidence struct {
 	key   *sign.PublicKey
 	// bundles counts sigstore bundles by whatever key.
 	bundles int
+	// good are the manifests of those that count.
+	good []digest.Digest
 	// signed says that there is a cosign signature of the image.
 	signed      bool
 	builds      map[string]*evidence.Build // by invocation
@@ -69,7 +71,11 @@ func (e *signedEvidence) read(l *layout, desc ocispec.Descriptor) (problem, err 
 	if problem != nil {
 		return problem, nil
 	}
-	return e.add(v, desc.Digest), nil
+	if problem := e.add(v, desc.Digest); problem != nil {
+		return problem, nil
+	}
+	e.good = append(e.good, desc.Digest)
+	return nil, nil
 }
 
 // add sorts a verified statement.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
@@ -33,6 +35,8 @@ type Verification struct {
 	Dependencies []evidence.Dependency `json:"dependencies"`
 	// Reproductions has at least one pair of builds, in the index's order.
 	Reproductions []Reproduction `json:"reproductions"`
+	// Bundles are the manifests with what the key signed, sorted.
+	Bundles []digest.Digest `json:"bundles"`
 	// Sealed describes the sealed inputs, nil when the release has none. They are
 	// whole, and exactly Dependencies and the lock.
 	Sealed *Sealed `json:"sealed,omitempty"`
@@ -141,6 +145,8 @@ func (v *Verification) judge(ctx context.Context, l *layout, manifests []ocispec
 	if e.bundles == 0 {
 		return &UnsignedError{Dir: v.Dir, Image: v.Image.Digest}
 	}
+	slices.Sort(e.good)
+	v.Bundles = slices.Compact(e.good)
 	for _, c := range e.comparisons {
 		if err := v.add(c, e.builds); err != nil {
 			v.Problems = append(v.Problems, Problem{Manifest: c.manifest, Err: err})

@@ -21,4 +21,5 @@ input "rootfs" "alpine-3.19" {
 image "x86_64" {
   plan   = "sha256:46bc5308a7c90a2b92af1d1159d7c238d1a1b99c7a7a33e55a63f8961859a788"
   digest = "sha256:b075d3f44bb4d78e11b20b63c3bee3c2ad129032c7211c5a31d7afdfb738d224"
+  size   = 929
 }

@@ -21,4 +21,5 @@ input "rootfs" "alpine-3.20" {
 image "x86_64" {
   plan   = "sha256:ca05cd4ef1ec7c6f1244a1a219aefbc78bcddd146bb53c8b5c93e61b32d81e3c"
   digest = "sha256:c08563f24687adf4f7832d8352e0688b0ac4d16e4820abb663727aa5b03b4896"
+  size   = 929
 }

@@ -51,8 +51,35 @@ service "mqtt" {
     pids   = 64
   }
 
-  test "starts" {
-    run = ["/usr/bin/mqtt", "-h"]
+  # Two clients of MQTT 3.1.1 in a few bytes: what one publishes reaches the other.
+  test "message" {
+    client = <<-EOT
+      connect() { printf '\020\015\000\004MQTT\004\002\000\074\000\001%s' "$1"; }
+      received() { od -An -v -tx1 "$1" | tr -d ' \n'; }
+      await() { # WHAT FILE
+        for i in $(seq 100); do
+          test "$(received "$2")" != "$1" || return 0
+          sleep 0.1
+        done
+        echo "$2 has $(received "$2"), want $1"
+        exit 1
+      }
+      mkfifo say
+      nc 127.0.0.1 1883 <say >heard &
+      exec 3>say
+      connect s >&3
+      await 20020000 heard # CONNACK: accepted
+      printf '\202\011\000\001\000\004room\000' >&3
+      await 200200009003000100 heard # SUBACK
+
+      (connect p; printf '\060\013\000\004roomhello\340\000') | nc 127.0.0.1 1883 >answer
+      await 20020000 answer
+      await 200200009003000100300b0004726f6f6d68656c6c6f heard # PUBLISH
+
+      # The listeners that nobody asked for can't be reached from outside.
+      netstat -ltn | grep -E ':(1882|8080) ' >others
+      test "$(grep -vc ' 127.0.0.1:' others || true)" = 0
+    EOT
   }
 
   labels = {

@@ -44,4 +44,5 @@ input "toolchain" "go" {
 image "x86_64" {
   plan   = "sha256:da07c2e7ecc48f44c61ce506b60fea7863502130fcfc3e7cfff9503bca602a5a"
   digest = "sha256:91b6b149968c11a2c5ca3ba5549273cedf909a723b5c5121ac658d732abfacbd"
+  size   = 1355
 }

@@ -84,4 +84,13 @@ EOT
     pids   = 4194304
   }
   test "starts" { run = ["/usr/libexec/test"] }
+  test "answers" {
+    packages = ["curl=8.9-r0", lower("NETCAT")]
+    setup    = "echo ${self.version} >/var/lib/everything/version"
+    client   = <<-EOT
+      curl "http://127.0.0.1/$${USER:-app}"
+      	true
+    EOT
+    timeout  = 3600
+  }
 }

@@ -1,0 +1,169 @@
+package trust
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+)
+
+// A Source has the files of a published trust root: timestamp.json, N.root.json,
+// N.snapshot.json, N.targets.json and N.ROLE.json.
+type Source interface {
+	// Read returns the content of file, at most limit bytes. It is a
+	// *[MissingError] when the source is there and the file isn't, and a
+	// *[LimitError] when the file is larger.
+	Read(ctx context.Context, file string, limit int64) ([]byte, error)
+	// Remote reports whether reading needs a network.
+	Remote() bool
+	// String says where the files are.
+	String() string
+}
+
+// What a trust root is as an OCI artifact: one manifest, with one layer for each
+// file, which has its name as ocispec.AnnotationTitle.
+const (
+	MetadataMediaType = "application/vnd.tuf.metadata+json"
+	ArtifactType      = "application/vnd.tuf.repository.v1"
+)
+
+type folder struct{ dir string }
+
+// Folder returns the source of the files in the folder dir.
+func Folder(dir string) Source { return folder{dir} }
+
+func (f folder) String() string { return f.dir }
+func (f folder) Remote() bool   { return false }
+
+func (f folder) Read(ctx context.Context, file string, limit int64) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(f.dir)
+	if err != nil {
+		return nil, &SourceError{f.dir, err}
+	}
+	defer root.Close()
+	b, err := readFile(root, file, limit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &MissingError{File: file, Location: f.dir}
+	}
+	var tooLarge *LimitError
+	if err != nil && !errors.As(err, &tooLarge) {
+		return nil, &SourceError{f.dir, err}
+	}
+	return b, err
+}
+
+// readFile reads a regular file below root. O_NONBLOCK keeps a FIFO that lies in
+// its place from blocking us.
+func readFile(root *os.Root, name string, limit int64) ([]byte, error) {
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &FormatError{What: name, Problem: "not a regular file"}
+	}
+	return readLimited(f, name, limit)
+}
+
+func readLimited(r io.Reader, name string, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > limit {
+		return nil, &LimitError{What: name, Limit: limit}
+	}
+	return b, nil
+}
+
+type layoutSource struct{ dir string }
+
+// Layout returns the source of the files in the one trust root that the OCI image
+// layout dir has. The layout is read anew for each file; TUF's own checks refuse a
+// mixture of two.
+func Layout(dir string) Source { return layoutSource{dir} }
+
+func (s layoutSource) String() string { return s.dir }
+func (s layoutSource) Remote() bool   { return false }
+
+func (s layoutSource) Read(ctx context.Context, file string, limit int64) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	l, err := oci.OpenLayout(s.dir)
+	if err != nil {
+		return nil, &SourceError{s.dir, err}
+	}
+	defer l.Close()
+	files, err := artifactFiles(l)
+	if err != nil {
+		return nil, &SourceError{s.dir, err}
+	}
+	desc, ok := files[file]
+	if !ok {
+		return nil, &MissingError{File: file, Location: s.dir}
+	}
+	if desc.Size > limit {
+		return nil, &LimitError{What: file, Limit: limit}
+	}
+	b, err := l.ReadBlob(desc, limit)
+	if err != nil {
+		return nil, &SourceError{s.dir, err}
+	}
+	return b, nil
+}
+
+// artifactFiles returns the layers of the one manifest whose artifactType is
+// ArtifactType, by title.
+func artifactFiles(l *oci.Layout) (map[string]ocispec.Descriptor, error) {
+	all, err := l.Images()
+	if err != nil {
+		return nil, err
+	}
+	var found *ocispec.Manifest
+	for _, desc := range all {
+		if desc.MediaType != ocispec.MediaTypeImageManifest {
+			continue
+		}
+		m, _, err := l.ReadManifest(desc)
+		if err != nil {
+			return nil, err
+		}
+		if m.ArtifactType != ArtifactType {
+			continue
+		}
+		if found != nil {
+			return nil, &FormatError{What: "index.json", Problem: "more than one trust root"}
+		}
+		found = m
+	}
+	if found == nil {
+		return nil, &FormatError{What: "index.json", Problem: "no trust root"}
+	}
+	files := make(map[string]ocispec.Descriptor, len(found.Layers))
+	for _, layer := range found.Layers {
+		title := layer.Annotations[ocispec.AnnotationTitle]
+		if layer.MediaType != MetadataMediaType || title == "" {
+			continue
+		}
+		if _, ok := files[title]; ok {
+			return nil, &FormatError{What: "trust root", Problem: "has two files of one name"}
+		}
+		files[title] = layer
+	}
+	return files, nil
+}

@@ -1,0 +1,153 @@
+package trust
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpproxy"
+)
+
+const (
+	userAgent    = "tailsbuild/1"
+	maxRedirects = 5
+)
+
+// HTTPOptions say how an HTTP source connects.
+type HTTPOptions struct {
+	// Roots are the authorities that the server's certificate is checked with, nil
+	// for the system's.
+	Roots *x509.CertPool
+}
+
+type httpSource struct {
+	base   *url.URL
+	client *http.Client
+}
+
+// HTTP returns the source of the files below the URL base: https, or http on this
+// machine alone.
+//
+// Requests go through the proxy that HTTPS_PROXY or else ALL_PROXY names, unless
+// NO_PROXY excludes the host. With socks5h:// the proxy resolves the host's name,
+// as Tor needs it. A proxy that isn't understood is an error: nothing is asked
+// around it.
+func HTTP(base string, opts HTTPOptions) (Source, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, &FormatError{What: "trust root's address", Problem: fmt.Sprintf("%q is not a plain URL", base)}
+	}
+	if reason := refuseURL(u); reason != "" {
+		return nil, &FormatError{What: "trust root's address", Problem: fmt.Sprintf("%q: %s", base, reason)}
+	}
+	proxy, err := proxyFromEnvironment()
+	if err != nil {
+		return nil, err
+	}
+	dialer := &net.Dialer{Timeout: 30 * time.Second}
+	return &httpSource{u, &http.Client{
+		CheckRedirect: checkRedirect,
+		Transport: &http.Transport{
+			Proxy:                  func(r *http.Request) (*url.URL, error) { return proxy(r.URL) },
+			DialContext:            dialer.DialContext,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: opts.Roots},
+			TLSHandshakeTimeout:    30 * time.Second,
+			ResponseHeaderTimeout:  30 * time.Second,
+			IdleConnTimeout:        10 * time.Second,
+			MaxResponseHeaderBytes: 64 << 10,
+			DisableCompression:     true,
+			ForceAttemptHTTP2:      true,
+		},
+	}}, nil
+}
+
+func proxyFromEnvironment() (func(*url.URL) (*url.URL, error), error) {
+	cfg := httpproxy.FromEnvironment()
+	all := os.Getenv("ALL_PROXY")
+	if all == "" {
+		all = os.Getenv("all_proxy")
+	}
+	if cfg.HTTPSProxy == "" {
+		cfg.HTTPSProxy = all
+	}
+	if cfg.HTTPSProxy != "" {
+		p := cfg.HTTPSProxy
+		if !strings.Contains(p, "://") {
+			p = "http://" + p
+		}
+		u, err := url.Parse(p)
+		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
+			// Not quoted: it may hold a password.
+			return nil, &FormatError{What: "HTTPS_PROXY or ALL_PROXY", Problem: "not a proxy: write http://HOST:PORT or socks5h://HOST:PORT"}
+		}
+	}
+	return cfg.ProxyFunc(), nil
+}
+
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	reason := refuseURL(req.URL)
+	switch {
+	case len(via) > maxRedirects:
+		reason = "too many redirections"
+	case via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https":
+		reason = "it leaves HTTPS"
+	}
+	if reason != "" {
+		return &RedirectError{To: req.URL.Redacted(), Reason: reason}
+	}
+	return nil
+}
+
+// refuseURL returns why u is not asked, or "".
+func refuseURL(u *url.URL) string {
+	switch u.Scheme {
+	case "https":
+		return ""
+	case "http":
+		if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() || u.Hostname() == "localhost" {
+			return ""
+		}
+		return "plain http is for this machine alone, write https"
+	}
+	return "neither https nor http"
+}
+
+func (s *httpSource) String() string { return s.base.String() }
+func (s *httpSource) Remote() bool   { return true }
+
+func (s *httpSource) Read(ctx context.Context, file string, limit int64) ([]byte, error) {
+	fail := func(err error) ([]byte, error) { return nil, &SourceError{s.String(), err} }
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base.JoinPath(file).String(), nil)
+	if err != nil {
+		return fail(err)
+	}
+	req.Header.Set("User-Agent", userAgent)
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return fail(err)
+	}
+	defer resp.Body.Close()
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		return nil, &MissingError{File: file, Location: s.String()}
+	case resp.StatusCode != http.StatusOK:
+		return fail(&StatusError{resp.StatusCode})
+	case resp.ContentLength > limit:
+		return nil, &LimitError{What: file, Limit: limit}
+	}
+	b, err := readLimited(resp.Body, file, limit)
+	var tooLarge *LimitError
+	if err != nil && !errors.As(err, &tooLarge) {
+		return fail(err)
+	}
+	return b, err
+}
