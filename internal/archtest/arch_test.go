@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 		"internal/release", "builder", "diffoscope", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
 		"internal/graph", "internal/git", "internal/apk", "internal/sandbox", "internal/trust", "internal/trustroot",
+		"internal/hclschema", "internal/policy", "internal/verdict", "internal/acceptance",
 	},
 	"internal/release": {
 		"builder", "diffoscope", "internal/evidence", "internal/sign", "internal/inputs",
@@ -51,11 +52,16 @@ var mayImport = map[string][]string{
 	"internal/lock":            {"internal/recipe"},
 	"internal/sandbox":         {"internal/recipe"},
 	"internal/oci":             {},
-	"internal/recipe":          {},
+	"internal/recipe":          {"internal/hclschema"},
 	"internal/progress":        {},
 	"internal/archtest":        {},
 	"internal/trustroot":       {"internal/trust", "internal/sign", "internal/oci"},
 	"internal/trust/trusttest": {"internal/trust"}, // for tests alone
+	"internal/hclschema":       {},
+	"internal/privilege":       {},
+	"internal/policy":          {"internal/hclschema", "internal/privilege", "internal/sign"},
+	"internal/verdict":         {"internal/policy", "internal/privilege"},
+	"internal/acceptance":      {"internal/hclschema", "internal/progress", "internal/verdict"},
 }
 
 // doors has heavy dependencies and the packages that may use them.
@@ -72,12 +78,12 @@ var doors = map[string][]string{
 	"github.com/in-toto":                     {"internal/evidence", "internal/sign"},
 	"github.com/google/go-containerregistry": {"internal/oci"},
 	"github.com/klauspost/compress":          {"internal/oci", "internal/inputs"},
-	"github.com/hashicorp/hcl/v2":            {"internal/recipe", "internal/lock", "builder", "internal/cli"},
-	"github.com/hashicorp/hcl/v2/hclsyntax":  {"internal/recipe", "internal/lock"},
-	"github.com/hashicorp/hcl/v2/hclwrite":   {"internal/recipe", "internal/lock"},
-	"github.com/zclconf/go-cty":              {"internal/recipe", "internal/lock"},
+	"github.com/hashicorp/hcl/v2":            {"internal/hclschema", "internal/recipe", "internal/lock", "internal/policy", "internal/acceptance", "builder", "internal/cli"},
+	"github.com/hashicorp/hcl/v2/hclsyntax":  {"internal/hclschema", "internal/recipe", "internal/lock"},
+	"github.com/hashicorp/hcl/v2/hclwrite":   {"internal/hclschema", "internal/recipe", "internal/lock"},
+	"github.com/zclconf/go-cty":              {"internal/hclschema", "internal/recipe", "internal/lock"},
 	"github.com/spf13/cobra":                 {"internal/cli"},
-	"golang.org/x/term":                      {"internal/cli", "internal/progress"},
+	"golang.org/x/term":                      {"internal/cli", "internal/progress", "internal/acceptance"},
 	"golang.org/x/mod":                       {"internal/recipe", "internal/lock", "internal/inputs"},
 	"net/http":                               {"internal/inputs", "internal/trust"},
 	"github.com/moby/buildkit/util/progress": {"internal/progress"},

@@ -9,11 +9,13 @@ import (
 	"syscall"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
 	"gitlab.com/tailsbuild/tailsbuild/internal/git"
 	"gitlab.com/tailsbuild/tailsbuild/internal/graph"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
@@ -21,6 +23,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trustroot"
+	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
 )
 
 // rules map the typed errors of all packages to outcomes. The first that matches
@@ -90,6 +93,13 @@ var rules = []rule{
 	on(func(*builder.OutputRecordError) outcome {
 		return outcome{code: exitRecipe, hint: "tailsbuild lock NAME, then build and record it again"}
 	}),
+	on(func(*openPolicyError) outcome { return outcome{code: exitRecipe} }),
+	on(func(*policyTestError) outcome { return outcome{code: exitDifferent} }),
+	on(func(*policy.NameError) outcome {
+		return outcome{code: exitUsage, hint: "write it as registry.example/name:tag, in lower case, or the name of a recipe"}
+	}),
+	on(func(e *acceptance.NotAcceptedError) outcome { return notAccepted(e) }),
+	on(func(e *verdict.Error) outcome { return outcome{code: verdictCode(e.Verdict.Kind)} }),
 	on(func(*release.SizeError) outcome {
 		return outcome{code: exitRecipe, hint: "there is no release; make the image smaller, or raise size in the recipe's limits"}
 	}),
@@ -192,6 +202,26 @@ func is(target error, hint string) rule {
 	return func(err error) (outcome, bool) {
 		return outcome{code: exitOther, hint: hint}, errors.Is(err, target)
 	}
+}
+
+// verdictCode is the exit code of an image that doesn't run.
+func verdictCode(kind verdict.Kind) int {
+	if kind == verdict.Foreign {
+		return exitForeign
+	}
+	return exitRefused
+}
+
+func notAccepted(e *acceptance.NotAcceptedError) outcome {
+	o := outcome{code: verdictCode(e.Verdict.Kind)}
+	var config *acceptance.ConfigError
+	switch {
+	case errors.Is(e, acceptance.ErrNoTerminal):
+		o.hint = "run it at a terminal, or have the administrator name the digest in " + acceptance.ConfigFile
+	case errors.As(e, &config):
+		o.hint = "nothing is accepted until that is mended: the file and its folders belong to root, and nobody else may write them"
+	}
+	return o
 }
 
 func recipeOutcome(e *recipeError) outcome {

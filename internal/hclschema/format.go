@@ -1,4 +1,4 @@
-package recipe
+package hclschema
 
 import (
 	"bytes"
@@ -7,12 +7,12 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 )
 
-// Format returns src in the one layout that recipes and project files have:
+// Format returns src in the one layout that our files have:
 // indented by two spaces, equals signs aligned, one newline at the end. It
 // changes nothing else. When src breaks a limit or isn't HCL, it returns nil and
 // says why.
-func Format(filename string, src []byte) ([]byte, hcl.Diagnostics) {
-	if _, diags := parse(filename, src); diags.HasErrors() {
+func Format(lang *Language, filename string, src []byte) ([]byte, hcl.Diagnostics) {
+	if _, diags := Parse(lang, filename, src); diags.HasErrors() {
 		return nil, diags
 	}
 	out := hclwrite.Format(src)

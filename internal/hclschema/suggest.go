@@ -1,18 +1,18 @@
-package recipe
+package hclschema
 
 import (
 	"slices"
 	"strings"
 )
 
-// suggest returns a sentence that offers the one of known that is most like
+// Suggest returns a sentence that offers the one of known that is most like
 // name, or "" when none is.
-func suggest(name string, known []string) string {
+func Suggest(name string, known []string) string {
 	best := Similar(name, known)
 	if best == "" {
 		return ""
 	}
-	return " Did you mean " + quote(best) + "?"
+	return " Did you mean " + Quote(best) + "?"
 }
 
 // Similar returns the one of known that name is most likely meant to be, or "" when
@@ -52,14 +52,14 @@ func editDistance(a, b string) int {
 	return row[len(b)]
 }
 
-// choices lists names to choose from: "a", "b" or "c".
-func choices(names []string) string { return listing(names, "or") }
+// Choices lists names to choose from: "a", "b" or "c".
+func Choices(names []string) string { return listing(names, "or") }
 
 // listing lists names as a sentence does.
 func listing(names []string, and string) string {
 	quoted := make([]string, len(names))
 	for i, name := range names {
-		quoted[i] = quote(name)
+		quoted[i] = Quote(name)
 	}
 	last := len(quoted) - 1
 	if last < 1 {

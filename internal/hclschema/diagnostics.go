@@ -1,4 +1,4 @@
-package recipe
+package hclschema
 
 import (
 	"bytes"
@@ -48,7 +48,7 @@ func render(diag *hcl.Diagnostic, sources map[string][]byte, color bool) string 
 	fmt.Fprintf(&b, "%s: %s\n", paint(hue, severity), paint(bold, printable(diag.Summary)))
 	if rng := diag.Subject; rng != nil {
 		fmt.Fprintf(&b, "  on %s", printable(rng.Filename))
-		if *rng != startOf(rng.Filename) {
+		if *rng != StartOf(rng.Filename) {
 			fmt.Fprintf(&b, ":%d,%d", rng.Start.Line, rng.Start.Column)
 		}
 		b.WriteByte('\n')
@@ -93,7 +93,7 @@ func snippet(src []byte, rng hcl.Range) (line, marks string) {
 func printable(s string) string {
 	var b strings.Builder
 	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
-		if r != '\t' && r != '\n' && invisible(r) {
+		if r != '\t' && r != '\n' && Invisible(r) {
 			b.WriteString(escape(r))
 			continue
 		}
@@ -102,8 +102,8 @@ func printable(s string) string {
 	return b.String()
 }
 
-// failure returns an error about the source at rng.
-func failure(rng hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
+// Failure returns an error about the source at rng.
+func Failure(rng hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
 	return &hcl.Diagnostic{
 		Severity: hcl.DiagError,
 		Summary:  summary,
@@ -112,20 +112,20 @@ func failure(rng hcl.Range, summary, format string, args ...any) *hcl.Diagnostic
 	}
 }
 
-// maxDiagnostics is how many problems of one file are worth reading.
-const maxDiagnostics = 100
+// MaxDiagnostics is how many problems of one file are worth reading.
+const MaxDiagnostics = 100
 
-// sorted orders diags by where they are in their file, keeping the order of
+// Sorted orders diags by where they are in their file, keeping the order of
 // those at one place, and stops after the first maxDiagnostics.
-func sorted(diags hcl.Diagnostics) hcl.Diagnostics {
+func Sorted(diags hcl.Diagnostics) hcl.Diagnostics {
 	slices.SortStableFunc(diags, func(a, b *hcl.Diagnostic) int {
 		return cmp.Compare(offset(a), offset(b))
 	})
-	if len(diags) <= maxDiagnostics {
+	if len(diags) <= MaxDiagnostics {
 		return diags
 	}
-	rest := failure(*diags[maxDiagnostics].Subject, "Too many problems", "%d more follow from here on. Mend the first ones, and look again.", len(diags)-maxDiagnostics)
-	return append(diags[:maxDiagnostics:maxDiagnostics], rest)
+	rest := Failure(*diags[MaxDiagnostics].Subject, "Too many problems", "%d more follow from here on. Mend the first ones, and look again.", len(diags)-MaxDiagnostics)
+	return append(diags[:MaxDiagnostics:MaxDiagnostics], rest)
 }
 
 func offset(diag *hcl.Diagnostic) int {
@@ -135,8 +135,8 @@ func offset(diag *hcl.Diagnostic) int {
 	return diag.Subject.Start.Byte
 }
 
-// startOf returns the empty range at the start of a file.
-func startOf(filename string) hcl.Range {
+// StartOf returns the empty range at the start of a file.
+func StartOf(filename string) hcl.Range {
 	return hcl.Range{Filename: filename, Start: hcl.InitialPos, End: hcl.InitialPos}
 }
 
@@ -154,8 +154,8 @@ func rangeAt(filename string, src []byte, at, n int) hcl.Range {
 	return hcl.Range{Filename: filename, Start: pos, End: end}
 }
 
-// quote returns s as a diagnostic shows it: in quotes, escaped, and not long.
-func quote(s string) string {
+// Quote returns s as a diagnostic shows it: in quotes, escaped, and not long.
+func Quote(s string) string {
 	const most = 60
 	if utf8.RuneCountInString(s) <= most {
 		return fmt.Sprintf("%q", s)
