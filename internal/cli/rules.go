@@ -34,7 +34,7 @@ var rules = []rule{
 	on(func(e *unknownPackageError) outcome {
 		o := outcome{code: exitUsage}
 		if len(e.Similar) > 0 && len(e.Versions) == 0 {
-			o.hint = "there are " + strings.Join(e.Similar, ", ")
+			o.hint = "did you mean " + strings.Join(e.Similar, ", ") + "?"
 		}
 		return o
 	}),
