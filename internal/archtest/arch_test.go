@@ -47,6 +47,9 @@ var mayImport = map[string][]string{
 	"internal/apk":      {},
 	// For tests, of several packages.
 	"internal/apk/apktest": {},
+	"internal/release/releasetest": {
+		"builder", "internal/lock", "internal/oci", "internal/recipe", "internal/release", "internal/sign",
+	},
 	"internal/lock":        {"internal/recipe"},
 	"internal/sandbox":     {"internal/recipe"},
 	"internal/registry":    {"internal/oci"},

@@ -16,6 +16,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sandbox"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
@@ -96,6 +97,17 @@ var rules = []rule{
 		return outcome{code: exitRefused, hint: "sign when building: tailsbuild build NAME --key FILE"}
 	}),
 	on(func(*release.RefusedError) outcome { return outcome{code: exitRefused} }),
+	on(func(*registry.ReferenceError) outcome {
+		return outcome{code: exitUsage, hint: "write HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:DIGEST"}
+	}),
+	on(func(*registry.PlatformError) outcome {
+		return outcome{code: exitUsage, hint: "choose one with --platform"}
+	}),
+	on(func(*registry.InsecureError) outcome { return outcome{code: exitRefused} }),
+	on(statusOutcome),
+	on(func(*registry.TransferError) outcome {
+		return outcome{code: exitOther, hint: "try again; where a proxy is needed, name it in ALL_PROXY"}
+	}),
 	on(func(*sign.PassphraseError) outcome { return outcome{code: exitRefused} }),
 	on(func(*sign.KeyError) outcome {
 		return outcome{code: exitUsage, hint: "make a pair with tailsbuild key new --out PREFIX: PREFIX.key signs, PREFIX.pub verifies"}
@@ -156,6 +168,17 @@ func is(target error, hint string) rule {
 	return func(err error) (outcome, bool) {
 		return outcome{code: exitOther, hint: hint}, errors.Is(err, target)
 	}
+}
+
+func statusOutcome(e *registry.StatusError) outcome {
+	o := outcome{code: exitOther, hint: "try again"}
+	switch e.Code {
+	case 401, 403:
+		o.hint = "log in with docker login or podman login, and check the name"
+	case 404:
+		o.hint = "check the name: the registry has nothing there, or doesn't show it"
+	}
+	return o
 }
 
 func recipeOutcome(e *recipeError) outcome {
