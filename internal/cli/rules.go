@@ -97,6 +97,10 @@ var rules = []rule{
 		return outcome{code: exitRefused, hint: "sign when building: tailsbuild build NAME --key FILE"}
 	}),
 	on(func(*release.RefusedError) outcome { return outcome{code: exitRefused} }),
+	on(func(*askedError) outcome { return outcome{code: exitRefused} }),
+	on(func(e *writableError) outcome {
+		return outcome{code: exitRefused, hint: "chown root " + e.Path + "; chmod 644 " + e.Path}
+	}),
 	on(func(*registry.ReferenceError) outcome {
 		return outcome{code: exitUsage, hint: "write HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:DIGEST"}
 	}),
