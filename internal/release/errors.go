@@ -65,6 +65,14 @@ type NameError struct{ Name string }
 
 func (e *NameError) Error() string { return fmt.Sprintf("%q is not an image name", e.Name) }
 
+// A ReferenceError reports that Reference, under which a release was to be
+// published, is not HOST/REPOSITORY:TAG that ends in the release's Name.
+type ReferenceError struct{ Reference, Name string }
+
+func (e *ReferenceError) Error() string {
+	return fmt.Sprintf("%q doesn't end in /%s, which is what the release is", e.Reference, e.Name)
+}
+
 // An UnsignedError reports that the release Dir, a folder or a reference, has no
 // signed evidence at all.
 type UnsignedError struct {
