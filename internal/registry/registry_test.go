@@ -181,3 +181,46 @@ func TestStatuses(t *testing.T) {
 		}
 	}
 }
+
+// FuzzReference: what is a reference is written one way, and names nothing else.
+func FuzzReference(f *testing.F) {
+	for _, s := range []string{
+		"registry.example/tails/mqtt:1-r0", "oci:localhost:5000/a:b", "[::1]:5000/a:b", "a.b/c@sha256:" + strings.Repeat("a", 64),
+		"a.b/../c:1", "a.b/c:1@sha256:x", "//:@", "a.b/c:\x00",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		ref, err := ParseReference(s)
+		if err != nil {
+			return
+		}
+		again, err := ParseReference(ref.String())
+		if err != nil || again.String() != ref.String() || (ref.Tag() == "") == (ref.Digest() == "") {
+			t.Errorf("%q: %s, then %s, %v", s, ref, again, err)
+		}
+		if strings.ContainsAny(ref.String(), "\x00\x1b\n ") || strings.Contains(ref.Repository(), "..") && !strings.Contains(ref.ref.Context().RegistryStr(), "..") {
+			t.Errorf("%q: %q", s, ref)
+		}
+	})
+}
+
+// FuzzManifest: whatever bytes and header a registry sends, what is taken is one
+// thing alone.
+func FuzzManifest(f *testing.F) {
+	f.Add(ocispec.MediaTypeImageManifest, []byte(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{},"layers":[]}`))
+	f.Add(ocispec.MediaTypeImageIndex, []byte(`{"schemaVersion":2,"manifests":[]}`))
+	f.Add("a/b; c", []byte(`{"mediaType":1}`))
+	f.Fuzz(func(t *testing.T, sent string, body []byte) {
+		header := http.Header{"Content-Type": {sent}}
+		got, err := agreedType("x", header, body)
+		if err == nil && sent != "" && got != "" && !strings.HasPrefix(strings.ToLower(strings.TrimSpace(sent)), got) {
+			t.Errorf("%q and %q are %q", sent, body, got)
+		}
+		fetch := &fetch{}
+		header.Set("Link", sent)
+		if next, err := fetch.next(header, "https://registry.example/v2/x"); err == nil && next != "" && !strings.HasPrefix(next, "https://registry.example/v2/x?") {
+			t.Errorf("Link %q leads to %q", sent, next)
+		}
+	})
+}
