@@ -79,7 +79,7 @@ when the two images are the same, bit for bit, is there a release.`,
 	root.AddCommand(
 		a.initCommand(), a.fmtCommand(), a.validateCommand(), a.lockCommand(), a.graphCommand(), a.planCommand(),
 		a.buildCommand(), a.testCommand(), a.compareCommand(), a.archiveCommand(),
-		a.keyCommand(), a.verifyCommand(), a.containerdVerifyCommand(),
+		a.keyCommand(), a.pushCommand(), a.verifyCommand(), a.containerdVerifyCommand(),
 		a.doctorCommand(), a.versionCommand(),
 	)
 	return root

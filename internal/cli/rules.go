@@ -91,12 +91,15 @@ var rules = []rule{
 	on(func(*release.SizeError) outcome {
 		return outcome{code: exitRecipe, hint: "there is no release; make the image smaller, or raise size in the recipe's limits"}
 	}),
+	on(func(*release.ReferenceError) outcome { return outcome{code: exitUsage} }),
 	on(func(*release.NameError) outcome { return outcome{code: exitRecipe} }),
 
 	on(func(*release.UnsignedError) outcome {
 		return outcome{code: exitRefused, hint: "sign when building: tailsbuild build NAME --key FILE"}
 	}),
 	on(func(*release.RefusedError) outcome { return outcome{code: exitRefused} }),
+	on(func(*changedReleaseError) outcome { return outcome{code: exitRefused} }),
+	on(func(*registry.OverwrittenError) outcome { return outcome{code: exitOther, hint: "push again"} }),
 	on(func(*askedError) outcome { return outcome{code: exitRefused} }),
 	on(func(e *writableError) outcome {
 		return outcome{code: exitRefused, hint: "chown root " + e.Path + "; chmod 644 " + e.Path}
