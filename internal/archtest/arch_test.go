@@ -50,13 +50,13 @@ var mayImport = map[string][]string{
 	"internal/release/releasetest": {
 		"builder", "internal/lock", "internal/oci", "internal/recipe", "internal/release", "internal/sign",
 	},
-	"internal/lock":        {"internal/recipe"},
-	"internal/sandbox":     {"internal/recipe"},
-	"internal/registry":    {"internal/oci"},
-	"internal/oci":         {},
-	"internal/recipe":      {},
-	"internal/progress":    {},
-	"internal/archtest":    {},
+	"internal/lock":     {"internal/recipe"},
+	"internal/sandbox":  {"internal/recipe"},
+	"internal/registry": {"internal/oci"},
+	"internal/oci":      {},
+	"internal/recipe":   {},
+	"internal/progress": {},
+	"internal/archtest": {},
 }
 
 // doors has heavy dependencies and the packages that may use them.
