@@ -114,10 +114,11 @@ is for a script in the plugin's bin_dir that says which key is trusted.
 
 The image is looked up in its registry by its digest, without its layers, which
 containerd checks itself. It is allowed when verify would accept it, an index when
-that is so for all its images. Every error refuses, and nobody is ever asked.`,
+that is so for all its images. Every error refuses, and nobody is ever asked. The
+key's file must be writable by root and this user alone.`,
 		Example: `  exec tailsbuild containerd-verify --key /etc/tailsbuild/my.pub "$@"`,
 	}
-	cmd.Flags().StringVar(&keyFile, "key", "", "`FILE` with the public key that is trusted; only root and this user may be able to write it (required)")
+	cmd.Flags().StringVar(&keyFile, "key", "", "`FILE` with the public key that is trusted (required)")
 	cmd.Flags().StringVar(&q.name, "name", "", "`REF` that the image was asked for by")
 	cmd.Flags().StringVar(&q.digest, "digest", "", "`DIGEST` of its manifest or index")
 	cmd.Flags().StringVar(&q.stdinType, "stdin-media-type", "", "`TYPE` of what is on stdin: "+ocispec.MediaTypeDescriptor)
