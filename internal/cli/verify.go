@@ -42,10 +42,18 @@ func (v verified) text(w io.Writer) {
 		}
 		line("varied", "%s", strings.Join(variedNames(r), ", "))
 	}
-	for _, p := range v.Problems {
+	for i, p := range v.Problems {
+		if i == shownProblems {
+			line("", "and %d more", len(v.Problems)-i)
+			break
+		}
 		line("ignored", "%s: %v", p.Manifest, p.Err)
 	}
 }
+
+// shownProblems is how many problems people are shown: anybody who may push to a
+// registry can make any number of them.
+const shownProblems = 10
 
 func variedNames(r release.Reproduction) []string {
 	var names []string
@@ -81,17 +89,28 @@ func asBroken(err error) error {
 }
 
 func (a *app) verifyCommand() *cobra.Command {
-	var keyFile string
+	var keyFile, platform string
 	cmd := &cobra.Command{
-		Use:   "verify DIR --key PUB",
+		Use:   "verify DIR|REF --key PUB",
 		Short: "Check a release from its files alone",
-		Long: `Checks that the release in DIR is whole, and that the key signed what makes it
-one: the image, the provenance of two builds that were different, and their
-comparison. No network and no recipes are used. Exits with 4 when it is not so.`,
+		Long: `Checks that the release is whole, and that the key signed what makes it one: the
+image, the provenance of two builds that were different, and their comparison.
+Exits with 4 when it is not so. No recipes are used.
+
+The release is in the folder DIR, and then no network is used, or in a registry as
+REF, HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST. A folder of that name comes
+first; oci: before REF makes it a reference where it could be something else. A
+tag is looked up once and says nothing by itself: what is printed as recipe is
+what was signed. Sealed inputs in a registry are not fetched.
+
+Registries are logged in to as docker and podman do. ALL_PROXY=socks5h://HOST:PORT
+puts everything behind Tor.`,
 		Example: `  tailsbuild verify dist/mqtt --key my.pub
-  tailsbuild verify dist/mqtt --key my.pub --format json`,
+  tailsbuild verify dist/mqtt --key my.pub --format json
+  tailsbuild verify registry.example.org/tails/mqtt:2.7.9-r0 --key my.pub`,
 	}
 	cmd.Flags().StringVar(&keyFile, "key", "", "`FILE` with the public key of who signed (required)")
+	cmd.Flags().StringVar(&platform, "platform", "", "`OS/ARCH` of the image that is meant, when REF is several (default this machine's)")
 	return leaf(cmd, cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
 		if keyFile == "" {
 			return usagef("--key PUB is missing")
@@ -100,7 +119,13 @@ comparison. No network and no recipes are used. Exits with 4 when it is not so.`
 		if err != nil {
 			return err
 		}
-		v, err := release.Verify(ctx, args[0], key)
+		verify := func() (*release.Verification, error) { return release.Verify(ctx, args[0], key) }
+		if isReference(args[0]) {
+			verify = func() (*release.Verification, error) { return a.verifyReference(ctx, args[0], platform, key) }
+		} else if platform != "" {
+			return usagef("--platform is for references")
+		}
+		v, err := verify()
 		if err != nil {
 			return asBroken(err)
 		}

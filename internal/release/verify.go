@@ -30,7 +30,8 @@ type Verification struct {
 	Parameters evidence.Parameters `json:"parameters"`
 	Output     evidence.Output     `json:"output"`
 	Compressed int64               `json:"compressed"`
-	Unpacked   int64               `json:"unpacked"`
+	// Unpacked is what the signed comparison says when the layers were not read.
+	Unpacked int64 `json:"unpacked"`
 	// Dependencies is everything that the builds read.
 	Dependencies []evidence.Dependency `json:"dependencies"`
 	// Reproductions has at least one pair of builds, in the index's order.
@@ -59,6 +60,17 @@ type Builder struct {
 	Finished   time.Time         `json:"finishedOn"`
 }
 
+// VerifyOptions say what there is of a release.
+type VerifyOptions struct {
+	// Called is what errors and the Verification call the release, for one that was
+	// fetched. The default is its folder.
+	Called string
+	// WithoutLayers says not to read the image's layers, which may be missing: for
+	// somebody who has the image from elsewhere, by the digest that is verified,
+	// and checks that. The default is to read them all.
+	WithoutLayers bool
+}
+
 // Verify checks the release in the folder dir from its files alone: every blob of
 // its one image, and that key signed the image, the provenance of two different
 // builds of one plan and lock, and a comparison that names both.
@@ -67,8 +79,17 @@ type Builder struct {
 // *[RefusedError] when what key signed doesn't show that. A file that is missing
 // or isn't what its digest says is an error of package oci.
 func Verify(ctx context.Context, dir string, key *sign.PublicKey) (*Verification, error) {
+	return VerifyWith(ctx, dir, key, VerifyOptions{})
+}
+
+// VerifyWith is [Verify] of what opts say there is.
+func VerifyWith(ctx context.Context, dir string, key *sign.PublicKey, opts VerifyOptions) (*Verification, error) {
 	if key == nil {
 		return nil, errors.New("release: no key to verify with")
+	}
+	called := opts.Called
+	if called == "" {
+		called = dir
 	}
 	opened, err := oci.OpenLayout(dir)
 	if err != nil {
@@ -79,18 +100,22 @@ func Verify(ctx context.Context, dir string, key *sign.PublicKey) (*Verification
 	image, manifests, err := split(l)
 	var refused *RefusedError
 	if errors.As(err, &refused) {
-		refused.Dir = dir
+		refused.Dir = called
 		return nil, refused
 	}
 	if err != nil {
-		return nil, fmt.Errorf("release %s: %w", dir, err)
+		return nil, fmt.Errorf("release %s: %w", called, err)
 	}
-	img, err := readImage(ctx, l, image)
+	read := readImage
+	if opts.WithoutLayers {
+		read = readManifest
+	}
+	img, err := read(ctx, l, image)
 	if err != nil {
-		return nil, fmt.Errorf("release %s: %w", dir, err)
+		return nil, fmt.Errorf("release %s: %w", called, err)
 	}
 	v := &Verification{
-		Dir: dir, Image: img.desc, Key: key.ID(),
+		Dir: called, Image: img.desc, Key: key.ID(),
 		Compressed: img.compressed, Unpacked: img.unpacked,
 	}
 	if err := v.judge(ctx, l, manifests, key); err != nil {
@@ -172,7 +197,7 @@ func (v *Verification) judge(ctx context.Context, l *layout, manifests []ocispec
 
 // add adds the pair of builds that c compared, which have to say the same as c.
 func (v *Verification) add(c comparison, builds map[string]*evidence.Build) error {
-	if c.Compressed != v.Compressed || c.Unpacked != v.Unpacked {
+	if c.Compressed != v.Compressed || c.Unpacked != v.Unpacked && v.Unpacked != unread {
 		return fmt.Errorf("comparison says %d and %d bytes, the image has %d and %d",
 			c.Compressed, c.Unpacked, v.Compressed, v.Unpacked)
 	}
@@ -197,6 +222,7 @@ func (v *Verification) add(c comparison, builds map[string]*evidence.Build) erro
 			Started: b.Run.Started, Finished: b.Run.Finished,
 		}
 	}
+	v.Unpacked = c.Unpacked
 	if len(v.Reproductions) == 0 {
 		p := pair[0].Parameters
 		v.Name = imageName(p.Recipe, p.Version, p.Release)
