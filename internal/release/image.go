@@ -21,6 +21,9 @@ type image struct {
 	// compressed is the size of manifest, config and layers; unpacked that of
 	// the layers' tar archives.
 	compressed, unpacked int64
+	labels               map[string]string // of the config
+	// claimed is what the index calls it, which nobody signed.
+	claimed string
 }
 
 // blobs returns the config and the layers.
@@ -52,6 +55,7 @@ func readImage(ctx context.Context, l *layout, desc ocispec.Descriptor) (*image,
 		},
 		manifest:   manifest,
 		compressed: int64(len(raw)) + manifest.Config.Size,
+		labels:     config.Config.Labels,
 	}
 	for i, d := range manifest.Layers {
 		size, err := readLayer(ctx, l, d, config.RootFS.DiffIDs[i].String())

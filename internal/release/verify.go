@@ -70,33 +70,75 @@ func Verify(ctx context.Context, dir string, key *sign.PublicKey) (*Verification
 	if key == nil {
 		return nil, errors.New("release: no key to verify with")
 	}
-	opened, err := oci.OpenLayout(dir)
+	l, img, manifests, err := openRelease(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	l := &layout{opened}
 	defer l.Close()
-	image, manifests, err := split(l)
-	var refused *RefusedError
-	if errors.As(err, &refused) {
-		refused.Dir = dir
-		return nil, refused
+	v := newVerification(dir, img, key)
+	e := newSignedEvidence(img.desc, key)
+	for _, desc := range manifests {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		problem, err := e.read(l, desc)
+		if err != nil {
+			return nil, fmt.Errorf("release %s: %w", dir, err)
+		}
+		v.note(desc.Digest, problem)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("release %s: %w", dir, err)
+	if err := v.judge(e); err != nil {
+		return nil, err
 	}
-	img, err := readImage(ctx, l, image)
-	if err != nil {
-		return nil, fmt.Errorf("release %s: %w", dir, err)
+	for _, desc := range e.sealed {
+		problem, err := v.readSealed(ctx, l, desc)
+		if err != nil {
+			return nil, fmt.Errorf("release %s: %w", dir, err)
+		}
+		v.note(desc.Digest, problem)
 	}
-	v := &Verification{
+	return v, nil
+}
+
+func newVerification(dir string, img *image, key *sign.PublicKey) *Verification {
+	return &Verification{
 		Dir: dir, Image: img.desc, Key: key.ID(),
 		Compressed: img.compressed, Unpacked: img.unpacked,
 	}
-	if err := v.judge(ctx, l, manifests, key); err != nil {
-		return nil, err
+}
+
+// openRelease opens the release in dir and reads all of its image. The manifests
+// are those of everything else in it.
+func openRelease(ctx context.Context, dir string) (*layout, *image, []ocispec.Descriptor, error) {
+	opened, err := oci.OpenLayout(dir)
+	if err != nil {
+		return nil, nil, nil, err
 	}
-	return v, nil
+	l := &layout{opened}
+	img, manifests, err := readRelease(ctx, l)
+	if err == nil {
+		return l, img, manifests, nil
+	}
+	err = errors.Join(err, l.Close())
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		refused.Dir = dir
+		return nil, nil, nil, refused
+	}
+	return nil, nil, nil, fmt.Errorf("release %s: %w", dir, err)
+}
+
+func readRelease(ctx context.Context, l *layout) (*image, []ocispec.Descriptor, error) {
+	desc, manifests, err := split(l)
+	if err != nil {
+		return nil, nil, err
+	}
+	img, err := readImage(ctx, l, desc)
+	if err != nil {
+		return nil, nil, err
+	}
+	img.claimed = desc.Annotations[ocispec.AnnotationRefName]
+	return img, manifests, nil
 }
 
 // split returns the descriptor of the layout's one image, and of all else in its
@@ -127,45 +169,28 @@ func split(l *layout) (ocispec.Descriptor, []ocispec.Descriptor, error) {
 	return images[0], others, nil
 }
 
-// judge fills v from what key signed.
-func (v *Verification) judge(ctx context.Context, l *layout, manifests []ocispec.Descriptor, key *sign.PublicKey) error {
-	e := &signedEvidence{image: v.Image, key: key, builds: map[string]*evidence.Build{}}
-	for _, desc := range manifests {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		problem, err := e.read(l, desc)
-		if err != nil {
-			return fmt.Errorf("release %s: %w", v.Dir, err)
-		}
-		if problem != nil {
-			v.Problems = append(v.Problems, Problem{Manifest: desc.Digest, Err: problem})
-		}
+// note writes down why a manifest doesn't count, if there is a problem with it.
+func (v *Verification) note(manifest digest.Digest, problem error) {
+	if problem != nil {
+		v.Problems = append(v.Problems, Problem{Manifest: manifest, Err: problem})
 	}
+}
+
+// judge fills v from what its key signed.
+func (v *Verification) judge(e *signedEvidence) error {
 	if e.bundles == 0 {
 		return &UnsignedError{Dir: v.Dir, Image: v.Image.Digest}
 	}
 	slices.Sort(e.good)
 	v.Bundles = slices.Compact(e.good)
 	for _, c := range e.comparisons {
-		if err := v.add(c, e.builds); err != nil {
-			v.Problems = append(v.Problems, Problem{Manifest: c.manifest, Err: err})
-		}
+		v.note(c.manifest, v.add(c, e.builds))
 	}
 	switch {
 	case !e.signed:
 		return &RefusedError{Dir: v.Dir, Image: v.Image.Digest, Reason: ErrNoSignature, Problems: v.Problems}
 	case len(v.Reproductions) == 0:
 		return &RefusedError{Dir: v.Dir, Image: v.Image.Digest, Reason: ErrNoComparison, Problems: v.Problems}
-	}
-	for _, desc := range e.sealed {
-		problem, err := v.readSealed(ctx, l, desc)
-		if err != nil {
-			return fmt.Errorf("release %s: %w", v.Dir, err)
-		}
-		if problem != nil {
-			v.Problems = append(v.Problems, Problem{Manifest: desc.Digest, Err: problem})
-		}
 	}
 	return nil
 }
