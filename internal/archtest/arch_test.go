@@ -32,7 +32,11 @@ var mayImport = map[string][]string{
 		"internal/release", "builder", "diffoscope", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
 		"internal/graph", "internal/git", "internal/apk", "internal/sandbox", "internal/trust", "internal/trustroot",
-		"internal/hclschema", "internal/policy", "internal/verdict", "internal/acceptance",
+		"internal/hclschema", "internal/policy", "internal/verdict", "internal/acceptance", "internal/assess",
+	},
+	"internal/assess": {
+		"internal/release", "internal/trust", "internal/policy", "internal/verdict", "internal/privilege",
+		"internal/sign", "internal/oci",
 	},
 	"internal/release": {
 		"builder", "diffoscope", "internal/evidence", "internal/sign", "internal/inputs",
