@@ -33,6 +33,11 @@ var mayImport = map[string][]string{
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
 		"internal/graph", "internal/git", "internal/apk", "internal/sandbox", "internal/trust", "internal/trustroot",
 		"internal/hclschema", "internal/policy", "internal/verdict", "internal/acceptance", "internal/registry",
+		"internal/assess",
+	},
+	"internal/assess": {
+		"internal/release", "internal/trust", "internal/policy", "internal/verdict", "internal/privilege",
+		"internal/sign", "internal/oci",
 	},
 	"internal/release": {
 		"builder", "diffoscope", "internal/evidence", "internal/sign", "internal/inputs",

@@ -100,6 +100,8 @@ var rules = []rule{
 		return outcome{code: exitUsage, hint: "write it as registry.example/name:tag, in lower case, or the name of a recipe"}
 	}),
 	on(func(e *acceptance.NotAcceptedError) outcome { return notAccepted(e) }),
+	on(notTrusted),
+	on(func(e *someUntrustedError) outcome { return outcome{code: e.Code} }),
 	on(func(e *verdict.Error) outcome { return outcome{code: verdictCode(e.Verdict.Kind)} }),
 	on(func(*release.SizeError) outcome {
 		return outcome{code: exitRecipe, hint: "there is no release; make the image smaller, or raise size in the recipe's limits"}

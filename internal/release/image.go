@@ -22,6 +22,9 @@ type image struct {
 	// compressed is the size of manifest, config and layers; unpacked that of
 	// the layers' tar archives.
 	compressed, unpacked int64
+	labels               map[string]string // of the config
+	// claimed is what the index calls it, which nobody signed.
+	claimed string
 }
 
 // blobs returns the config and the layers.
@@ -84,6 +87,7 @@ func readDocuments(l *layout, desc ocispec.Descriptor) (*image, []digest.Digest,
 		},
 		manifest:   manifest,
 		compressed: int64(len(raw)) + manifest.Config.Size,
+		labels:     config.Config.Labels,
 	}
 	for _, d := range manifest.Layers {
 		img.compressed += d.Size

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,41 +88,82 @@ func VerifyWith(ctx context.Context, dir string, key *sign.PublicKey, opts Verif
 	if key == nil {
 		return nil, errors.New("release: no key to verify with")
 	}
-	called := opts.Called
-	if called == "" {
-		called = dir
-	}
-	opened, err := oci.OpenLayout(dir)
+	opts.Called = cmp.Or(opts.Called, dir)
+	l, img, manifests, err := openRelease(ctx, dir, opts)
 	if err != nil {
 		return nil, err
 	}
-	l := &layout{opened}
 	defer l.Close()
-	image, manifests, err := split(l)
-	var refused *RefusedError
-	if errors.As(err, &refused) {
-		refused.Dir = called
-		return nil, refused
+	v := newVerification(opts.Called, img, key)
+	e := newSignedEvidence(img.desc, key)
+	for _, desc := range manifests {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		problem, err := e.read(l, desc)
+		if err != nil {
+			return nil, fmt.Errorf("release %s: %w", opts.Called, err)
+		}
+		v.note(desc.Digest, problem)
 	}
+	if err := v.judge(e); err != nil {
+		return nil, err
+	}
+	for _, desc := range e.sealed {
+		problem, err := v.readSealed(ctx, l, desc)
+		if err != nil {
+			return nil, fmt.Errorf("release %s: %w", opts.Called, err)
+		}
+		v.note(desc.Digest, problem)
+	}
+	return v, nil
+}
+
+func newVerification(called string, img *image, key *sign.PublicKey) *Verification {
+	return &Verification{
+		Dir: called, Image: img.desc, Key: key.ID(),
+		Compressed: img.compressed, Unpacked: img.unpacked,
+	}
+}
+
+// openRelease opens the release in dir and reads what opts say there is of its
+// image. The manifests are those of everything else in it.
+func openRelease(ctx context.Context, dir string, opts VerifyOptions) (*layout, *image, []ocispec.Descriptor, error) {
+	opened, err := oci.OpenLayout(dir)
 	if err != nil {
-		return nil, fmt.Errorf("release %s: %w", called, err)
+		return nil, nil, nil, err
 	}
+	l := &layout{opened}
 	read := readImage
 	if opts.WithoutLayers {
 		read = readManifest
 	}
-	img, err := read(ctx, l, image)
+	img, manifests, err := readRelease(ctx, l, read)
+	if err == nil {
+		return l, img, manifests, nil
+	}
+	err = errors.Join(err, l.Close())
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		refused.Dir = opts.Called
+		return nil, nil, nil, refused
+	}
+	return nil, nil, nil, fmt.Errorf("release %s: %w", opts.Called, err)
+}
+
+type imageReader func(context.Context, *layout, ocispec.Descriptor) (*image, error)
+
+func readRelease(ctx context.Context, l *layout, read imageReader) (*image, []ocispec.Descriptor, error) {
+	desc, manifests, err := split(l)
 	if err != nil {
-		return nil, fmt.Errorf("release %s: %w", called, err)
+		return nil, nil, err
 	}
-	v := &Verification{
-		Dir: called, Image: img.desc, Key: key.ID(),
-		Compressed: img.compressed, Unpacked: img.unpacked,
+	img, err := read(ctx, l, desc)
+	if err != nil {
+		return nil, nil, err
 	}
-	if err := v.judge(ctx, l, manifests, key); err != nil {
-		return nil, err
-	}
-	return v, nil
+	img.claimed = desc.Annotations[ocispec.AnnotationRefName]
+	return img, manifests, nil
 }
 
 // split returns the descriptor of the layout's one image, and of all else in its
@@ -152,45 +194,28 @@ func split(l *layout) (ocispec.Descriptor, []ocispec.Descriptor, error) {
 	return images[0], others, nil
 }
 
-// judge fills v from what key signed.
-func (v *Verification) judge(ctx context.Context, l *layout, manifests []ocispec.Descriptor, key *sign.PublicKey) error {
-	e := &signedEvidence{image: v.Image, key: key, builds: map[string]*evidence.Build{}}
-	for _, desc := range manifests {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		problem, err := e.read(l, desc)
-		if err != nil {
-			return fmt.Errorf("release %s: %w", v.Dir, err)
-		}
-		if problem != nil {
-			v.Problems = append(v.Problems, Problem{Manifest: desc.Digest, Err: problem})
-		}
+// note writes down why a manifest doesn't count, if there is a problem with it.
+func (v *Verification) note(manifest digest.Digest, problem error) {
+	if problem != nil {
+		v.Problems = append(v.Problems, Problem{Manifest: manifest, Err: problem})
 	}
+}
+
+// judge fills v from what its key signed.
+func (v *Verification) judge(e *signedEvidence) error {
 	if e.bundles == 0 {
 		return &UnsignedError{Dir: v.Dir, Image: v.Image.Digest}
 	}
 	slices.Sort(e.good)
 	v.Bundles = slices.Compact(e.good)
 	for _, c := range e.comparisons {
-		if err := v.add(c, e.builds); err != nil {
-			v.Problems = append(v.Problems, Problem{Manifest: c.manifest, Err: err})
-		}
+		v.note(c.manifest, v.add(c, e.builds))
 	}
 	switch {
 	case !e.signed:
 		return &RefusedError{Dir: v.Dir, Image: v.Image.Digest, Reason: ErrNoSignature, Problems: v.Problems}
 	case len(v.Reproductions) == 0:
 		return &RefusedError{Dir: v.Dir, Image: v.Image.Digest, Reason: ErrNoComparison, Problems: v.Problems}
-	}
-	for _, desc := range e.sealed {
-		problem, err := v.readSealed(ctx, l, desc)
-		if err != nil {
-			return fmt.Errorf("release %s: %w", v.Dir, err)
-		}
-		if problem != nil {
-			v.Problems = append(v.Problems, Problem{Manifest: desc.Digest, Err: problem})
-		}
 	}
 	return nil
 }
