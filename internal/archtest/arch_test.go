@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 		"internal/release", "builder", "diffoscope", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
 		"internal/graph", "internal/git", "internal/apk", "internal/sandbox", "internal/trust", "internal/trustroot",
-		"internal/hclschema", "internal/policy", "internal/verdict", "internal/acceptance",
+		"internal/hclschema", "internal/policy", "internal/verdict", "internal/acceptance", "internal/enforce",
 	},
 	"internal/release": {
 		"builder", "diffoscope", "internal/evidence", "internal/sign", "internal/inputs",
@@ -61,6 +61,7 @@ var mayImport = map[string][]string{
 	"internal/privilege":       {},
 	"internal/policy":          {"internal/hclschema", "internal/privilege", "internal/sign"},
 	"internal/verdict":         {"internal/policy", "internal/privilege"},
+	"internal/enforce":         {"internal/policy"},
 	"internal/acceptance":      {"internal/hclschema", "internal/progress", "internal/verdict"},
 }
 

@@ -11,6 +11,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
+	"gitlab.com/tailsbuild/tailsbuild/internal/enforce"
 	"gitlab.com/tailsbuild/tailsbuild/internal/git"
 	"gitlab.com/tailsbuild/tailsbuild/internal/graph"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
@@ -98,6 +99,8 @@ var rules = []rule{
 	on(func(*policy.NameError) outcome {
 		return outcome{code: exitUsage, hint: "write it as registry.example/name:tag, in lower case, or the name of a recipe"}
 	}),
+	on(func(e *enforce.ScopeError) outcome { return outcome{code: exitRecipe, hint: e.Fix} }),
+	on(func(*enforce.PrefixError) outcome { return outcome{code: exitUsage} }),
 	on(func(e *acceptance.NotAcceptedError) outcome { return notAccepted(e) }),
 	on(func(e *verdict.Error) outcome { return outcome{code: verdictCode(e.Verdict.Kind)} }),
 	on(func(*release.SizeError) outcome {
