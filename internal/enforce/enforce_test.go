@@ -206,8 +206,8 @@ var (
 		"r.example/a", "r.example/ab", "r.example/a-b", "r.example/a/b", "r.example/a/b/c", "rxexample/a", "rxexample/a/b",
 		"r.example.evil.example/a", "r.example/evil/a", "r.example:5000/a/b", "r.example:5000/a", "s.example/a", "r.example/x/b", "evil.example/r.example/a",
 	}
-	digest = "@sha256:" + strings.Repeat("0123456789abcdef", 4)
-	ends   = []string{":1", ":latest-1.x_y", digest, ":1" + digest}
+	atSum = "@sha256:" + strings.Repeat("0123456789abcdef", 4)
+	ends  = []string{":1", ":latest-1.x_y", atSum, ":1" + atSum}
 )
 
 // TestGlobs: what policy-controller's globs match, by its own rules, is what the
