@@ -62,6 +62,7 @@ var mayImport = map[string][]string{
 	"internal/policy":          {"internal/hclschema", "internal/privilege", "internal/sign"},
 	"internal/verdict":         {"internal/policy", "internal/privilege"},
 	"internal/enforce":         {"internal/policy"},
+	"internal/engine":          {},
 	"internal/acceptance":      {"internal/hclschema", "internal/progress", "internal/verdict"},
 }
 
