@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 		"internal/release", "builder", "diffoscope", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
 		"internal/graph", "internal/git", "internal/apk", "internal/sandbox", "internal/trust", "internal/trustroot",
-		"internal/hclschema", "internal/policy", "internal/verdict", "internal/acceptance", "internal/enforce",
+		"internal/hclschema", "internal/policy", "internal/verdict", "internal/acceptance", "internal/enforce", "internal/failopen",
 	},
 	"internal/release": {
 		"builder", "diffoscope", "internal/evidence", "internal/sign", "internal/inputs",
@@ -63,6 +63,7 @@ var mayImport = map[string][]string{
 	"internal/verdict":         {"internal/policy", "internal/privilege"},
 	"internal/enforce":         {"internal/policy"},
 	"internal/engine":          {},
+	"internal/failopen":        {"internal/policy"},
 	"internal/acceptance":      {"internal/hclschema", "internal/progress", "internal/verdict"},
 }
 
@@ -84,6 +85,8 @@ var doors = map[string][]string{
 	"github.com/hashicorp/hcl/v2/hclsyntax":  {"internal/hclschema", "internal/recipe", "internal/lock"},
 	"github.com/hashicorp/hcl/v2/hclwrite":   {"internal/hclschema", "internal/recipe", "internal/lock"},
 	"github.com/zclconf/go-cty":              {"internal/hclschema", "internal/recipe", "internal/lock"},
+	"github.com/pelletier/go-toml":           {"internal/failopen"},
+	"go.yaml.in/yaml":                        {"internal/failopen"},
 	"github.com/spf13/cobra":                 {"internal/cli"},
 	"golang.org/x/term":                      {"internal/cli", "internal/progress", "internal/acceptance"},
 	"golang.org/x/mod":                       {"internal/recipe", "internal/lock", "internal/inputs"},

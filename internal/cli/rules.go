@@ -186,6 +186,7 @@ var rules = []rule{
 		return outcome{code: exitOther, detail: tail(e.Log), hint: "tailsbuild doctor"}
 	}),
 	on(func(*unfitError) outcome { return outcome{code: exitOther} }),
+	on(func(*openMachineError) outcome { return outcome{code: exitOther} }),
 
 	on(func(*notArchiveError) outcome {
 		return outcome{code: exitOther, hint: "choose another folder with --output, or remove it"}
