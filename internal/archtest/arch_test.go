@@ -32,7 +32,13 @@ var mayImport = map[string][]string{
 		"internal/release", "builder", "diffoscope", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
 		"internal/graph", "internal/git", "internal/apk", "internal/sandbox", "internal/trust", "internal/trustroot",
-		"internal/hclschema", "internal/policy", "internal/verdict", "internal/acceptance", "internal/enforce", "internal/failopen",
+		"internal/hclschema", "internal/policy", "internal/verdict", "internal/acceptance", "internal/registry",
+		"internal/enforce", "internal/failopen",
+		"internal/assess",
+	},
+	"internal/assess": {
+		"internal/release", "internal/trust", "internal/policy", "internal/verdict", "internal/privilege",
+		"internal/sign", "internal/oci",
 	},
 	"internal/release": {
 		"builder", "diffoscope", "internal/evidence", "internal/sign", "internal/inputs",
@@ -65,6 +71,10 @@ var mayImport = map[string][]string{
 	"internal/engine":          {},
 	"internal/failopen":        {"internal/policy"},
 	"internal/acceptance":      {"internal/hclschema", "internal/progress", "internal/verdict"},
+	"internal/registry":        {"internal/oci"},
+	"internal/release/releasetest": {
+		"builder", "internal/lock", "internal/oci", "internal/recipe", "internal/release", "internal/sign",
+	},
 }
 
 // doors has heavy dependencies and the packages that may use them.
@@ -79,7 +89,7 @@ var doors = map[string][]string{
 	"github.com/secure-systems-lab":          {"internal/sign", "internal/trust/trusttest"},
 	"github.com/theupdateframework":          {"internal/trust", "internal/trustroot", "internal/trust/trusttest"},
 	"github.com/in-toto":                     {"internal/evidence", "internal/sign"},
-	"github.com/google/go-containerregistry": {"internal/oci"},
+	"github.com/google/go-containerregistry": {"internal/registry"},
 	"github.com/klauspost/compress":          {"internal/oci", "internal/inputs"},
 	"github.com/hashicorp/hcl/v2":            {"internal/hclschema", "internal/recipe", "internal/lock", "internal/policy", "internal/acceptance", "builder", "internal/cli"},
 	"github.com/hashicorp/hcl/v2/hclsyntax":  {"internal/hclschema", "internal/recipe", "internal/lock"},
@@ -89,8 +99,9 @@ var doors = map[string][]string{
 	"go.yaml.in/yaml":                        {"internal/failopen"},
 	"github.com/spf13/cobra":                 {"internal/cli"},
 	"golang.org/x/term":                      {"internal/cli", "internal/progress", "internal/acceptance"},
+	"golang.org/x/net":                       {"internal/registry", "internal/trust"},
 	"golang.org/x/mod":                       {"internal/recipe", "internal/lock", "internal/inputs"},
-	"net/http":                               {"internal/inputs", "internal/trust"},
+	"net/http":                               {"internal/inputs", "internal/trust", "internal/registry"},
 	"github.com/moby/buildkit/util/progress": {"internal/progress"},
 	"github.com/google/go-cmp":               {},
 	"github.com/rogpeppe/go-internal":        {},

@@ -1,9 +1,8 @@
 //go:build containers_image_openpgp
 
-package podman
+package interop
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -17,7 +16,6 @@ import (
 	"log"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -65,13 +63,6 @@ func (w world) in(t *testing.T) *world {
 	return &w
 }
 
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // export writes the configuration with which podman enforces the scopes.
 func (w *world) export(scopes string, flags ...string) {
 	w.t.Helper()
@@ -87,9 +78,7 @@ func (w *world) export(scopes string, flags ...string) {
 	check(w.t, os.WriteFile(file, []byte(policy.String()), 0o644))
 	w.config = filepath.Join(w.t.TempDir(), "out")
 	args := append([]string{"policy", "export", file, "--for", "podman", "--output", w.config, "--prefix", w.config}, flags...)
-	if out, err := exec.Command(tailsbuild, args...).CombinedOutput(); err != nil {
-		w.t.Fatalf("%v: %s", err, out)
-	}
+	tailsbuild(w.t, 0, args...)
 }
 
 // push puts an image with random content where tag says.
@@ -175,7 +164,7 @@ func (w *world) want(allowed bool, references ...string) {
 
 const exact = "scope \"HOST/tails/mqtt\" {\n  signers = [\"us\"]\n}\n"
 
-func TestGood(t *testing.T) {
+func TestExportGood(t *testing.T) {
 	w := newWorld(t)
 	w.export(exact)
 	digest := w.push("tails/mqtt:1", "tails/mqtt:latest")
@@ -183,7 +172,7 @@ func TestGood(t *testing.T) {
 	w.want(true, "tails/mqtt:1", "tails/mqtt:latest", "tails/mqtt@"+digest.String())
 }
 
-func TestBad(t *testing.T) {
+func TestExportBad(t *testing.T) {
 	w := newWorld(t)
 	w.export(exact)
 	good := w.push("tails/mqtt:1", "tails/mqtt:2", "tails/mqtt/below:1", "tails/other:1", "tails/mqtt-2:1", "other/tails/mqtt:1")
@@ -226,8 +215,8 @@ func TestBad(t *testing.T) {
 	})
 }
 
-// TestSigners: a scope may have several, any of whom will do.
-func TestSigners(t *testing.T) {
+// TestExportSigners: a scope may have several, any of whom will do.
+func TestExportSigners(t *testing.T) {
 	w := newWorld(t)
 	w.export("scope \"HOST/a\" {\n  signers = [\"us\", \"them\"]\n}\nscope \"HOST/b\" {\n  signers = [\"them\"]\n}\n" +
 		"scope \"HOST/b/**\" {\n  signers = [\"them\"]\n}\n")
@@ -244,8 +233,8 @@ func TestSigners(t *testing.T) {
 	})
 }
 
-// TestImages: a pattern that podman doesn't have, for images that are named.
-func TestImages(t *testing.T) {
+// TestExportImages: a pattern that podman doesn't have, for images that are named.
+func TestExportImages(t *testing.T) {
 	w := newWorld(t)
 	w.export("scope \"HOST/tails/*\" {\n  signers = [\"us\"]\n}\n", "--image", w.host+"/tails/mqtt")
 	for _, repository := range []string{"tails/mqtt", "tails/sftp", "tails"} {
@@ -255,34 +244,11 @@ func TestImages(t *testing.T) {
 	w.want(false, "tails/sftp:1", "tails:1")
 }
 
-func TestWholeRegistry(t *testing.T) {
+func TestExportWholeRegistry(t *testing.T) {
 	w := newWorld(t)
 	w.export("scope \"**\" {\n  signers = [\"us\"]\n}\n")
 	w.sign(w.us, "x/y", w.push("x/y:1"), "x/y:1")
 	w.push("x/y:2")
 	w.want(true, "x/y:1")
 	w.want(false, "x/y:2")
-}
-
-// tailsbuild is the program, built from this repository.
-var tailsbuild string
-
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "tailsbuild-podman-*")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	tailsbuild = filepath.Join(dir, "tailsbuild")
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", tailsbuild, "./cmd/tailsbuild")
-	build.Dir = "../.."
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%v: %s\n", err, bytes.TrimSpace(out))
-		return 1
-	}
-	return m.Run()
 }
