@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
 		"internal/graph", "internal/git", "internal/apk", "internal/sandbox", "internal/trust", "internal/trustroot",
 		"internal/hclschema", "internal/policy", "internal/verdict", "internal/acceptance", "internal/registry",
-		"internal/enforce", "internal/failopen",
+		"internal/enforce", "internal/failopen", "internal/engine",
 		"internal/assess",
 	},
 	"internal/assess": {

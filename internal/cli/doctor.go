@@ -76,7 +76,7 @@ that is an error, too.`,
   sudo tailsbuild doctor --store /srv/tailsbuild
   tailsbuild doctor --policy policy.hcl --format json`,
 	}
-	cmd.Flags().StringVar(&policyFile, "policy", "", "`FILE` with the policy (default "+systemPolicyFile+", then policy.hcl in tailsbuild's folder of the user's configuration)")
+	cmd.Flags().StringVar(&policyFile, "policy", "", "`FILE` with the policy (default "+systemPolicy+", then the user's)")
 	cmd.Flags().StringVar(&from.store, "store", "", "`DIR` that keeps inputs (default tailsbuild in the cache folder)")
 	return leaf(cmd, cobra.NoArgs, func(ctx context.Context, _ []string) error {
 		store, err := from.storeDir()

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,9 +9,6 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/failopen"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 )
-
-// systemPolicyFile is the policy of the whole machine.
-const systemPolicyFile = "/etc/tailsbuild/policy.hcl"
 
 // An openMachineError reports places where the policy of a machine isn't enforced.
 type openMachineError struct{ Places []string }
@@ -51,37 +46,22 @@ func machine(file string) (failopen.Machine, error) {
 	if dir, err := os.UserConfigDir(); err == nil && filepath.IsAbs(dir) {
 		m.Config = dir
 	}
-	if home, err := os.UserHomeDir(); err == nil && filepath.IsAbs(home) {
-		m.State = filepath.Join(home, ".local", "state")
-	}
-	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+	if dir, err := stateDir(); err == nil && filepath.IsAbs(dir) {
 		m.State = dir
 	}
-	if file != "" {
-		path, err := filepath.Abs(file)
-		if err != nil {
-			return m, err
-		}
-		if _, err := os.Stat(path); err != nil {
-			return m, err
-		}
-		m.PolicyFile = path
+	path, err := (&judgeFlags{policy: file}).file()
+	if err != nil {
+		return m, nil // there is none
 	}
-	candidates := []string{systemPolicyFile}
-	if m.Config != "" {
-		candidates = append(candidates, filepath.Join(m.Config, "tailsbuild", "policy.hcl"))
+	if path, err = filepath.Abs(path); err != nil {
+		return m, err
 	}
-	for _, path := range candidates {
-		// Only one that isn't there makes way for the next.
-		if _, err := os.Lstat(path); m.PolicyFile == "" && !errors.Is(err, fs.ErrNotExist) {
-			m.PolicyFile = path
-		}
+	if _, err := os.Stat(path); err != nil && file != "" {
+		return m, err
 	}
-	if m.PolicyFile == "" {
-		return m, nil
-	}
-	if src, err := readFile(m.PolicyFile, recipeLimit); err == nil {
-		if p, diags := policy.Decode(m.PolicyFile, src); !diags.HasErrors() {
+	m.PolicyFile = path
+	if src, err := readFile(path, recipeLimit); err == nil {
+		if p, diags := policy.Decode(path, src); !diags.HasErrors() {
 			m.Policy = p
 		}
 	}

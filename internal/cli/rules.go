@@ -12,6 +12,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
 	"gitlab.com/tailsbuild/tailsbuild/internal/enforce"
+	"gitlab.com/tailsbuild/tailsbuild/internal/engine"
 	"gitlab.com/tailsbuild/tailsbuild/internal/git"
 	"gitlab.com/tailsbuild/tailsbuild/internal/graph"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
@@ -208,6 +209,16 @@ var rules = []rule{
 	}),
 	on(func(*unfitError) outcome { return outcome{code: exitOther} }),
 	on(func(*openMachineError) outcome { return outcome{code: exitOther} }),
+	on(func(*engine.ReferenceError) outcome {
+		return outcome{code: exitUsage, hint: "write the registry's full name, in lower case, and a tag or a digest"}
+	}),
+	on(func(*engine.DigestError) outcome { return outcome{code: exitRefused} }),
+	on(func(*engine.UnavailableError) outcome {
+		return outcome{code: exitOther, hint: "nothing was pulled; apt-get install podman"}
+	}),
+	on(func(e *engine.CommandError) outcome {
+		return outcome{code: exitOther, detail: tail(strings.Split(strings.TrimSpace(string(e.Log)), "\n"))}
+	}),
 
 	on(func(*notArchiveError) outcome {
 		return outcome{code: exitOther, hint: "choose another folder with --output, or remove it"}

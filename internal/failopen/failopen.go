@@ -22,8 +22,8 @@ import (
 type Machine struct {
 	// Root is the folder that stands for /.
 	Root string
-	// Config and State are the folders of the user's configuration and state, as
-	// seen from Root, or "".
+	// Config is the folder of the user's configuration, and State tailsbuild's of the
+	// user's state, as seen from Root, or "".
 	Config, State string
 	// User is the number of the user, who may own what isn't root's.
 	User uint32

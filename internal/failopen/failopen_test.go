@@ -51,7 +51,7 @@ func machineOf(t *testing.T, f files) *Machine {
 			t.Fatal(err)
 		}
 	}
-	return &Machine{Root: root, Config: "/home/u/.config", State: "/home/u/.local/state", User: uint32(os.Geteuid())}
+	return &Machine{Root: root, Config: "/home/u/.config", State: "/home/u/.local/state/tailsbuild", User: uint32(os.Geteuid())}
 }
 
 const policySource = `scope "registry.example/tails/*" {

@@ -2,7 +2,6 @@ package failopen
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 )
 
@@ -47,11 +46,8 @@ func (m *Machine) accepted() []Finding {
 
 // cache looks at what is remembered of trust roots.
 func (m *Machine) cache() []Finding {
-	if m.State == "" {
-		return nil
-	}
-	dir := filepath.Join(m.State, "tailsbuild")
-	if !m.exists(dir) {
+	dir := m.State
+	if dir == "" || !m.exists(dir) {
 		return nil
 	}
 	f := Finding{Place: "cache", Says: dir}
