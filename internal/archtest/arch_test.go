@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
 		"internal/graph", "internal/git", "internal/apk", "internal/sandbox", "internal/trust", "internal/trustroot",
 		"internal/hclschema", "internal/policy", "internal/verdict", "internal/acceptance", "internal/registry",
+		"internal/enforce", "internal/failopen", "internal/engine",
 		"internal/assess",
 	},
 	"internal/assess": {
@@ -66,6 +67,9 @@ var mayImport = map[string][]string{
 	"internal/privilege":       {},
 	"internal/policy":          {"internal/hclschema", "internal/privilege", "internal/sign"},
 	"internal/verdict":         {"internal/policy", "internal/privilege"},
+	"internal/enforce":         {"internal/policy"},
+	"internal/engine":          {},
+	"internal/failopen":        {"internal/policy"},
 	"internal/acceptance":      {"internal/hclschema", "internal/progress", "internal/verdict"},
 	"internal/registry":        {"internal/oci"},
 	"internal/release/releasetest": {
@@ -91,6 +95,8 @@ var doors = map[string][]string{
 	"github.com/hashicorp/hcl/v2/hclsyntax":  {"internal/hclschema", "internal/recipe", "internal/lock"},
 	"github.com/hashicorp/hcl/v2/hclwrite":   {"internal/hclschema", "internal/recipe", "internal/lock"},
 	"github.com/zclconf/go-cty":              {"internal/hclschema", "internal/recipe", "internal/lock"},
+	"github.com/pelletier/go-toml":           {"internal/failopen"},
+	"go.yaml.in/yaml":                        {"internal/failopen"},
 	"github.com/spf13/cobra":                 {"internal/cli"},
 	"golang.org/x/term":                      {"internal/cli", "internal/progress", "internal/acceptance"},
 	"golang.org/x/net":                       {"internal/registry", "internal/trust"},

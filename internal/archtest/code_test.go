@@ -52,7 +52,7 @@ type ban struct {
 // random source or environment.
 var pure = []string{
 	"internal/hclschema", "internal/recipe", "internal/lock", "internal/graph", "internal/evidence", "diffoscope",
-	"internal/privilege", "internal/policy", "internal/verdict",
+	"internal/privilege", "internal/policy", "internal/verdict", "internal/enforce",
 }
 
 func bans() []ban {

@@ -15,26 +15,38 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 )
 
-// A finding is what doctor says about one thing that builds need.
+// A finding is what doctor says about one thing that builds need, or about one
+// place where a policy is enforced.
 type finding struct {
 	Need string `json:"need"`
 	OK   bool   `json:"ok"`
 	Says string `json:"says"`
-	Fix  string `json:"fix,omitempty"`
+	// Open is whether something is allowed that nobody checks, and Means why that
+	// matters.
+	Open  bool   `json:"open,omitempty"`
+	Means string `json:"means,omitempty"`
+	Fix   string `json:"fix,omitempty"`
 }
 
 func (f finding) kind() string { return "finding" }
 
 func (f finding) text(w io.Writer) {
 	mark := "ok  "
-	if !f.OK {
+	switch {
+	case f.Open:
+		mark = "OPEN"
+	case !f.OK:
 		mark = "MISS"
 	}
-	fmt.Fprintf(w, "%s  %-12s %s\n", mark, f.Need, f.Says)
+	fmt.Fprintf(w, "%s  %-12s %s\n", mark, f.Need, progress.Clean(f.Says))
+	if f.Means != "" {
+		fmt.Fprintf(w, "      %-12s %s\n", "", progress.Clean(f.Means))
+	}
 	if f.Fix != "" {
-		fmt.Fprintf(w, "      %-12s fix: %s\n", "", f.Fix)
+		fmt.Fprintf(w, "      %-12s fix: %s\n", "", progress.Clean(f.Fix))
 	}
 }
 
@@ -46,15 +58,25 @@ func (e *unfitError) Error() string {
 }
 
 func (a *app) doctorCommand() *cobra.Command {
-	var from inputFlags
+	var (
+		from       inputFlags
+		policyFile string
+	)
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Say whether this machine can build",
+		Short: "Say whether this machine can build, and where it fails open",
 		Long: `Checks what builds need on this machine, and says how to get what is missing.
-Exits with 5 when something is.`,
+Exits with 5 when something is.
+
+Then looks at the places where a policy is enforced: tailsbuild's own files, podman,
+containerd and docker, as far as they are there. OPEN is what lets images run that
+nobody has checked, with what it means and what to do. On a machine with a policy,
+that is an error, too.`,
 		Example: `  tailsbuild doctor
-  sudo tailsbuild doctor --store /srv/tailsbuild`,
+  sudo tailsbuild doctor --store /srv/tailsbuild
+  tailsbuild doctor --policy policy.hcl --format json`,
 	}
+	cmd.Flags().StringVar(&policyFile, "policy", "", "`FILE` with the policy (default "+systemPolicy+", then the user's)")
 	cmd.Flags().StringVar(&from.store, "store", "", "`DIR` that keeps inputs (default tailsbuild in the cache folder)")
 	return leaf(cmd, cobra.NoArgs, func(ctx context.Context, _ []string) error {
 		store, err := from.storeDir()
@@ -70,10 +92,14 @@ Exits with 5 when something is.`,
 				return err
 			}
 		}
+		open, err := a.examineOpen(policyFile)
+		if err != nil {
+			return err
+		}
 		if len(missing) > 0 {
 			return &unfitError{missing}
 		}
-		return nil
+		return open
 	})
 }
 

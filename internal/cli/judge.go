@@ -162,29 +162,10 @@ func (a *app) judge(ctx context.Context, f judgeFlags, args []string) error {
 	case f.platform != "" && !remote:
 		return usagef("--platform is for references")
 	}
-	file, err := f.file()
+	j, err := a.newJudging(f)
 	if err != nil {
 		return err
 	}
-	p, _, err := a.openPolicy(file)
-	if err != nil {
-		return err
-	}
-	state, err := stateDir()
-	if err != nil {
-		return err
-	}
-	if f.cache == "" {
-		f.cache = filepath.Join(state, "trust")
-	}
-	now := time.Now()
-	assessor, err := assess.New(assess.Options{
-		Policy: p, Folder: filepath.Dir(file), Cache: f.cache, Offline: f.offline, Now: now,
-	})
-	if err != nil {
-		return err
-	}
-	j := &judging{app: a, assessor: assessor, now: now, log: filepath.Join(state, "accepted.jsonl"), accept: f.accept}
 	some := &someUntrustedError{Total: len(args)}
 	for _, arg := range args {
 		s, err := j.assess(ctx, arg, f)
@@ -222,6 +203,33 @@ type judging struct {
 	now      time.Time
 	log      string
 	accept   bool
+}
+
+// newJudging opens the policy.
+func (a *app) newJudging(f judgeFlags) (*judging, error) {
+	file, err := f.file()
+	if err != nil {
+		return nil, err
+	}
+	p, _, err := a.openPolicy(file)
+	if err != nil {
+		return nil, err
+	}
+	state, err := stateDir()
+	if err != nil {
+		return nil, err
+	}
+	if f.cache == "" {
+		f.cache = filepath.Join(state, "trust")
+	}
+	now := time.Now()
+	assessor, err := assess.New(assess.Options{
+		Policy: p, Folder: filepath.Dir(file), Cache: f.cache, Offline: f.offline, Now: now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &judging{app: a, assessor: assessor, now: now, log: filepath.Join(state, "accepted.jsonl"), accept: f.accept}, nil
 }
 
 // assess gathers what there is to know of the release that arg names.

@@ -77,6 +77,11 @@ func newChoice(value *string, words ...string) *choice {
 	return &choice{value, words}
 }
 
+// newOptionalChoice is newChoice without a default: the value is "" until it is set.
+func newOptionalChoice(value *string, words ...string) *choice {
+	return &choice{value, words}
+}
+
 func (c *choice) String() string { return *c.value }
 func (c *choice) Type() string   { return "word" }
 

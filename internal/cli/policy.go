@@ -16,12 +16,12 @@ import (
 func (a *app) policyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
-		Short: "Check, test and explain policies",
-		Long:  "Checks, tests and explains policies: files that say which images may run.",
+		Short: "Check, test, explain and export policies",
+		Long:  "Checks, tests, explains and exports policies: files that say which images may\nrun.",
 		Args:  noArgs,
 		RunE:  noCommand,
 	}
-	cmd.AddCommand(a.policyCheckCommand(), a.policyTestCommand(), a.policyExplainCommand())
+	cmd.AddCommand(a.policyCheckCommand(), a.policyTestCommand(), a.policyExplainCommand(), a.policyExportCommand())
 	return cmd
 }
 

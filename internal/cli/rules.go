@@ -11,6 +11,8 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
+	"gitlab.com/tailsbuild/tailsbuild/internal/enforce"
+	"gitlab.com/tailsbuild/tailsbuild/internal/engine"
 	"gitlab.com/tailsbuild/tailsbuild/internal/git"
 	"gitlab.com/tailsbuild/tailsbuild/internal/graph"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
@@ -99,6 +101,8 @@ var rules = []rule{
 	on(func(*policy.NameError) outcome {
 		return outcome{code: exitUsage, hint: "write it as registry.example/name:tag, in lower case, or the name of a recipe"}
 	}),
+	on(func(e *enforce.ScopeError) outcome { return outcome{code: exitRecipe, hint: e.Fix} }),
+	on(func(*enforce.PrefixError) outcome { return outcome{code: exitUsage} }),
 	on(func(e *acceptance.NotAcceptedError) outcome { return notAccepted(e) }),
 	on(notTrusted),
 	on(func(e *someUntrustedError) outcome { return outcome{code: e.Code} }),
@@ -204,6 +208,17 @@ var rules = []rule{
 		return outcome{code: exitOther, detail: tail(e.Log), hint: "tailsbuild doctor"}
 	}),
 	on(func(*unfitError) outcome { return outcome{code: exitOther} }),
+	on(func(*openMachineError) outcome { return outcome{code: exitOther} }),
+	on(func(*engine.ReferenceError) outcome {
+		return outcome{code: exitUsage, hint: "write the registry's full name, in lower case, and a tag or a digest"}
+	}),
+	on(func(*engine.DigestError) outcome { return outcome{code: exitRefused} }),
+	on(func(*engine.UnavailableError) outcome {
+		return outcome{code: exitOther, hint: "nothing was pulled; apt-get install podman"}
+	}),
+	on(func(e *engine.CommandError) outcome {
+		return outcome{code: exitOther, detail: tail(strings.Split(strings.TrimSpace(string(e.Log)), "\n"))}
+	}),
 
 	on(func(*notArchiveError) outcome {
 		return outcome{code: exitOther, hint: "choose another folder with --output, or remove it"}

@@ -101,7 +101,7 @@ func TestCovers(t *testing.T) {
 			for _, name := range names {
 				want = want && (!newPattern(q).Match(name) || newPattern(p).Match(name))
 			}
-			if got := newPattern(p).covers(newPattern(q)); got != want {
+			if got := newPattern(p).Covers(newPattern(q)); got != want {
 				t.Errorf("%s covers %s: %v", p, q, got)
 			}
 		}

@@ -75,8 +75,8 @@ func matchElement(pattern, s string) bool {
 	return len(s) >= len(before)+len(after) && strings.HasPrefix(s, before) && strings.HasSuffix(s, after)
 }
 
-// covers reports whether p matches every name that q matches.
-func (p Pattern) covers(q Pattern) bool {
+// Covers reports whether p matches every name that q matches.
+func (p Pattern) Covers(q Pattern) bool {
 	if !p.rest && (q.rest || len(p.elements) != len(q.elements)) {
 		return false
 	}

@@ -37,7 +37,7 @@ func (w *warner) warn(rng hcl.Range, summary, format string, args ...any) {
 func (w *warner) shadowed(i int) {
 	s := &w.p.Scopes[i]
 	for j := range i {
-		if first := &w.p.Scopes[j]; first.Pattern.covers(s.Pattern) {
+		if first := &w.p.Scopes[j]; first.Pattern.Covers(s.Pattern) {
 			w.warn(s.Range, "Scope never matches", "The scope %s on line %d comes first and matches all that this one does. Put the more particular scope above it.", hclschema.Quote(first.Pattern.String()), first.Range.Start.Line)
 			return
 		}

@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// standIn is a podman that writes down how it was called.
+func standIn(t *testing.T) (calls func() string) {
+	t.Helper()
+	dir := t.TempDir()
+	log := filepath.Join(dir, "calls")
+	script := "#!/bin/sh\necho \"$@\" >>" + log + "\n[ \"$1\" != image ] || echo " + strings.Repeat("0", 64) + "\n"
+	if err := os.WriteFile(filepath.Join(dir, "podman"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	return func() string {
+		b, err := os.ReadFile(log)
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+}
+
+// policyOf writes a policy by which key signs what is in a registry.
+func policyOf(t *testing.T, pattern, keyFile string) string {
+	t.Helper()
+	key := must[[]byte](t)(os.ReadFile(keyFile))
+	file := filepath.Join(t.TempDir(), "policy.hcl")
+	src := "signer \"us\" {\n  organisation = \"us\"\n  key \"2026\" {\n    public = <<-EOT\n" + string(key) + "    EOT\n  }\n}\n" +
+		"scope \"" + pattern + "\" {\n  signers = [\"us\"]\n  transparency_log = \"optional\"\n  timestamp = \"optional\"\n" +
+		"  end_of_support = \"warn\"\n  privileges {\n    highest_tier = 3\n  }\n}\n"
+	if err := os.WriteFile(file, []byte(src), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestPullRefuses: what verify refuses never reaches the engine.
+func TestPullRefuses(t *testing.T) {
+	p := publish(t)
+	calls := standIn(t)
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	others := policyOf(t, p.repo, p.other)
+	elsewhere := policyOf(t, "registry.example/tails/mqtt", p.key)
+	for name, c := range map[string]struct {
+		args []string
+		code int
+	}{
+		"other key":          {[]string{p.tag, "--key", p.other}, exitRefused},
+		"unsigned":           {[]string{p.unsigned, "--key", p.key}, exitRefused},
+		"unsigned by digest": {[]string{p.digest, "--key", p.other}, exitRefused},
+		"not there":          {[]string{p.repo + ":none", "--key", p.key}, exitOther},
+		"policy of others":   {[]string{p.tag, "--policy", others}, exitRefused},
+		"no scope":           {[]string{p.tag, "--policy", elsewhere}, exitRefused},
+		"no terminal":        {[]string{p.unsigned, "--policy", others, "--accept"}, exitRefused},
+		"no such policy":     {[]string{p.tag, "--policy", "missing.hcl"}, exitOther},
+		"no tag":             {[]string{p.repo, "--key", p.key}, exitUsage},
+		"no registry":        {[]string{"mqtt:1", "--key", p.key}, exitUsage},
+		"folder":             {[]string{p.dir, "--key", p.key}, exitUsage},
+		"both":               {[]string{p.tag, "--key", p.key, "--policy", others}, exitUsage},
+		"other engine":       {[]string{p.tag, "--key", p.key, "--engine", "skopeo"}, exitUsage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := Main(append([]string{"pull"}, c.args...), nil, &stdout, &stderr)
+			if code != c.code {
+				t.Errorf("exit %d, want %d\n%s%s", code, c.code, stdout.String(), stderr.String())
+			}
+			if got := calls(); got != "" {
+				t.Errorf("the engine was called:\n%s", got)
+			}
+		})
+	}
+}
+
+// TestPull: what is pulled is what was verified, by digest.
+func TestPull(t *testing.T) {
+	p := publish(t)
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	want := "pull --quiet --tls-verify=false " + p.digest + "\nimage inspect --format {{.Id}} " + p.digest +
+		"\ntag " + p.digest + " " + p.tag + "\nimage inspect --format {{.Id}} " + p.tag + "\n"
+	for name, args := range map[string][]string{
+		"key":    {"--key", p.key},
+		"policy": {"--policy", policyOf(t, p.repo, p.key)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := standIn(t)
+			var stdout, stderr bytes.Buffer
+			if code := Main(append([]string{"pull", p.tag}, args...), nil, &stdout, &stderr); code != 0 {
+				t.Fatalf("exit %d\n%s%s", code, stdout.String(), stderr.String())
+			}
+			if got := calls(); got != want {
+				t.Errorf("called:\n%swant:\n%s", got, want)
+			}
+			if !strings.HasSuffix(stdout.String(), "podman has "+p.digest+"\n  tagged     "+p.tag+"\n") {
+				t.Errorf("stdout:\n%s", stdout.String())
+			}
+		})
+	}
+}
+
+// TestPullPodman: with the real one, into storage of its own.
+func TestPullPodman(t *testing.T) {
+	if _, err := exec.LookPath("podman"); err != nil || os.Geteuid() != 0 {
+		if os.Getenv("TAILSBUILD_REQUIRE_ALL") != "" {
+			t.Fatalf("podman, as root: %v", err)
+		}
+		t.Skipf("podman, as root: %v", err)
+	}
+	p := publish(t)
+	dir := t.TempDir()
+	config := filepath.Join(dir, "storage.conf")
+	text := "[storage]\ndriver = \"vfs\"\ngraphroot = \"" + dir + "/graph\"\nrunroot = \"" + dir + "/run\"\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CONTAINERS_STORAGE_CONF", config)
+	// Podman wants a file where docker can do without.
+	if err := os.WriteFile(filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	if code := Main([]string{"pull", p.tag, "--key", p.key, "--engine", "podman"}, nil, &stdout, &stderr); code != 0 {
+		t.Fatalf("exit %d\n%s%s", code, stdout.String(), stderr.String())
+	}
+	out, err := exec.Command("podman", "image", "inspect", "--format", "{{.Digest}}", p.tag).CombinedOutput()
+	if err != nil || !strings.HasSuffix(p.digest, "@"+strings.TrimSpace(string(out))) {
+		t.Errorf("podman has %s, want %s: %v", out, p.digest, err)
+	}
+}

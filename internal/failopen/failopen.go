@@ -1,0 +1,157 @@
+// Package failopen looks for the places of a machine where a policy is meant to be
+// enforced and isn't: where a program allows what nobody has checked, or where
+// others than the administrator decide what is checked.
+//
+// It reads, and changes nothing. What can't be read is a finding, too.
+package failopen
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
+)
+
+// A Machine is what is looked at.
+type Machine struct {
+	// Root is the folder that stands for /.
+	Root string
+	// Config is the folder of the user's configuration, and State tailsbuild's of the
+	// user's state, as seen from Root, or "".
+	Config, State string
+	// User is the number of the user, who may own what isn't root's.
+	User uint32
+	// Env is the environment, as NAME=VALUE.
+	Env []string
+	// PolicyFile is the policy's path, as seen from Root, or "" for none. Policy is
+	// what is in it, or nil when that can't be read.
+	PolicyFile string
+	Policy     *policy.Policy
+}
+
+// A Finding is what was seen at one place.
+type Finding struct {
+	// Place is podman, containerd, docker, policy, accepted or cache.
+	Place string
+	// Open is whether something is allowed there that nobody has checked.
+	Open bool
+	// Says is what is there; Means and Fix are why that matters and what to do,
+	// when it is open.
+	Says, Means, Fix string
+}
+
+// Examine returns what it sees, in an order that is always the same. Programs that
+// aren't on the machine aren't mentioned.
+func Examine(m Machine) []Finding {
+	var all []Finding
+	for _, look := range []func(*Machine) []Finding{own, containerd, podman, docker} {
+		all = append(all, look(&m)...)
+	}
+	return all
+}
+
+// path returns where an absolute path of the machine is.
+func (m *Machine) path(file string) string { return filepath.Join(m.Root, file) }
+
+func (m *Machine) exists(file string) bool {
+	_, err := os.Lstat(m.path(file))
+	return err == nil
+}
+
+// any reports whether one of files is there.
+func (m *Machine) any(files ...string) bool {
+	for _, f := range files {
+		if m.exists(f) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxFile is the size, in bytes, of the largest file that is read.
+const maxFile = 1 << 20
+
+func (m *Machine) read(file string) ([]byte, error) {
+	f, err := os.OpenFile(m.path(file), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	switch info, err := f.Stat(); {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("no regular file")
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(b) > maxFile {
+		err = fmt.Errorf("more than %d bytes", maxFile)
+	}
+	return b, err
+}
+
+// A rights says who may change a file: "" or a problem.
+type rights string
+
+// others looks for who, besides root and owners, may change what file is: by it,
+// or by a folder that it is in, wherever symbolic links lead.
+func (m *Machine) others(file string, owners ...uint32) rights {
+	// Links are resolved as the machine itself does.
+	resolved, err := filepath.EvalSymlinks(m.path(file))
+	if err != nil {
+		return rights(reason(err))
+	}
+	rel, err := filepath.Rel(m.Root, resolved)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		return rights("it is elsewhere, by a symbolic link")
+	}
+	at := m.Root
+	elements := strings.Split(rel, "/")
+	for i, element := range elements {
+		at = filepath.Join(at, element)
+		name := "/" + strings.Join(elements[:i+1], "/")
+		if r := m.one(at, name, owners); r != "" {
+			return r
+		}
+	}
+	return ""
+}
+
+func (m *Machine) one(path, name string, owners []uint32) rights {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return rights(reason(err))
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return rights("it isn't known whose " + name + " is")
+	}
+	mine := st.Uid == 0
+	for _, owner := range owners {
+		mine = mine || st.Uid == owner
+	}
+	// In a folder with the sticky bit, others can't replace what isn't theirs.
+	sticky := info.IsDir() && info.Mode()&fs.ModeSticky != 0
+	switch {
+	case !mine:
+		return rights(fmt.Sprintf("%s belongs to user %d", name, st.Uid))
+	case info.Mode().Perm()&0o022 != 0 && !sticky:
+		return rights(fmt.Sprintf("others can write %s, mode %04o", name, info.Mode().Perm()))
+	}
+	return ""
+}
+
+// reason leaves out where Root is.
+func reason(err error) string {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err.Error()
+	}
+	return err.Error()
+}
