@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 		"internal/release", "builder", "diffoscope", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
 		"internal/graph", "internal/git", "internal/apk", "internal/sandbox", "internal/trust", "internal/trustroot",
+		"internal/kms",
 	},
 	"internal/release": {
 		"builder", "diffoscope", "internal/evidence", "internal/sign", "internal/inputs",
@@ -40,7 +41,8 @@ var mayImport = map[string][]string{
 	"builder":           {"internal/inputs", "internal/lock", "internal/oci", "internal/progress", "internal/recipe", "internal/sandbox"},
 	"diffoscope":        {"internal/oci"},
 	"internal/evidence": {"internal/lock"},
-	"internal/sign":     {},
+	"internal/sign":     {"internal/kms"},
+	"internal/kms":      {},
 	"internal/trust":    {"internal/oci"},
 	"internal/inputs":   {"internal/lock", "internal/oci"},
 	"internal/graph":    {"internal/lock", "internal/recipe"},
@@ -56,6 +58,7 @@ var mayImport = map[string][]string{
 	"internal/archtest":        {},
 	"internal/trustroot":       {"internal/trust", "internal/sign", "internal/oci"},
 	"internal/trust/trusttest": {"internal/trust"}, // for tests alone
+	"internal/kms/kmstest":     {},                 // for tests alone
 }
 
 // doors has heavy dependencies and the packages that may use them.
@@ -72,10 +75,10 @@ var doors = map[string][]string{
 	"github.com/in-toto":                     {"internal/evidence", "internal/sign"},
 	"github.com/google/go-containerregistry": {"internal/oci"},
 	"github.com/klauspost/compress":          {"internal/oci", "internal/inputs"},
-	"github.com/hashicorp/hcl/v2":            {"internal/recipe", "internal/lock", "builder", "internal/cli"},
-	"github.com/hashicorp/hcl/v2/hclsyntax":  {"internal/recipe", "internal/lock"},
+	"github.com/hashicorp/hcl/v2":            {"internal/recipe", "internal/lock", "internal/kms", "builder", "internal/cli"},
+	"github.com/hashicorp/hcl/v2/hclsyntax":  {"internal/recipe", "internal/lock", "internal/kms"},
 	"github.com/hashicorp/hcl/v2/hclwrite":   {"internal/recipe", "internal/lock"},
-	"github.com/zclconf/go-cty":              {"internal/recipe", "internal/lock"},
+	"github.com/zclconf/go-cty":              {"internal/recipe", "internal/lock", "internal/kms"},
 	"github.com/spf13/cobra":                 {"internal/cli"},
 	"golang.org/x/term":                      {"internal/cli", "internal/progress"},
 	"golang.org/x/mod":                       {"internal/recipe", "internal/lock", "internal/inputs"},
