@@ -71,7 +71,7 @@ wrote, and from nowhere else.`,
 	f.draw.add(cmd)
 	f.pass.add(cmd)
 	f.seals.add(cmd)
-	cmd.Flags().StringVar(&f.key, "key", "", keyHelp+", which signs the releases")
+	cmd.Flags().StringVar(&f.key, "key", "", keyHelp+", to sign the releases with")
 	cmd.Flags().StringVar(&f.output, "output", "dist", "`DIR` for the releases")
 	cmd.Flags().Var(newChoice(&f.builder, "both", "a", "b"), "builder", "which builds to make: both, or only a or b, without a release")
 	cmd.Flags().BoolVar(&f.record, "record", false, "write the image's digest into the recipe's lock")

@@ -12,7 +12,8 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
-const keyHelp = "`FILE` with the private key, or a reference SCHEME://KEY to one that a program holds"
+// keyHelp is the help of a flag that takes a private key.
+const keyHelp = "`FILE` with the private key, or SCHEME://KEY of one that a program holds"
 
 // privateKey opens the private key at path, or the one that path refers to.
 func (a *app) privateKey(ctx context.Context, path string, pass passphraseFlag) (*sign.Key, error) {

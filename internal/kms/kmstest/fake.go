@@ -12,8 +12,10 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
@@ -23,7 +25,7 @@ import (
 // The variables that say what a fake does.
 const (
 	ModeVariable = "KMSTEST_MODE"
-	KeyVariable  = "KMSTEST_KEY" // path of its key, as NewKey writes it
+	KeyVariable  = "KMSTEST_KEY" // path of its key, which is made if it does not exist
 	PINVariable  = "KMSTEST_PIN" // the PIN that it wants; none when it isn't set
 )
 
@@ -155,7 +157,13 @@ func answer(args []string, other bool) (map[string]any, error) {
 	if req.InitOptions.ProtocolVersion != "v1" || req.InitOptions.HashFunc != crypto.SHA256 {
 		return nil, fmt.Errorf("options %+v", req.InitOptions)
 	}
-	file, err := os.ReadFile(os.Getenv(KeyVariable))
+	path := os.Getenv(KeyVariable)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := NewKey(path, elliptic.P256()); err != nil {
+			return nil, err
+		}
+	}
+	file, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
