@@ -31,6 +31,8 @@ test: setup ## the whole test suite, with real builds
 	@if [[ -e test/cosign/go.mod ]]; then cd test/cosign && go test -timeout 25m $(TESTFLAGS) ./...; fi
 	cd kms/cloud && go vet ./... && go test -timeout 10m $(TESTFLAGS) .
 	@if command -v gcc >/dev/null; then cd kms/pkcs11 && CGO_ENABLED=1 go vet ./...; fi
+	@# podman's library has its own OpenPGP, or needs a C library.
+	@if [[ -e test/interop/go.mod ]]; then cd test/interop && CGO_ENABLED=0 go test -timeout 25m -tags containers_image_openpgp $(TESTFLAGS) ./...; fi
 
 check: setup ## what CI checks before it tests
 	@scripts/tools.sh

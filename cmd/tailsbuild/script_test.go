@@ -39,7 +39,8 @@ func TestMain(m *testing.M) {
 // TestScripts runs the command line as people do: testdata/script/*.txtar, one
 // behaviour each. What they need besides Go is in requirements.
 //
-// In scripts, $SELF is a program that holds keys, $RECIPES is this repository's recipes, $MIRROR a mirror of Alpine's,
+// In scripts, $SELF is a program that holds keys, $RECIPES and $POLICIES are this
+// repository's, $MIRROR is a mirror of Alpine's,
 // $STORE a store of the script's own and $SHARED one that all scripts share.
 func TestScripts(t *testing.T) {
 	recipes, err := filepath.Abs("../../recipes")
@@ -62,6 +63,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("SELF", self)
 			e.Setenv("RECIPES", recipes)
+			e.Setenv("POLICIES", filepath.Join(filepath.Dir(recipes), "policies"))
 			e.Setenv("MIRROR", mirror)
 			e.Setenv("STORE", filepath.Join(e.WorkDir, "store"))
 			e.Setenv("SHARED", shared)

@@ -245,6 +245,8 @@ func (b *build) release(ctx context.Context, l *loaded, opts builder.Options, ou
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	opts.Progress = d
+	client := b.startClient(ctx, l, opts)
+	defer client.stop()
 	pair, err := builder.Build(ctx, l.plan, opts)
 	if err != nil {
 		return l.place(err)
@@ -256,7 +258,7 @@ func (b *build) release(ctx context.Context, l *loaded, opts builder.Options, ou
 		return &recordedError{Recipe: out.Recipe, Lock: l.path, Recorded: recorded, Got: out.A}
 	}
 	if out.Identical {
-		if out.Tests, err = b.test(ctx, l, pair.A, opts); err != nil {
+		if out.Tests, err = b.test(ctx, l, pair.A, client, opts); err != nil {
 			return l.place(err)
 		}
 	}

@@ -29,7 +29,7 @@ func Main(args []string, stdin *os.File, stdout, stderr io.Writer) int {
 
 	a := newApp(stdin, stdout, stderr)
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(containerdArgs(args))
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && ctx.Err() != nil {
 		err = &interruptedError{err}
@@ -81,7 +81,7 @@ when the two images are the same, bit for bit, is there a release.`,
 	root.AddCommand(
 		a.initCommand(), a.fmtCommand(), a.validateCommand(), a.lockCommand(), a.graphCommand(), a.planCommand(),
 		a.buildCommand(), a.testCommand(), a.compareCommand(), a.archiveCommand(),
-		a.keyCommand(), a.verifyCommand(), a.trustCommand(),
+		a.keyCommand(), a.pushCommand(), a.policyCommand(), a.verifyCommand(), a.containerdVerifyCommand(), a.trustCommand(),
 		a.doctorCommand(), a.versionCommand(),
 	)
 	return root

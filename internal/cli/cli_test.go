@@ -18,12 +18,15 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sandbox"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
 )
 
 // leaves returns the commands that do something.
@@ -127,6 +130,10 @@ func TestStdoutThatFails(t *testing.T) {
 	}
 }
 
+func unaccepted(kind verdict.Kind, err error) error {
+	return &acceptance.NotAcceptedError{Verdict: verdict.Verdict{Kind: kind}, Err: err}
+}
+
 // TestOutcomes holds the table of exit codes to each type of error, also wrapped
 // and joined as commands return it.
 func TestOutcomes(t *testing.T) {
@@ -147,6 +154,18 @@ func TestOutcomes(t *testing.T) {
 		{&staleLockError{[]string{"a", "b"}}, exitDifferent, "tailsbuild lock a b"},
 		{&unformattedError{}, exitRecipe, "tailsbuild fmt"},
 		{&builder.NotYetError{}, exitRecipe, ""},
+		{&openPolicyError{}, exitRecipe, ""},
+		{&policyTestError{}, exitDifferent, ""},
+		{&policy.NameError{Reference: "X"}, exitUsage, "lower case"},
+		{&verdict.Error{}, exitRefused, ""},
+		{&verdict.Error{Verdict: verdict.Verdict{Kind: verdict.Refused}}, exitRefused, ""},
+		{&verdict.Error{Verdict: verdict.Verdict{Kind: verdict.Unsigned}}, exitRefused, ""},
+		{&verdict.Error{Verdict: verdict.Verdict{Kind: verdict.Foreign}}, exitForeign, ""},
+		{unaccepted(verdict.Foreign, acceptance.ErrDeclined), exitForeign, ""},
+		{unaccepted(verdict.Unsigned, acceptance.ErrNoTerminal), exitRefused, acceptance.ConfigFile},
+		{unaccepted(verdict.Refused, acceptance.ErrRefused), exitRefused, ""},
+		{unaccepted(verdict.Unsigned, &acceptance.ConfigError{Err: fs.ErrPermission}), exitRefused, "belong to root"},
+		{unaccepted(verdict.Unsigned, &acceptance.LogError{Err: syscall.ENOSPC}), exitRefused, ""},
 		{&release.SizeError{}, exitRecipe, "limits"},
 		{&release.UnsignedError{}, exitRefused, "--key FILE"},
 		{&release.RefusedError{Reason: release.ErrNoSignature}, exitRefused, ""},

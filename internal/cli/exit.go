@@ -18,6 +18,7 @@ const (
 	exitOther       = 5   // anything else: I/O, a daemon, a bug
 	exitInputs      = 6   // inputs are missing, or not what the lock says
 	exitStep        = 7   // a build step or a test failed
+	exitForeign     = 8   // signed, but not by whom the policy asks for, and not accepted
 	exitInterrupted = 130 // SIGINT or SIGTERM
 )
 

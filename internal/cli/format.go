@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
 
@@ -130,6 +131,6 @@ func (a *app) formatFile(file string, check bool) (bool, error) {
 func (a *app) checkSource(file string, src []byte, diags hcl.Diagnostics) error {
 	return a.check(diags, func(w io.Writer) {
 		// When stderr fails there is nowhere to say so.
-		_ = recipe.WriteDiagnostics(w, map[string][]byte{file: src}, diags, a.color())
+		_ = hclschema.WriteDiagnostics(w, map[string][]byte{file: src}, diags, a.color())
 	})
 }

@@ -9,19 +9,23 @@ import (
 	"syscall"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
 	"gitlab.com/tailsbuild/tailsbuild/internal/git"
 	"gitlab.com/tailsbuild/tailsbuild/internal/graph"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sandbox"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trustroot"
+	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
 )
 
 // rules map the typed errors of all packages to outcomes. The first that matches
@@ -32,7 +36,7 @@ var rules = []rule{
 	on(func(e *unknownPackageError) outcome {
 		o := outcome{code: exitUsage}
 		if len(e.Similar) > 0 && len(e.Versions) == 0 {
-			o.hint = "there are " + strings.Join(e.Similar, ", ")
+			o.hint = "did you mean " + strings.Join(e.Similar, ", ") + "?"
 		}
 		return o
 	}),
@@ -91,15 +95,42 @@ var rules = []rule{
 	on(func(*builder.OutputRecordError) outcome {
 		return outcome{code: exitRecipe, hint: "tailsbuild lock NAME, then build and record it again"}
 	}),
+	on(func(*openPolicyError) outcome { return outcome{code: exitRecipe} }),
+	on(func(*policyTestError) outcome { return outcome{code: exitDifferent} }),
+	on(func(*policy.NameError) outcome {
+		return outcome{code: exitUsage, hint: "write it as registry.example/name:tag, in lower case, or the name of a recipe"}
+	}),
+	on(func(e *acceptance.NotAcceptedError) outcome { return notAccepted(e) }),
+	on(notTrusted),
+	on(func(e *someUntrustedError) outcome { return outcome{code: e.Code} }),
+	on(func(e *verdict.Error) outcome { return outcome{code: verdictCode(e.Verdict.Kind)} }),
 	on(func(*release.SizeError) outcome {
 		return outcome{code: exitRecipe, hint: "there is no release; make the image smaller, or raise size in the recipe's limits"}
 	}),
+	on(func(*release.ReferenceError) outcome { return outcome{code: exitUsage} }),
 	on(func(*release.NameError) outcome { return outcome{code: exitRecipe} }),
 
 	on(func(*release.UnsignedError) outcome {
 		return outcome{code: exitRefused, hint: "sign when building: tailsbuild build NAME --key FILE"}
 	}),
 	on(func(*release.RefusedError) outcome { return outcome{code: exitRefused} }),
+	on(func(*changedReleaseError) outcome { return outcome{code: exitRefused} }),
+	on(func(*registry.OverwrittenError) outcome { return outcome{code: exitOther, hint: "push again"} }),
+	on(func(*askedError) outcome { return outcome{code: exitRefused} }),
+	on(func(e *writableError) outcome {
+		return outcome{code: exitRefused, hint: "chown root " + e.Path + "; chmod 644 " + e.Path}
+	}),
+	on(func(*registry.ReferenceError) outcome {
+		return outcome{code: exitUsage, hint: "write HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:DIGEST"}
+	}),
+	on(func(*registry.PlatformError) outcome {
+		return outcome{code: exitUsage, hint: "choose one with --platform"}
+	}),
+	on(func(*registry.InsecureError) outcome { return outcome{code: exitRefused} }),
+	on(statusOutcome),
+	on(func(*registry.TransferError) outcome {
+		return outcome{code: exitOther, hint: "try again; where a proxy is needed, name it in ALL_PROXY"}
+	}),
 	on(func(*sign.PassphraseError) outcome { return outcome{code: exitRefused} }),
 	on(func(*kms.ReferenceError) outcome { return outcome{code: exitUsage} }),
 	on(func(e *kms.SchemeError) outcome {
@@ -204,6 +235,37 @@ func is(target error, hint string) rule {
 	return func(err error) (outcome, bool) {
 		return outcome{code: exitOther, hint: hint}, errors.Is(err, target)
 	}
+}
+
+// verdictCode is the exit code of an image that doesn't run.
+func verdictCode(kind verdict.Kind) int {
+	if kind == verdict.Foreign {
+		return exitForeign
+	}
+	return exitRefused
+}
+
+func notAccepted(e *acceptance.NotAcceptedError) outcome {
+	o := outcome{code: verdictCode(e.Verdict.Kind)}
+	var config *acceptance.ConfigError
+	switch {
+	case errors.Is(e, acceptance.ErrNoTerminal):
+		o.hint = "run it at a terminal, or have the administrator name the digest in " + acceptance.ConfigFile
+	case errors.As(e, &config):
+		o.hint = "nothing is accepted until that is mended: the file and its folders belong to root, and nobody else may write them"
+	}
+	return o
+}
+
+func statusOutcome(e *registry.StatusError) outcome {
+	o := outcome{code: exitOther, hint: "try again"}
+	switch e.Code {
+	case 401, 403:
+		o.hint = "log in with docker login or podman login, and check the name"
+	case 404:
+		o.hint = "check the name: the registry has nothing there, or doesn't show it"
+	}
+	return o
 }
 
 func recipeOutcome(e *recipeError) outcome {

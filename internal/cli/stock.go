@@ -12,6 +12,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
@@ -154,7 +155,7 @@ func (s *stock) similar(name string) []string {
 		}
 	}
 	var out []string
-	if best := recipe.Similar(name, names); best != "" {
+	if best := hclschema.Similar(name, names); best != "" {
 		out = append(out, best)
 	}
 	found, _ := s.search(name)

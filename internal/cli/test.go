@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -111,33 +112,54 @@ func (b *build) warnUntested(todo []*loaded) {
 	}
 }
 
-// test runs the tests of l on the image that r describes. What it returns is never
-// nil.
-func (b *build) test(ctx context.Context, l *loaded, r *builder.Result, opts builder.Options) (*tests, error) {
+// test runs the tests of l on the image that r describes, with client's image for
+// their clients. What it returns is never nil.
+func (b *build) test(ctx context.Context, l *loaded, r *builder.Result, client clientImage, opts builder.Options) (*tests, error) {
 	if len(l.closure[0].Tests) == 0 {
 		return &tests{State: testsNone, Results: []testResult{}}, nil
 	}
 	if b.flags.skipTests {
 		return &tests{State: testsSkipped, Results: []testResult{}}, nil
 	}
-	client, err := b.client(ctx, l, opts)
+	image, err := client.wait()
 	if err != nil {
 		return newTests(l, nil, err), err
 	}
-	all, err := builder.RunTests(ctx, l.plan, r, builder.TestOptions{Client: client, Work: opts.Work, Progress: opts.Progress})
+	all, err := builder.RunTests(ctx, l.plan, r, builder.TestOptions{Client: image, Work: opts.Work, Progress: opts.Progress})
 	return newTests(l, all, err), err
 }
 
-// client makes the image for clients with packages, nil if there is none.
-func (b *build) client(ctx context.Context, l *loaded, opts builder.Options) (*builder.Result, error) {
-	if l.client == nil {
-		return nil, nil
+// A clientImage is the image for the clients of tests that have packages, nil if
+// there is none. It is made beside the builds.
+type clientImage struct {
+	wait func() (*builder.Result, error)
+	// stop ends what makes it; nothing works on it any more then.
+	stop func()
+}
+
+// startClient starts to make the image for l's clients.
+func (b *build) startClient(ctx context.Context, l *loaded, opts builder.Options) clientImage {
+	if l.client == nil || b.flags.skipTests {
+		return clientImage{wait: func() (*builder.Result, error) { return nil, nil }, stop: func() {}}
 	}
-	opts.Work = filepath.Join(opts.Work, "client")
-	if err := os.Mkdir(opts.Work, 0o700); err != nil {
-		return nil, err
-	}
-	return builder.BuildOne(ctx, "a", l.client, opts)
+	ctx, cancel := context.WithCancel(ctx)
+	made := sync.OnceValues(func() (*builder.Result, error) {
+		step := opts.Progress.Step("packages for the tests of " + l.closure[0].Name)
+		opts := builder.Options{Store: opts.Store, Work: filepath.Join(opts.Work, "client")}
+		err := os.Mkdir(opts.Work, 0o700)
+		if err != nil {
+			step.Done(err)
+			return nil, err
+		}
+		image, err := builder.BuildOne(ctx, "a", l.client, opts)
+		step.Done(err)
+		return image, err
+	})
+	go made()
+	return clientImage{wait: made, stop: func() {
+		cancel()
+		made()
+	}}
 }
 
 func (a *app) testCommand() *cobra.Command {
@@ -196,17 +218,20 @@ func (b *build) testAlone(ctx context.Context, l *loaded, opts builder.Options) 
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, d.Close()) }()
 	opts.Progress = d
 	start := time.Now()
+	client := b.startClient(ctx, l, opts)
+	defer client.stop()
 	r, err := builder.BuildOne(ctx, b.flags.builder, l.plan, opts)
 	if err != nil {
-		return nil, errors.Join(l.place(err), d.Close())
+		return nil, l.place(err)
 	}
 	s := newSingle(l, r)
 	out := &trial{Recipe: s.Recipe, Version: s.Version, Arch: s.Arch, Plan: s.Plan, Image: s.Image, Recorded: s.Recorded}
-	out.Tests, err = b.test(ctx, l, r, opts)
+	out.Tests, err = b.test(ctx, l, r, client, opts)
 	out.Seconds = time.Since(start).Seconds()
-	return out, errors.Join(l.place(err), d.Close())
+	return out, l.place(err)
 }
 
 // testOutcome shows each test that failed with its line, and what its programs said

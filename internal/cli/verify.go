@@ -42,10 +42,18 @@ func (v verified) text(w io.Writer) {
 		}
 		line("varied", "%s", strings.Join(variedNames(r), ", "))
 	}
-	for _, p := range v.Problems {
+	for i, p := range v.Problems {
+		if i == shownProblems {
+			line("", "and %d more", len(v.Problems)-i)
+			break
+		}
 		line("ignored", "%s: %v", p.Manifest, p.Err)
 	}
 }
+
+// shownProblems is how many problems people are shown: anybody who may push to a
+// registry can make any number of them.
+const shownProblems = 10
 
 func variedNames(r release.Reproduction) []string {
 	var names []string
@@ -81,29 +89,59 @@ func asBroken(err error) error {
 }
 
 func (a *app) verifyCommand() *cobra.Command {
-	var keyFile string
+	var (
+		keyFile string
+		f       judgeFlags
+	)
 	cmd := &cobra.Command{
-		Use:   "verify DIR --key PUB",
-		Short: "Check a release from its files alone",
-		Long: `Checks that the release in DIR is whole, and that the key signed what makes it
-one: the image, the provenance of two builds that were different, and their
-comparison. No network and no recipes are used. Exits with 4 when it is not so.`,
-		Example: `  tailsbuild verify dist/mqtt --key my.pub
-  tailsbuild verify dist/mqtt --key my.pub --format json`,
+		Use:   "verify DIR|REF... [--policy FILE] | verify DIR|REF --key PUB",
+		Short: "Check releases, by a policy or by one key",
+		Long: `Checks that the image of a release is whole, and judges it by a policy and what the
+policy's trust root says: trusted, foreign, unsigned or refused, with all reasons.
+Exits with 0 when it is trusted or was accepted, with 8 when it is foreign, and with
+4 otherwise. Once a release is trusted, older ones of its name are refused here.
+
+A release is in the folder DIR, or in a registry as REF, HOST/REPOSITORY:TAG or
+HOST/REPOSITORY@DIGEST, or oci:REF where that could be a folder. Without --reference,
+one in a folder has the name that a trust root or a signer of the policy gives it.
+With --accept, a person at a terminal can accept one that is foreign or, twice, one
+that is unsigned; what is refused stays refused.
+
+With --key, checks that the key signed what makes the release one: the image, the
+provenance of two builds that were different, and their comparison; and that sealed
+inputs in a folder are whole. No policy, trust root or recipe is used then.`,
+		Example: `  tailsbuild verify dist/mqtt --policy policy.hcl
+  tailsbuild verify registry.example/tails/mqtt:2.7.9-r0
+  tailsbuild verify /media/stick/* --offline --format json
+  tailsbuild verify dist/mqtt --key my.pub`,
 	}
-	cmd.Flags().StringVar(&keyFile, "key", "", "`FILE` with the public key of who signed (required)")
-	return leaf(cmd, cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+	cmd.Flags().StringVar(&keyFile, "key", "", "`FILE` with the public key of who signed, to ask no policy")
+	f.add(cmd)
+	return leaf(cmd, cobra.MinimumNArgs(1), func(ctx context.Context, args []string) error {
 		if keyFile == "" {
-			return usagef("--key PUB is missing")
+			return a.judge(ctx, f, args)
 		}
-		key, err := openPublicKey(keyFile)
-		if err != nil {
-			return err
+		if f != (judgeFlags{platform: f.platform}) || len(args) > 1 {
+			return usagef("--key is for one release, without a policy")
 		}
-		v, err := release.Verify(ctx, args[0], key)
-		if err != nil {
-			return asBroken(err)
-		}
-		return a.out.print(verified{v})
+		return a.verifyByKey(ctx, args[0], f.platform, keyFile)
 	})
+}
+
+func (a *app) verifyByKey(ctx context.Context, arg, platform, keyFile string) error {
+	key, err := openPublicKey(keyFile)
+	if err != nil {
+		return err
+	}
+	verify := func() (*release.Verification, error) { return release.Verify(ctx, arg, key) }
+	if isReference(arg) {
+		verify = func() (*release.Verification, error) { return a.verifyReference(ctx, arg, platform, key) }
+	} else if platform != "" {
+		return usagef("--platform is for references")
+	}
+	v, err := verify()
+	if err != nil {
+		return asBroken(err)
+	}
+	return a.out.print(verified{v})
 }

@@ -36,7 +36,10 @@ func checkDescriptors(what string, descs ...ocispec.Descriptor) error {
 	return nil
 }
 
-func decodeIndex(what string, b []byte) (*ocispec.Index, error) {
+// DecodeIndex decodes b, an image index (image-spec, image-index.md). Every
+// descriptor in it is valid. What names b in errors, which are *FormatError or
+// *LimitError: a document that could be read as a manifest, too, is refused.
+func DecodeIndex(what string, b []byte) (*ocispec.Index, error) {
 	var index ocispec.Index
 	if err := decodeDocument(what, b, &index, ocispec.MediaTypeImageIndex, "config", "layers"); err != nil {
 		return nil, err
@@ -50,7 +53,10 @@ func decodeIndex(what string, b []byte) (*ocispec.Index, error) {
 	return &index, nil
 }
 
-func decodeManifest(what string, b []byte) (*ocispec.Manifest, error) {
+// DecodeManifest decodes b, an image manifest, as [Layout.ReadManifest] does. What
+// names b in errors, which are *FormatError or *LimitError: a document that could
+// be read as an index, too, is refused.
+func DecodeManifest(what string, b []byte) (*ocispec.Manifest, error) {
 	var m ocispec.Manifest
 	if err := decodeDocument(what, b, &m, ocispec.MediaTypeImageManifest, "manifests"); err != nil {
 		return nil, err

@@ -86,7 +86,7 @@ func (l *Layout) Images() ([]ocispec.Descriptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := decodeIndex(ocispec.ImageIndexFile, b)
+	index, err := DecodeIndex(ocispec.ImageIndexFile, b)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (l *Layout) ReadManifest(desc ocispec.Descriptor) (*ocispec.Manifest, []byt
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := decodeManifest(what, b)
+	m, err := DecodeManifest(what, b)
 	if err != nil {
 		return nil, nil, err
 	}

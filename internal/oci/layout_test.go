@@ -243,7 +243,7 @@ func FuzzManifest(f *testing.F) {
 	f.Add([]byte(fmt.Sprintf(`{"schemaVersion":2,"config":%s,"layers":[%[1]s],"subject":%[1]s}`,
 		`{"mediaType":"a","digest":"sha256:`+strings.Repeat("0", 64)+`","size":1}`)))
 	f.Fuzz(func(t *testing.T, src []byte) {
-		m, err := decodeManifest("fuzz", src)
+		m, err := DecodeManifest("fuzz", src)
 		if err != nil {
 			return
 		}

@@ -23,6 +23,8 @@ type Writer struct {
 	root *os.Root // temp
 	// blobs are those written so far, by digest.
 	blobs map[digest.Digest]int64
+	// omitted are those that were left out on purpose.
+	omitted map[digest.Digest]int64
 }
 
 // Create begins the layout that Commit puts at dir, whose parent folder must
@@ -38,7 +40,7 @@ func Create(dir string) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{dir: dir, temp: temp, lock: lock, blobs: map[digest.Digest]int64{}}
+	w := &Writer{dir: dir, temp: temp, lock: lock, blobs: map[digest.Digest]int64{}, omitted: map[digest.Digest]int64{}}
 	if w.root, err = os.OpenRoot(temp); err == nil {
 		err = w.root.MkdirAll(ocispec.ImageBlobsDir+"/"+digest.SHA256.String(), 0o755)
 	}
@@ -74,11 +76,21 @@ func (w *Writer) AddBytes(mediaType string, b []byte) (ocispec.Descriptor, error
 	return desc, w.Add(desc, bytes.NewReader(b))
 }
 
+// Omit lets Commit accept a layout without the blob that desc names (image-spec,
+// image-layout.md: a blob may be in another store). Reading it is an error.
+func (w *Writer) Omit(desc ocispec.Descriptor) error {
+	if err := checkDescriptor(desc); err != nil {
+		return err
+	}
+	w.omitted[desc.Digest] = desc.Size
+	return nil
+}
+
 // Commit writes index.json with those manifests, in that order, syncs everything
 // to disk and puts the layout at dir in one step. It refuses a layout that lacks
-// a blob which a manifest names. What dir holds is always whole: before that step
-// what it held before, and then the new layout, even when removing the old one or
-// the last sync is an error.
+// a blob which a manifest names and Omit didn't. What dir holds is always whole:
+// before that step what it held before, and then the new layout, even when
+// removing the old one or the last sync is an error.
 func (w *Writer) Commit(index []ocispec.Descriptor) error {
 	if err := w.checkWhole(index); err != nil {
 		return err
@@ -95,7 +107,7 @@ func (w *Writer) Commit(index []ocispec.Descriptor) error {
 	if err != nil {
 		return err
 	}
-	if _, err := decodeIndex(ocispec.ImageIndexFile, body); err != nil {
+	if _, err := DecodeIndex(ocispec.ImageIndexFile, body); err != nil {
 		return err
 	}
 	if err := w.writeFile(ocispec.ImageIndexFile, bytes.NewReader(body)); err != nil {
@@ -157,6 +169,9 @@ func (w *Writer) checkWhole(index []ocispec.Descriptor) error {
 
 func (w *Writer) checkPresent(what string, desc ocispec.Descriptor) error {
 	size, ok := w.blobs[desc.Digest]
+	if !ok {
+		size, ok = w.omitted[desc.Digest]
+	}
 	if !ok {
 		return &FormatError{what, fmt.Sprintf("blob %s was not added", desc.Digest)}
 	}

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/opencontainers/go-digest"
+	specs "github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -158,5 +160,56 @@ func TestCommitWantsAllBlobs(t *testing.T) {
 func TestCreateFails(t *testing.T) {
 	if _, err := Create(filepath.Join(t.TempDir(), "missing", "layout")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no parent: got %v, want fs.ErrNotExist", err)
+	}
+}
+
+func TestOmit(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "layout")
+	w, err := Create(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := w.AddBytes(ocispec.MediaTypeImageConfig, []byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayer, Digest: digest.FromString("layer"), Size: 5}
+	raw, err := json.Marshal(ocispec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
+		Config: config, Layers: []ocispec.Descriptor{layer},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := w.AddBytes(ocispec.MediaTypeImageManifest, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := layer
+	other.Size++
+	if err := w.Omit(other); err != nil {
+		t.Fatal(err)
+	}
+	var size *SizeError
+	if err := w.Commit([]ocispec.Descriptor{image}); !errors.As(err, &size) {
+		t.Errorf("another size was left out: %v", err)
+	}
+	if err := w.Omit(layer); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Commit([]ocispec.Descriptor{image}); err != nil {
+		t.Fatal(err)
+	}
+	l, err := OpenLayout(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := l.Blob(layer); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("reading what was left out: %v", err)
+	}
+	var format *FormatError
+	if err := w.Omit(ocispec.Descriptor{Digest: "md5:x"}); !errors.As(err, &format) {
+		t.Errorf("got %v", err)
 	}
 }

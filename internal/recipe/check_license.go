@@ -3,6 +3,8 @@ package recipe
 import (
 	"regexp"
 	"strings"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 )
 
 // IsLicense reports whether s has the form of an SPDX license expression, which is
@@ -13,7 +15,7 @@ func IsLicense(s string) bool { return checkLicense(s) == nil }
 // specification, annex "SPDX license expressions"):
 //
 //	compound = simple | simple "WITH" exception | compound "AND"|"OR" compound | "(" compound ")"
-func checkLicense(s string) *problem {
+func checkLicense(s string) *hclschema.Problem {
 	words := strings.Fields(strings.NewReplacer("(", " ( ", ")", " ) ").Replace(s))
 	depth, operand := 0, false
 	for i, word := range words {
@@ -34,7 +36,7 @@ func checkLicense(s string) *problem {
 			good, operand = !operand && licenseID.MatchString(word), true
 		}
 		if !good {
-			return badLicense(s, quote(word))
+			return badLicense(s, hclschema.Quote(word))
 		}
 	}
 	if depth != 0 || !operand {
@@ -48,7 +50,7 @@ var (
 	exceptionID = regexp.MustCompile(`^(AdditionRef-)?[A-Za-z0-9][A-Za-z0-9.-]*$`)
 )
 
-func badLicense(s, at string) *problem {
-	return &problem{"Not a license expression", quote(s) + " is not in the form that SPDX defines, at " + at +
-		`. Write identifiers, joined by AND, OR and WITH in capitals, as in "MIT" or "GPL-2.0-only WITH Classpath-exception-2.0".`}
+func badLicense(s, at string) *hclschema.Problem {
+	return hclschema.Wrong("Not a license expression", hclschema.Quote(s)+" is not in the form that SPDX defines, at "+at+
+		`. Write identifiers, joined by AND, OR and WITH in capitals, as in "MIT" or "GPL-2.0-only WITH Classpath-exception-2.0".`)
 }

@@ -1,11 +1,12 @@
 package recipe
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 )
 
 // Env is what a recipe's references stand for beside the recipe itself.
@@ -25,28 +26,28 @@ type Env struct {
 // breaks a limit or isn't HCL gives the diagnostics of that alone; the recipe is
 // nil then, and when the file has none.
 func Decode(filename string, src []byte, env Env) (*Recipe, hcl.Diagnostics) {
-	body, diags := parse(filename, src)
+	body, diags := hclschema.Parse(recipeLanguage, filename, src)
 	if body == nil {
 		return nil, diags
 	}
-	e := &evaluator{scope: &scope{arch: env.Arch, vars: env.Vars, done: map[string]result{}}}
+	e := newEvaluator(&scope{arch: env.Arch, vars: env.Vars, done: map[string]result{}})
 	if env.Arch == "" {
 		e.scope.arch = DefaultArch
 	}
-	for _, a := range inOrder(body.Attributes) {
-		e.fail(a.NameRange, "Attribute outside of the recipe", "Everything a recipe says stands in its block: service \"NAME\" { ... } or base \"NAME\" { ... }. Move %s there.", quote(a.Name))
+	for _, a := range hclschema.InOrder(body.Attributes) {
+		e.Fail(a.NameRange, "Attribute outside of the recipe", "Everything a recipe says stands in its block: service \"NAME\" { ... } or base \"NAME\" { ... }. Move %s there.", hclschema.Quote(a.Name))
 	}
 	found := e.recipeBlock(filename, body)
 	if found == nil {
-		return nil, sorted(e.diags)
+		return nil, hclschema.Sorted(e.Diags)
 	}
 	b := e.recipeBody(found)
 	if b == nil {
-		return nil, sorted(e.diags)
+		return nil, hclschema.Sorted(e.Diags)
 	}
 	r := e.recipe(b)
 	r.Bytes = src
-	return r, sorted(e.diags)
+	return r, hclschema.Sorted(e.Diags)
 }
 
 // recipeBlock returns the file's one block, and reports others.
@@ -56,20 +57,20 @@ func (e *evaluator) recipeBlock(filename string, body *hclsyntax.Body) *hclsynta
 	for _, b := range body.Blocks {
 		switch {
 		case !slices.Contains(names, b.Type):
-			e.fail(b.TypeRange, "Unknown block", "A recipe file has one block, %s, and no %s.%s", choices(names), quote(b.Type), suggest(b.Type, names))
+			e.Fail(b.TypeRange, "Unknown block", "A recipe file has one block, %s, and no %s.%s", hclschema.Choices(names), hclschema.Quote(b.Type), hclschema.Suggest(b.Type, names))
 		case found != nil:
-			e.fail(b.DefRange(), "Second recipe in a file", "There is one already, on line %d. A recipe has a folder of its own, with recipe.hcl and its lock.", found.TypeRange.Start.Line)
+			e.Fail(b.DefRange(), "Second recipe in a file", "There is one already, on line %d. A recipe has a folder of its own, with recipe.hcl and its lock.", found.TypeRange.Start.Line)
 		default:
 			found = b
 		}
 	}
 	if found == nil && len(body.Blocks) == 0 {
-		e.fail(startOf(filename), "No recipe in the file", "Write service \"NAME\" { ... }, or base \"NAME\" { ... }, with the name of the folder that the file is in.")
+		e.Fail(hclschema.StartOf(filename), "No recipe in the file", "Write service \"NAME\" { ... }, or base \"NAME\" { ... }, with the name of the folder that the file is in.")
 	}
 	return found
 }
 
-func (e *evaluator) recipeBody(src *hclsyntax.Block) *block {
+func (e *evaluator) recipeBody(src *hclsyntax.Block) *hclschema.Block {
 	typ := serviceType
 	if src.Type == string(Base) {
 		typ = baseType
@@ -78,40 +79,40 @@ func (e *evaluator) recipeBody(src *hclsyntax.Block) *block {
 	if len(src.Labels) > 0 {
 		e.scope.name = src.Labels[0]
 	}
-	return e.block(typ, src)
+	return e.Block(typ, src)
 }
 
 // recipe makes a Recipe of its block, and checks what more than one attribute
 // decides.
-func (e *evaluator) recipe(b *block) *Recipe {
+func (e *evaluator) recipe(b *hclschema.Block) *Recipe {
 	r := &Recipe{
-		Kind:          Kind(b.typ.name),
-		Name:          b.labels[0].text,
-		Version:       b.text("version"),
-		Release:       int(b.number("release")),
-		Epoch:         b.number("epoch"),
-		Summary:       b.text("summary"),
-		Homepage:      b.text("homepage"),
-		License:       b.text("license"),
-		Documentation: b.text("documentation"),
-		Arch:          b.texts("arch"),
-		Base:          b.text("base"),
-		BaseRange:     b.rangeOf("base"),
-		Packages:      b.texts("packages"),
-		PackagesRange: b.rangeOf("packages"),
-		Labels:        b.table("labels"),
-		Annotations:   b.table("annotations"),
-		Range:         b.rng,
+		Kind:          Kind(b.Type.Name),
+		Name:          b.Labels[0].Text,
+		Version:       b.Text("version"),
+		Release:       int(b.Number("release")),
+		Epoch:         b.Number("epoch"),
+		Summary:       b.Text("summary"),
+		Homepage:      b.Text("homepage"),
+		License:       b.Text("license"),
+		Documentation: b.Text("documentation"),
+		Arch:          b.Texts("arch"),
+		Base:          b.Text("base"),
+		BaseRange:     b.RangeOf("base"),
+		Packages:      b.Texts("packages"),
+		PackagesRange: b.RangeOf("packages"),
+		Labels:        b.Table("labels"),
+		Annotations:   b.Table("annotations"),
+		Range:         b.Range,
 	}
-	if !b.has("arch") {
+	if !b.Has("arch") {
 		r.Arch = []string{DefaultArch}
 	}
-	e.distinct(b.items("arch"), "Architecture is there twice")
-	e.distinct(b.items("packages"), "Package is there twice")
-	e.labelled(b, "repository")
-	for _, repo := range b.all("repository") {
+	e.Distinct(b.Items("arch"), "Architecture is there twice")
+	e.Distinct(b.Items("packages"), "Package is there twice")
+	e.Labelled(b, "repository")
+	for _, repo := range b.All("repository") {
 		r.Repositories = append(r.Repositories, Repository{
-			Name: repo.labels[0].text, URL: repo.text("url"), Key: repo.text("key"), Range: repo.rng,
+			Name: repo.Labels[0].Text, URL: repo.Text("url"), Key: repo.Text("key"), Range: repo.Range,
 		})
 	}
 	if r.Kind == Base {
@@ -122,44 +123,16 @@ func (e *evaluator) recipe(b *block) *Recipe {
 	return r
 }
 
-func (e *evaluator) base(r *Recipe, b *block) {
-	r.EndOfSupport = b.text("end_of_support")
-	rootfs := b.one("rootfs")
+func (e *evaluator) base(r *Recipe, b *hclschema.Block) {
+	r.EndOfSupport = b.Text("end_of_support")
+	rootfs := b.One("rootfs")
 	switch {
-	case rootfs == nil && !b.has("base"):
-		e.fail(b.rng, "Base has no start", "A base needs the archive that it is made of, rootfs { url = ... }, or base = ... to start from another base.")
-	case rootfs != nil && b.has("base"):
-		e.fail(rootfs.rng, "Base has two starts", "It has base on line %d as well. Remove one of the two.", b.rangeOf("base").Start.Line)
+	case rootfs == nil && !b.Has("base"):
+		e.Fail(b.Range, "Base has no start", "A base needs the archive that it is made of, rootfs { url = ... }, or base = ... to start from another base.")
+	case rootfs != nil && b.Has("base"):
+		e.Fail(rootfs.Range, "Base has two starts", "It has base on line %d as well. Remove one of the two.", b.RangeOf("base").Start.Line)
 	}
 	if rootfs != nil {
-		r.Rootfs = &Rootfs{URL: rootfs.text("url"), SHA256: rootfs.text("sha256"), Range: rootfs.rng}
+		r.Rootfs = &Rootfs{URL: rootfs.Text("url"), SHA256: rootfs.Text("sha256"), Range: rootfs.Range}
 	}
 }
-
-// distinct reports elements of a list that are there twice.
-func (e *evaluator) distinct(items []item, summary string) {
-	seen := map[string]bool{}
-	for _, it := range items {
-		if seen[it.text] {
-			e.fail(it.rng, summary, "The list has %s already. Remove one of the two.", quote(it.text))
-		}
-		seen[it.text] = true
-	}
-}
-
-// labelled reports inner blocks of one type with the same last label, by which
-// they are known.
-func (e *evaluator) labelled(b *block, name string) {
-	seen := map[string]hcl.Range{}
-	for _, inner := range b.all(name) {
-		l := inner.labels[len(inner.labels)-1]
-		if first, again := seen[l.text]; again {
-			e.fail(l.rng, "Name is there twice", "There is a %s %s already, on line %d. Rename or remove one of the two.", name, quote(l.text), first.Start.Line)
-			continue
-		}
-		seen[l.text] = l.rng
-	}
-}
-
-// sortedKeys returns m's keys in order, for output that is always the same.
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

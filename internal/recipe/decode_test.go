@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/hashicorp/hcl/v2"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 )
 
 // withoutPlaces compares recipes by what they say.
@@ -177,7 +179,7 @@ func TestSuggest(t *testing.T) {
 		"verison": "version", "VERSION": "version", "entry_point": "entrypoint", "evn": "env", "users": "user",
 		"zebra": "", "": "", strings.Repeat("version", 20): "",
 	} {
-		if got := suggest(name, known); got != "" && !strings.Contains(got, want) || (got == "") != (want == "") {
+		if got := hclschema.Suggest(name, known); got != "" && !strings.Contains(got, want) || (got == "") != (want == "") {
 			t.Errorf("for %q it suggests %q, want %q", name, got, want)
 		}
 	}
@@ -186,14 +188,14 @@ func TestSuggest(t *testing.T) {
 // Each check accepts the first list and refuses the second.
 func TestChecks(t *testing.T) {
 	for name, test := range map[string]struct {
-		check     check
+		check     hclschema.Check
 		good, bad string
 	}{
 		"name":     {checkName, "a mqtt alpine-3.19 0.1", "-a a- a--b a..b A ../a a/b a_b " + strings.Repeat("a", 64)},
 		"version":  {checkVersion, "1 9.6_p1 2024-01-02 v1", "-1 .1 1+2 1~2 1/2 ü " + strings.Repeat("1", 101)},
 		"license":  {checkLicense, "MIT GPL-2.0+ LicenseRef-x DocumentRef-a:LicenseRef-b", "() AND MIT() (MIT)) MIT/X OR"},
-		"date":     {checkDate, "2025-11-01 2024-02-29", "2025-13-01 2023-02-29 25-1-1 2025-11-01T00:00:00Z"},
-		"size":     {checkSize, "1KiB 16MiB 1024GiB", "1025GiB 16 MiB -1MiB 1.5MiB 16M 16mib +1MiB 99999999999999999999KiB"},
+		"date":     {hclschema.CheckDate, "2025-11-01 2024-02-29", "2025-13-01 2023-02-29 25-1-1 2025-11-01T00:00:00Z"},
+		"size":     {hclschema.CheckSize, "1KiB 16MiB 1024GiB", "1025GiB 16 MiB -1MiB 1.5MiB 16M 16mib +1MiB 99999999999999999999KiB"},
 		"path":     {checkPath, "/ /a /a/b.c", "a ./a /a/ /a//b /a/./b /a/../b"},
 		"relative": {checkRelative, "a files/a", ". .. ../a /a a/../b a/ a//b a\\b"},
 		"url":      {checkURL, "https://a/ http://x.onion https://a.b:8/c?d#e", "a //a https:// https:/a mailto:a@b https://u@a/ https://a:b:c/ javascript:x"},
@@ -225,11 +227,11 @@ func TestChecks(t *testing.T) {
 	} {
 		for _, s := range strings.Fields(test.good) {
 			if p := test.check(s); p != nil {
-				t.Errorf("%s: %q is refused: %s: %s", name, s, p.summary, p.detail)
+				t.Errorf("%s: %q is refused: %s: %s", name, s, p.Summary, p.Detail)
 			}
 		}
 		for _, s := range append(strings.Fields(test.bad), "", "\x00", "a\nb", "a\u202eb") {
-			if checkLine(s) == nil && test.check(s) == nil {
+			if hclschema.CheckLine(s) == nil && test.check(s) == nil {
 				t.Errorf("%s: %q is accepted", name, s)
 			}
 		}

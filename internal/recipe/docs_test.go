@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 )
 
 const docsFile = "../../docs/recipe.md"
@@ -41,106 +43,48 @@ func reference() string {
 	var b strings.Builder
 	b.WriteString("\n")
 	for _, typ := range recipeTypes {
-		describe(&b, typ, "", "###")
+		hclschema.Describe(&b, typ, "###")
 	}
 	b.WriteString("### Kinds of privilege\n\n| kind | names |\n|---|---|\n")
 	for _, kind := range privilegeKindNames() {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", kind, privilegeKinds[kind].doc)
 	}
 	b.WriteString("\n### Functions\n\n| function | gives |\n|---|---|\n")
-	for _, name := range sortedKeys(functions) {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", functions[name].usage, functions[name].doc)
+	for _, name := range hclschema.SortedKeys(hclschema.Functions) {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", hclschema.Functions[name].Usage, hclschema.Functions[name].Doc)
 	}
 	b.WriteString("\n### Limits\n\n| of | at most |\n|---|---|\n")
 	for _, limit := range []struct {
 		of   string
 		most string
 	}{
-		{"a file", fmt.Sprintf("%d bytes, %d tokens", maxSource, maxTokens)},
-		{"nesting of brackets, strings and templates", fmt.Sprint(maxNesting)},
-		{"a number", fmt.Sprintf("%d characters, no exponent", maxNumber)},
-		{"a text of one line", fmt.Sprintf("%d bytes", maxText)},
-		{"a text of several lines", fmt.Sprintf("%d lines", maxPieces)},
-		{"all texts of a file, references written out", fmt.Sprintf("%d bytes", maxExpanded)},
-		{"a list or table", fmt.Sprintf("%d elements", maxList)},
+		{"a file", fmt.Sprintf("%d bytes, %d tokens", hclschema.MaxSource, hclschema.MaxTokens)},
+		{"nesting of brackets, strings and templates", fmt.Sprint(hclschema.MaxNesting)},
+		{"a number", fmt.Sprintf("%d characters, no exponent", hclschema.MaxNumber)},
+		{"a text of one line", fmt.Sprintf("%d bytes", hclschema.MaxText)},
+		{"a text of several lines", fmt.Sprintf("%d lines", hclschema.MaxPieces)},
+		{"all texts of a file, references written out", fmt.Sprintf("%d bytes", hclschema.MaxExpanded)},
+		{"a list or table", fmt.Sprintf("%d elements", hclschema.MaxList)},
 		{"a file that `source` names", fmt.Sprintf("%d bytes", maxFile)},
 		{"all files of a recipe", fmt.Sprintf("%d bytes", maxFiles)},
 		{"bases on one another", fmt.Sprint(maxClosure)},
-		{"problems shown of one file", fmt.Sprint(maxDiagnostics)},
+		{"problems shown of one file", fmt.Sprint(hclschema.MaxDiagnostics)},
 	} {
 		fmt.Fprintf(&b, "| %s | %s |\n", limit.of, limit.most)
 	}
 	b.WriteString("\n### Project file\n\n")
-	for _, typ := range projectType.blocks {
-		describe(&b, typ, "", "####")
+	for _, typ := range projectType.Blocks {
+		hclschema.Describe(&b, typ, "####")
 	}
 	return b.String()
 }
 
-// describe writes a block, its variants and the blocks inside.
-func describe(b *strings.Builder, typ *blockType, outer, level string) {
-	name := typ.header()
-	if typ.of != "" {
-		name = typ.of + ` "` + typ.name + `" "NAME"`
-	}
-	fmt.Fprintf(b, "%s `%s`%s\n\n%s", level, name, outer, typ.doc)
-	if typ.many {
-		b.WriteString(" May be repeated.")
-	}
-	b.WriteString("\n\n")
-	if typ.example != "" {
-		fmt.Fprintf(b, "```hcl\n%s\n```\n\n", typ.example)
-	}
-	for _, l := range typ.labels {
-		fmt.Fprintf(b, "- `%s`: %s\n", l.name, l.doc)
-	}
-	if len(typ.labels) > 0 {
-		b.WriteString("\n")
-	}
-	if len(typ.attrs) > 0 {
-		b.WriteString("| attribute | type | default | meaning |\n|---|---|---|---|\n")
-	}
-	for _, a := range typ.attrs {
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", a.name, a.typ, whenLeftOut(a), a.doc+bounds(a))
-	}
-	if len(typ.attrs) > 0 {
-		b.WriteString("\n")
-	}
-	inner := ""
-	if outer == "" && typ.name == runtimeType.name {
-		inner = " in `runtime`"
-	}
-	for _, v := range typ.variants {
-		describe(b, v, "", "####")
-	}
-	for _, block := range typ.blocks {
-		describe(b, block, inner, "####")
-	}
-}
-
-func whenLeftOut(a attribute) string {
-	switch {
-	case a.required:
-		return "required"
-	case a.def != "":
-		return "`" + a.def + "`"
-	}
-	return ""
-}
-
-func bounds(a attribute) string {
-	if a.typ != number {
-		return ""
-	}
-	return fmt.Sprintf(" From %d to %d.", a.min, a.max)
-}
-
 // Every example of the schema is decoded without a word.
 func TestExamples(t *testing.T) {
-	var walk func(typ *blockType, in string)
-	walk = func(typ *blockType, in string) {
-		if typ.example != "" {
-			src := strings.Replace(in, "@", typ.example, 1)
+	var walk func(typ *hclschema.BlockType, in string)
+	walk = func(typ *hclschema.BlockType, in string) {
+		if typ.Example != "" {
+			src := strings.Replace(in, "@", typ.Example, 1)
 			for _, extra := range []string{`user "sftp" {uid = 1000 }`, `build {run = "true" }`, "runtime {\n user = \"sftp\"\n entrypoint = [\"/a\"]\n}"} {
 				if head, _, _ := strings.Cut(extra, "{"); strings.HasPrefix(in, "service") && !strings.Contains(src, head+"{") {
 					src = strings.TrimSuffix(src, "}\n") + "  " + extra + "\n}\n"
@@ -150,7 +94,7 @@ func TestExamples(t *testing.T) {
 				t.Errorf("%v\n%s", diags, src)
 			}
 		}
-		for _, inner := range append(typ.variants, typ.blocks...) {
+		for _, inner := range append(typ.Variants, typ.Blocks...) {
 			switch typ {
 			case runtimeType:
 				walk(inner, strings.Replace(in, "@", "runtime {\n user = \"sftp\"\n entrypoint = [\"/a\"]\n@\n}\n", 1))
@@ -159,17 +103,17 @@ func TestExamples(t *testing.T) {
 			}
 		}
 	}
-	for _, inner := range serviceType.blocks {
+	for _, inner := range serviceType.Blocks {
 		walk(inner, "service \"x\" {\n  version = \"2.7.9\"\n  base = \"b\"\n@\n}\n")
 	}
 	walk(rootfsType, "base \"x\" {\n  version = \"1\"\n@\n}\n")
 	walk(repositoryType, "base \"x\" {\n  version = \"1\"\n  base = \"b\"\n@\n}\n")
 	for _, typ := range recipeTypes {
-		walk(&blockType{example: typ.example}, "@\n")
+		walk(&hclschema.BlockType{Example: typ.Example}, "@\n")
 	}
-	for _, typ := range projectType.blocks {
-		if _, diags := DecodeProject("tailsbuild.hcl", []byte(typ.example+"\n")); len(diags) > 0 {
-			t.Errorf("%v\n%s", diags, typ.example)
+	for _, typ := range projectType.Blocks {
+		if _, diags := DecodeProject("tailsbuild.hcl", []byte(typ.Example+"\n")); len(diags) > 0 {
+			t.Errorf("%v\n%s", diags, typ.Example)
 		}
 	}
 }
@@ -200,32 +144,32 @@ func TestDocsExamples(t *testing.T) {
 
 // The schema says everything that decoding and the documentation need.
 func TestSchema(t *testing.T) {
-	var walk func(typ *blockType)
-	walk = func(typ *blockType) {
-		if typ.doc == "" || typ.example == "" && len(typ.variants) == 0 {
-			t.Errorf("%s has no documentation or example", typ.header())
+	var walk func(typ *hclschema.BlockType)
+	walk = func(typ *hclschema.BlockType) {
+		if typ.Doc == "" || typ.Example == "" && len(typ.Variants) == 0 {
+			t.Errorf("%s has no documentation or example", typ.Header())
 		}
-		for _, a := range typ.attrs {
-			if !strings.HasSuffix(a.doc, ".") {
-				t.Errorf("%s: the documentation of %s is no sentence", typ.header(), a.name)
+		for _, a := range typ.Attrs {
+			if !strings.HasSuffix(a.Doc, ".") {
+				t.Errorf("%s: the documentation of %s is no sentence", typ.Header(), a.Name)
 			}
-			if a.typ == number && a.max == 0 || a.required && a.def != "" {
-				t.Errorf("%s: %s has no bounds, or a default without use", typ.header(), a.name)
+			if a.Type == hclschema.Number && a.Max == 0 || a.Required && a.Default != "" {
+				t.Errorf("%s: %s has no bounds, or a default without use", typ.Header(), a.Name)
 			}
-			if a.def != "" && a.check != nil && a.check(a.def) != nil {
-				t.Errorf("%s: the default of %s is refused", typ.header(), a.name)
-			}
-		}
-		for _, l := range typ.labels {
-			if l.name == "" || l.doc == "" {
-				t.Errorf("%s has a label without documentation", typ.header())
+			if a.Default != "" && a.Check != nil && a.Check(a.Default) != nil {
+				t.Errorf("%s: the default of %s is refused", typ.Header(), a.Name)
 			}
 		}
-		for _, inner := range append(typ.variants, typ.blocks...) {
+		for _, l := range typ.Labels {
+			if l.Name == "" || l.Doc == "" {
+				t.Errorf("%s has a label without documentation", typ.Header())
+			}
+		}
+		for _, inner := range append(typ.Variants, typ.Blocks...) {
 			walk(inner)
 		}
 	}
-	for _, typ := range append(recipeTypes, projectType.blocks...) {
+	for _, typ := range append(recipeTypes, projectType.Blocks...) {
 		walk(typ)
 	}
 }

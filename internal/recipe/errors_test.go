@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 )
 
 var update = flag.Bool("update", false, "write what is generated to testdata and docs")
@@ -83,7 +85,7 @@ func TestErrors(t *testing.T) {
 		if diff := cmp.Diff(expected(src), reported(t, filename, diags)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", filename, diff)
 		}
-		if err := WriteDiagnostics(&golden, map[string][]byte{filename: src}, diags, false); err != nil {
+		if err := hclschema.WriteDiagnostics(&golden, map[string][]byte{filename: src}, diags, false); err != nil {
 			t.Fatal(err)
 		}
 	}

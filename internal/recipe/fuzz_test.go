@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 )
 
 // seeds are all fixtures, and the short ones of what is refused.
@@ -46,11 +48,11 @@ func checkDiagnostics(t *testing.T, src []byte, diags hcl.Diagnostics) {
 		}
 	}
 	var out strings.Builder
-	if err := WriteDiagnostics(&out, map[string][]byte{"f.hcl": src}, diags, false); err != nil {
+	if err := hclschema.WriteDiagnostics(&out, map[string][]byte{"f.hcl": src}, diags, false); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range out.String() {
-		if r != '\n' && r != '\t' && invisible(r) {
+		if r != '\n' && r != '\t' && hclschema.Invisible(r) {
 			t.Fatalf("%U is written to the terminal", r)
 		}
 	}
@@ -69,7 +71,7 @@ func FuzzDecode(f *testing.F) {
 		if diags.HasErrors() {
 			return
 		}
-		if r == nil || r.Version == "" || checkName(r.Name) != nil || len(r.Summary) > maxText || len(r.Packages) > maxList {
+		if r == nil || r.Version == "" || checkName(r.Name) != nil || len(r.Summary) > hclschema.MaxText || len(r.Packages) > hclschema.MaxList {
 			t.Fatalf("accepted %+v", r)
 		}
 		again, _ := Decode("f.hcl", src, testEnv)

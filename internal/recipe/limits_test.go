@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 )
 
 // refusals are files that hurt hclsyntax's parser or evaluator, or that a
@@ -119,7 +121,7 @@ func TestWriteDiagnosticsEscapes(t *testing.T) {
 	} {
 		var out strings.Builder
 		_, diags := Decode("recipe.hcl", []byte(src), testEnv)
-		if err := WriteDiagnostics(&out, map[string][]byte{"recipe.hcl": []byte(src)}, diags, false); err != nil {
+		if err := hclschema.WriteDiagnostics(&out, map[string][]byte{"recipe.hcl": []byte(src)}, diags, false); err != nil {
 			t.Fatal(err)
 		}
 		if !diags.HasErrors() || strings.ContainsAny(out.String(), "\x1b\x07\u009b") {
@@ -132,7 +134,7 @@ func TestWriteDiagnosticsColor(t *testing.T) {
 	src := []byte("service \"x\" {\n\tversion\t= 1\n  base = \"a\"\n}\n")
 	_, diags := Decode("recipe.hcl", src, testEnv)
 	var out strings.Builder
-	if err := WriteDiagnostics(&out, map[string][]byte{"recipe.hcl": src}, diags, true); err != nil {
+	if err := hclschema.WriteDiagnostics(&out, map[string][]byte{"recipe.hcl": src}, diags, true); err != nil {
 		t.Fatal(err)
 	}
 	want := "\x1b[31mError\x1b[0m: \x1b[1mNot a text\x1b[0m\n  on recipe.hcl:2,12\n    2 |  version = 1\n      | \x1b[31m           ^\x1b[0m\n  Numbers lose zeros: 3.10 is 3.1, and 0644 is 644. Write it in quotes.\n\n"

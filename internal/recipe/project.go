@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 )
 
 // ProjectFile is the name of the project file in the folder of recipes.
@@ -39,33 +41,33 @@ type Variable struct {
 // Folders in Locations stay as they are written. Everything else is as with
 // Decode.
 func DecodeProject(filename string, src []byte) (*Project, hcl.Diagnostics) {
-	body, diags := parse(filename, src)
+	body, diags := hclschema.Parse(recipeLanguage, filename, src)
 	if body == nil {
 		return nil, diags
 	}
-	e := &evaluator{}
-	top := &block{typ: projectType, rng: startOf(filename)}
-	e.body(top, body)
-	e.labelled(top, "variable")
+	e := newEvaluator(nil)
+	top := &hclschema.Block{Type: projectType, Range: hclschema.StartOf(filename)}
+	e.Body(top, body)
+	e.Labelled(top, "variable")
 	p := &Project{}
-	for _, policy := range top.all("policy") {
-		p.RefuseUnsupported = policy.text("end_of_support") == "refuse"
+	for _, policy := range top.All("policy") {
+		p.RefuseUnsupported = policy.Text("end_of_support") == "refuse"
 	}
-	for _, v := range top.all("variable") {
+	for _, v := range top.All("variable") {
 		p.Variables = append(p.Variables, Variable{
-			Name: v.labels[0].text, Default: v.text("default"), Description: v.text("description"), Range: v.rng,
+			Name: v.Labels[0].Text, Default: v.Text("default"), Description: v.Text("description"), Range: v.Range,
 		})
 	}
 	seen := map[string]int{}
-	for _, m := range top.all("mirror") {
-		upstream := strings.TrimRight(m.labels[0].text, "/")
+	for _, m := range top.All("mirror") {
+		upstream := strings.TrimRight(m.Labels[0].Text, "/")
 		if line, again := seen[upstream]; again {
-			e.fail(m.labels[0].rng, "Name is there twice", "There is a mirror of %s already, on line %d. Put all locations into that one.", quote(upstream), line)
+			e.Fail(m.Labels[0].Range, "Name is there twice", "There is a mirror of %s already, on line %d. Put all locations into that one.", hclschema.Quote(upstream), line)
 		} else {
-			seen[upstream] = m.rng.Start.Line
+			seen[upstream] = m.Range.Start.Line
 		}
-		e.distinct(m.items("locations"), "Location is there twice")
-		p.Mirrors = append(p.Mirrors, Mirror{Upstream: upstream, Locations: m.texts("locations"), Range: m.rng})
+		e.Distinct(m.Items("locations"), "Location is there twice")
+		p.Mirrors = append(p.Mirrors, Mirror{Upstream: upstream, Locations: m.Texts("locations"), Range: m.Range})
 	}
-	return p, sorted(e.diags)
+	return p, hclschema.Sorted(e.Diags)
 }

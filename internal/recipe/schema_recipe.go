@@ -1,135 +1,139 @@
 package recipe
 
-import "slices"
+import (
+	"slices"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
+)
 
 // recipeTypes are the blocks that a recipe file has one of.
-var recipeTypes = []*blockType{serviceType, baseType}
+var recipeTypes = []*hclschema.BlockType{serviceType, baseType}
 
-var serviceType = &blockType{
-	name:   string(Service),
-	labels: []label{recipeLabel},
-	doc:    "An application, packaged onto a base. The file has one such block, and its name is the name of the folder.",
-	example: `service "mqtt" {
+var serviceType = &hclschema.BlockType{
+	Name:   string(Service),
+	Labels: []hclschema.Label{recipeLabel},
+	Doc:    "An application, packaged onto a base. The file has one such block, and its name is the name of the folder.",
+	Example: `service "mqtt" {
   version = "2.7.9"
   base    = "alpine-${var.alpine}"
 }`,
-	attrs: slices.Concat(identity, []attribute{
-		{name: "base", typ: text, required: true, check: checkName, doc: "The recipe whose image the service is put on: a base."},
-		{name: "client", typ: text, doc: "The application a person connects with."},
-		{name: "connect", typ: text, doc: "How to connect, in a sentence."},
+	Attrs: slices.Concat(identity, []hclschema.Attribute{
+		{Name: "base", Type: hclschema.Text, Required: true, Check: checkName, Doc: "The recipe whose image the service is put on: a base."},
+		{Name: "client", Type: hclschema.Text, Doc: "The application a person connects with."},
+		{Name: "connect", Type: hclschema.Text, Doc: "How to connect, in a sentence."},
 		packages, labels, annotations,
 	}),
-	blocks: []*blockType{
+	Blocks: []*hclschema.BlockType{
 		repositoryType, sourceType, toolchainType, buildType, fileType, userType, runtimeType, privilegeType, limitsType, testType,
 	},
 }
 
-var baseType = &blockType{
-	name:   string(Base),
-	labels: []label{recipeLabel},
-	doc:    "What services are put on. A base has either a `rootfs` or another `base`. The file has one such block, and its name is the name of the folder.",
-	example: `base "alpine-3.19" {
+var baseType = &hclschema.BlockType{
+	Name:   string(Base),
+	Labels: []hclschema.Label{recipeLabel},
+	Doc:    "What services are put on. A base has either a `rootfs` or another `base`. The file has one such block, and its name is the name of the folder.",
+	Example: `base "alpine-3.19" {
   version        = "3.19.4"
   end_of_support = "2025-11-01"
   rootfs {
     url = "https://dl-cdn.alpinelinux.org/alpine/v3.19/releases/${arch}/alpine-minirootfs-3.19.4-${arch}.tar.gz"
   }
 }`,
-	attrs: slices.Concat(identity, []attribute{
-		{name: "base", typ: text, check: checkName, doc: "The base to start from, when there is no `rootfs`."},
-		{name: "end_of_support", typ: text, check: checkDate, doc: "The date on which the distribution stops mending this version, as YYYY-MM-DD."},
+	Attrs: slices.Concat(identity, []hclschema.Attribute{
+		{Name: "base", Type: hclschema.Text, Check: checkName, Doc: "The base to start from, when there is no `rootfs`."},
+		{Name: "end_of_support", Type: hclschema.Text, Check: hclschema.CheckDate, Doc: "The date on which the distribution stops mending this version, as YYYY-MM-DD."},
 		packages, labels, annotations,
 	}),
-	blocks: []*blockType{rootfsType, repositoryType},
+	Blocks: []*hclschema.BlockType{rootfsType, repositoryType},
 }
 
-var recipeLabel = label{name: "NAME", check: checkName, doc: "Lower-case letters, digits, and single `.` or `-` between them; at most 63 characters."}
+var recipeLabel = hclschema.Label{Name: "NAME", Check: checkName, Doc: "Lower-case letters, digits, and single `.` or `-` between them; at most 63 characters."}
 
 // identity is what every recipe says about itself.
-var identity = []attribute{
-	{name: "version", typ: text, required: true, check: checkVersion, doc: "The version of what is packaged. It becomes part of the image's tag: letters, digits, `.`, `_` and `-`."},
-	{name: "release", typ: number, def: "0", max: 9999, doc: "Counts packagings of one version."},
-	{name: "epoch", typ: number, def: "0", max: maxEpoch, doc: "SOURCE_DATE_EPOCH in seconds: file times later than this are clamped to it."},
-	{name: "summary", typ: text, doc: "What it is, in a line."},
-	{name: "homepage", typ: text, check: checkURL, doc: "URL of the project."},
-	{name: "license", typ: text, check: checkLicense, doc: "SPDX license expression. Its form is checked, not whether SPDX lists the names."},
-	{name: "documentation", typ: text, check: checkURL, doc: "URL of the documentation."},
-	{name: "arch", typ: texts, def: DefaultArch, filled: true, check: checkArch, doc: "Alpine architectures that it is built for: `x86_64`, `aarch64`."},
+var identity = []hclschema.Attribute{
+	{Name: "version", Type: hclschema.Text, Required: true, Check: checkVersion, Doc: "The version of what is packaged. It becomes part of the image's tag: letters, digits, `.`, `_` and `-`."},
+	{Name: "release", Type: hclschema.Number, Default: "0", Max: 9999, Doc: "Counts packagings of one version."},
+	{Name: "epoch", Type: hclschema.Number, Default: "0", Max: maxEpoch, Doc: "SOURCE_DATE_EPOCH in seconds: file times later than this are clamped to it."},
+	{Name: "summary", Type: hclschema.Text, Doc: "What it is, in a line."},
+	{Name: "homepage", Type: hclschema.Text, Check: checkURL, Doc: "URL of the project."},
+	{Name: "license", Type: hclschema.Text, Check: checkLicense, Doc: "SPDX license expression. Its form is checked, not whether SPDX lists the names."},
+	{Name: "documentation", Type: hclschema.Text, Check: checkURL, Doc: "URL of the documentation."},
+	{Name: "arch", Type: hclschema.Texts, Default: DefaultArch, Filled: true, Check: checkArch, Doc: "Alpine architectures that it is built for: `x86_64`, `aarch64`."},
 }
 
 // maxEpoch is 9999-12-31T23:59:59Z, the last second that RFC 3339 can write.
 const maxEpoch = 253402300799
 
-var packages = attribute{name: "packages", typ: texts, check: checkPackage, doc: "Alpine packages of the image, with constraints as apk writes them (`foo`, `foo=1.2-r0`, `foo>1.2`, `!foo`)."}
+var packages = hclschema.Attribute{Name: "packages", Type: hclschema.Texts, Check: checkPackage, Doc: "Alpine packages of the image, with constraints as apk writes them (`foo`, `foo=1.2-r0`, `foo>1.2`, `!foo`)."}
 
-var labels = attribute{name: "labels", typ: table, key: checkLabelKey, doc: "Labels of the image's config. `tailsbuild.*`, and those of `org.opencontainers.image.*` that follow from other attributes, can't be set here."}
+var labels = hclschema.Attribute{Name: "labels", Type: hclschema.Table, Key: checkLabelKey, Doc: "Labels of the image's config. `tailsbuild.*`, and those of `org.opencontainers.image.*` that follow from other attributes, can't be set here."}
 
-var annotations = attribute{name: "annotations", typ: table, key: checkLabelKey, doc: "Annotations of the image's manifest. The same keys as in `labels` can't be set here."}
+var annotations = hclschema.Attribute{Name: "annotations", Type: hclschema.Table, Key: checkLabelKey, Doc: "Annotations of the image's manifest. The same keys as in `labels` can't be set here."}
 
-var rootfsType = &blockType{
-	name: "rootfs",
-	doc:  "The archive that a base starts from: a tar.gz, which becomes the image's first layer byte for byte.",
-	example: `rootfs {
+var rootfsType = &hclschema.BlockType{
+	Name: "rootfs",
+	Doc:  "The archive that a base starts from: a tar.gz, which becomes the image's first layer byte for byte.",
+	Example: `rootfs {
   url = "https://dl-cdn.alpinelinux.org/alpine/v3.19/releases/${arch}/alpine-minirootfs-3.19.4-${arch}.tar.gz"
 }`,
-	attrs: []attribute{
-		{name: "url", typ: text, required: true, check: checkInputURL, doc: "Where the archive is published. Mirrors may serve it."},
-		{name: "sha256", typ: text, check: checkSHA256, doc: "sha256 of the whole file, in hex, for a recipe that pins it by itself; the lock always does."},
+	Attrs: []hclschema.Attribute{
+		{Name: "url", Type: hclschema.Text, Required: true, Check: checkInputURL, Doc: "Where the archive is published. Mirrors may serve it."},
+		{Name: "sha256", Type: hclschema.Text, Check: checkSHA256, Doc: "sha256 of the whole file, in hex, for a recipe that pins it by itself; the lock always does."},
 	},
 }
 
-var repositoryType = &blockType{
-	name:   "repository",
-	labels: []label{{name: "NAME", check: checkRepositoryName, doc: "Lower-case letters, digits and `-`."}},
-	doc:    "An apk repository that packages come from: those of a service, or those of a base and of the services on it.",
-	example: `repository "main" {
+var repositoryType = &hclschema.BlockType{
+	Name:   "repository",
+	Labels: []hclschema.Label{{Name: "NAME", Check: checkRepositoryName, Doc: "Lower-case letters, digits and `-`."}},
+	Doc:    "An apk repository that packages come from: those of a service, or those of a base and of the services on it.",
+	Example: `repository "main" {
   url = "https://dl-cdn.alpinelinux.org/alpine/v3.19/main"
 }`,
-	many: true,
-	attrs: []attribute{
-		{name: "url", typ: text, required: true, check: checkInputURL, doc: "The repository, without the architecture."},
-		{name: "key", typ: content, check: checkPublicKey, doc: "RSA public key in PEM that signs its index and packages, when it is none of those in the rootfs. It is good for this repository alone, and those in the rootfs aren't good for it."},
+	Many: true,
+	Attrs: []hclschema.Attribute{
+		{Name: "url", Type: hclschema.Text, Required: true, Check: checkInputURL, Doc: "The repository, without the architecture."},
+		{Name: "key", Type: hclschema.Content, Check: checkPublicKey, Doc: "RSA public key in PEM that signs its index and packages, when it is none of those in the rootfs. It is good for this repository alone, and those in the rootfs aren't good for it."},
 	},
 }
 
 // projectType describes the project file's top level.
-var projectType = &blockType{
-	name: "project file",
-	blocks: []*blockType{
+var projectType = &hclschema.BlockType{
+	Name: "project file",
+	Blocks: []*hclschema.BlockType{
 		{
-			name:   "mirror",
-			labels: []label{{name: "URL", check: checkInputURL, doc: "What the URLs of inputs start with."}},
-			doc:    "Other places for the inputs whose URL starts with this one. They are tried in order, and never trusted: every byte is checked against the lock.",
-			example: `mirror "https://dl-cdn.alpinelinux.org/alpine" {
+			Name:   "mirror",
+			Labels: []hclschema.Label{{Name: "URL", Check: checkInputURL, Doc: "What the URLs of inputs start with."}},
+			Doc:    "Other places for the inputs whose URL starts with this one. They are tried in order, and never trusted: every byte is checked against the lock.",
+			Example: `mirror "https://dl-cdn.alpinelinux.org/alpine" {
   locations = ["../shared/mirror/alpine", "https://dl-cdn.alpinelinux.org/alpine"]
 }`,
-			many: true,
-			attrs: []attribute{
-				{name: "locations", typ: texts, required: true, filled: true, check: checkLocation, doc: "http or https URLs, and folders, relative to the folder that holds the recipes' folder. A folder that doesn't exist is skipped."},
+			Many: true,
+			Attrs: []hclschema.Attribute{
+				{Name: "locations", Type: hclschema.Texts, Required: true, Filled: true, Check: checkLocation, Doc: "http or https URLs, and folders, relative to the folder that holds the recipes' folder. A folder that doesn't exist is skipped."},
 			},
 		},
 		{
-			name:   "variable",
-			labels: []label{{name: "NAME", check: checkIdentifier, doc: "Lower-case letters, digits and `_`, starting with a letter."}},
-			doc:    "A value that recipes refer to as `var.NAME`, and `--var NAME=VALUE` changes.",
-			example: `variable "alpine" {
+			Name:   "variable",
+			Labels: []hclschema.Label{{Name: "NAME", Check: checkIdentifier, Doc: "Lower-case letters, digits and `_`, starting with a letter."}},
+			Doc:    "A value that recipes refer to as `var.NAME`, and `--var NAME=VALUE` changes.",
+			Example: `variable "alpine" {
   default     = "3.19"
   description = "Alpine branch that services are built on"
 }`,
-			many: true,
-			attrs: []attribute{
-				{name: "default", typ: text, required: true, doc: "Its value unless `--var` gives another."},
-				{name: "description", typ: text, doc: "What it is for, in a line."},
+			Many: true,
+			Attrs: []hclschema.Attribute{
+				{Name: "default", Type: hclschema.Text, Required: true, Doc: "Its value unless `--var` gives another."},
+				{Name: "description", Type: hclschema.Text, Doc: "What it is for, in a line."},
 			},
 		},
 		{
-			name: "policy",
-			doc:  "What may be built.",
-			example: `policy {
+			Name: "policy",
+			Doc:  "What may be built.",
+			Example: `policy {
   end_of_support = "refuse"
 }`,
-			attrs: []attribute{
-				{name: "end_of_support", typ: text, def: "warn", check: checkSupport, doc: "Whether a build on a base past its end of support gets a warning, `warn`, or is refused, `refuse`."},
+			Attrs: []hclschema.Attribute{
+				{Name: "end_of_support", Type: hclschema.Text, Default: "warn", Check: checkSupport, Doc: "Whether a build on a base past its end of support gets a warning, `warn`, or is refused, `refuse`."},
 			},
 		},
 	},

@@ -8,200 +8,202 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 )
 
 // service fills in what only a service has.
-func (e *evaluator) service(r *Recipe, b *block) {
-	r.Client, r.Connect = b.text("client"), b.text("connect")
+func (e *evaluator) service(r *Recipe, b *hclschema.Block) {
+	r.Client, r.Connect = b.Text("client"), b.Text("connect")
 	e.build(r, b)
 	e.users(r, b)
 	e.files(r, b)
-	if rt := b.one("runtime"); rt != nil {
+	if rt := b.One("runtime"); rt != nil {
 		r.Runtime = e.runtime(r, rt)
 	}
 	e.privileges(r, b)
-	if l := b.one("limits"); l != nil {
-		size, _ := parseSize(l.text("size"))
-		memory, _ := parseSize(l.text("memory"))
-		r.Limits = Limits{Size: size, Memory: memory, Pids: l.number("pids"), Range: l.rng}
+	if l := b.One("limits"); l != nil {
+		size, _ := hclschema.ParseSize(l.Text("size"))
+		memory, _ := hclschema.ParseSize(l.Text("memory"))
+		r.Limits = Limits{Size: size, Memory: memory, Pids: l.Number("pids"), Range: l.Range}
 	}
 	e.tests(r, b)
 }
 
 // build fills in sources, toolchains and the build step.
-func (e *evaluator) build(r *Recipe, b *block) {
-	e.labelled(b, "source")
-	for _, s := range b.all("source") {
-		source := Source{Kind: s.labels[0].text, Name: s.labels[1].text, Range: s.rng}
+func (e *evaluator) build(r *Recipe, b *hclschema.Block) {
+	e.Labelled(b, "source")
+	for _, s := range b.All("source") {
+		source := Source{Kind: s.Labels[0].Text, Name: s.Labels[1].Text, Range: s.Range}
 		switch source.Kind {
 		case SourceHTTP:
-			source.URL, source.Strip = s.text("url"), int(s.number("strip"))
+			source.URL, source.Strip = s.Text("url"), int(s.Number("strip"))
 		case SourceGoModule:
-			source.Module, source.Version, source.Packages = s.text("module"), s.text("version"), s.texts("packages")
+			source.Module, source.Version, source.Packages = s.Text("module"), s.Text("version"), s.Texts("packages")
 			e.moduleMajor(s)
 		}
 		r.Sources = append(r.Sources, source)
 	}
-	e.labelled(b, "toolchain")
-	for _, t := range b.all("toolchain") {
-		r.Toolchains = append(r.Toolchains, Toolchain{Name: t.labels[0].text, Version: t.text("version"), Range: t.rng})
+	e.Labelled(b, "toolchain")
+	for _, t := range b.All("toolchain") {
+		r.Toolchains = append(r.Toolchains, Toolchain{Name: t.Labels[0].Text, Version: t.Text("version"), Range: t.Range})
 	}
-	step := b.one("build")
+	step := b.One("build")
 	if step == nil {
-		for _, unused := range append(b.all("source"), b.all("toolchain")...) {
-			e.fail(unused.rng, "Nothing reads it", "The recipe has no build block, so that no step would see this %s. Add build { run = ... }, or remove it.", unused.name)
+		for _, unused := range append(b.All("source"), b.All("toolchain")...) {
+			e.Fail(unused.Range, "Nothing reads it", "The recipe has no build block, so that no step would see this %s. Add build { run = ... }, or remove it.", unused.Name)
 		}
 		return
 	}
-	e.distinct(step.items("packages"), "Package is there twice")
+	e.Distinct(step.Items("packages"), "Package is there twice")
 	r.Build = &Build{
-		Run: step.text("run"), RunRange: step.rangeOf("run"),
-		Env:      step.table("env"),
-		Packages: step.texts("packages"), PackagesRange: step.rangeOf("packages"),
-		Range: step.rng,
+		Run: step.Text("run"), RunRange: step.RangeOf("run"),
+		Env:      step.Table("env"),
+		Packages: step.Texts("packages"), PackagesRange: step.RangeOf("packages"),
+		Range: step.Range,
 	}
 }
 
 // moduleMajor reports a module path and a version with different majors, which
 // no proxy has.
-func (e *evaluator) moduleMajor(s *block) {
-	if !s.valid("module") || !s.valid("version") {
+func (e *evaluator) moduleMajor(s *hclschema.Block) {
+	if !s.Valid("module") || !s.Valid("version") {
 		return
 	}
-	if p := checkModule(s.text("module"), s.text("version")); p != nil {
-		e.fail(s.rangeOf("version"), p.summary, "%s", p.detail)
+	if p := checkModule(s.Text("module"), s.Text("version")); p != nil {
+		e.Fail(s.RangeOf("version"), p.Summary, "%s", p.Detail)
 	}
 }
 
-func (e *evaluator) users(r *Recipe, b *block) {
-	e.labelled(b, "user")
+func (e *evaluator) users(r *Recipe, b *hclschema.Block) {
+	e.Labelled(b, "user")
 	uids := map[string]string{}
-	for _, u := range b.all("user") {
-		name := u.labels[0].text
+	for _, u := range b.All("user") {
+		name := u.Labels[0].Text
 		if name == RootUser {
-			e.fail(u.labels[0].rng, "User exists already", "root is part of every base. Name the user of the service.")
+			e.Fail(u.Labels[0].Range, "User exists already", "root is part of every base. Name the user of the service.")
 		}
-		if other, again := uids[u.text("uid")]; again && u.valid("uid") && other != name {
-			e.fail(u.rangeOf("uid"), "Number is there twice", "The user %s has %s already, so that both would be the same to the kernel.", quote(other), u.text("uid"))
+		if other, again := uids[u.Text("uid")]; again && u.Valid("uid") && other != name {
+			e.Fail(u.RangeOf("uid"), "Number is there twice", "The user %s has %s already, so that both would be the same to the kernel.", hclschema.Quote(other), u.Text("uid"))
 		}
-		uids[u.text("uid")] = name
+		uids[u.Text("uid")] = name
 		r.Users = append(r.Users, User{
-			Name: name, UID: uint32(u.number("uid")), Home: u.text("home"), Shell: u.text("shell"), Range: u.rng,
+			Name: name, UID: uint32(u.Number("uid")), Home: u.Text("home"), Shell: u.Text("shell"), Range: u.Range,
 		})
 	}
 }
 
 // declared reports a user that the recipe doesn't declare.
-func (e *evaluator) declared(r *Recipe, b *block, name string) {
-	user := b.text(name)
+func (e *evaluator) declared(r *Recipe, b *hclschema.Block, name string) {
+	user := b.Text(name)
 	known := []string{RootUser}
 	for _, u := range r.Users {
 		known = append(known, u.Name)
 	}
-	if b.valid(name) && !slices.Contains(known, user) {
-		e.fail(b.rangeOf(name), "Unknown user", "The recipe declares no user %s: its number could change with the base. Add user %s { uid = ... }.%s", quote(user), quote(user), suggest(user, known))
+	if b.Valid(name) && !slices.Contains(known, user) {
+		e.Fail(b.RangeOf(name), "Unknown user", "The recipe declares no user %s: its number could change with the base. Add user %s { uid = ... }.%s", hclschema.Quote(user), hclschema.Quote(user), hclschema.Suggest(user, known))
 	}
 }
 
-func (e *evaluator) files(r *Recipe, b *block) {
-	e.labelled(b, "file")
+func (e *evaluator) files(r *Recipe, b *hclschema.Block) {
+	e.Labelled(b, "file")
 	paths := map[string]bool{}
-	for _, f := range b.all("file") {
-		paths[f.labels[0].text] = true
+	for _, f := range b.All("file") {
+		paths[f.Labels[0].Text] = true
 	}
-	for _, f := range b.all("file") {
-		for dir := path.Dir(f.labels[0].text); dir != "/" && dir != "."; dir = path.Dir(dir) {
+	for _, f := range b.All("file") {
+		for dir := path.Dir(f.Labels[0].Text); dir != "/" && dir != "."; dir = path.Dir(dir) {
 			if paths[dir] {
-				e.fail(f.labels[0].rng, "File is below a file", "%s is a file of this recipe, so that nothing can be below it.", quote(dir))
+				e.Fail(f.Labels[0].Range, "File is below a file", "%s is a file of this recipe, so that nothing can be below it.", hclschema.Quote(dir))
 			}
 		}
 		switch {
-		case f.has("source") && f.has("content"):
-			e.fail(f.rng, "File has two contents", "It has both source and content. Remove one of the two.")
-		case !f.has("source") && !f.has("content"):
-			e.fail(f.rng, "File has no content", `Write source = "files/NAME" for a file below the recipe's folder, or content = "..." for a short text.`)
+		case f.Has("source") && f.Has("content"):
+			e.Fail(f.Range, "File has two contents", "It has both source and content. Remove one of the two.")
+		case !f.Has("source") && !f.Has("content"):
+			e.Fail(f.Range, "File has no content", `Write source = "files/NAME" for a file below the recipe's folder, or content = "..." for a short text.`)
 		}
 		e.declared(r, f, "owner")
-		mode, err := strconv.ParseUint(f.text("mode"), 8, 32)
+		mode, err := strconv.ParseUint(f.Text("mode"), 8, 32)
 		if err != nil {
 			mode = 0 // was reported
 		}
 		r.Files = append(r.Files, File{
-			Path: f.labels[0].text, Source: f.text("source"), Content: f.text("content"),
-			Mode: uint32(mode), Owner: f.text("owner"), Range: f.rng,
+			Path: f.Labels[0].Text, Source: f.Text("source"), Content: f.Text("content"),
+			Mode: uint32(mode), Owner: f.Text("owner"), Range: f.Range,
 		})
 	}
 }
 
-func (e *evaluator) runtime(r *Recipe, b *block) *Runtime {
+func (e *evaluator) runtime(r *Recipe, b *hclschema.Block) *Runtime {
 	e.declared(r, b, "user")
 	e.program(b, "entrypoint")
-	if b.valid("user") && b.text("user") == RootUser {
-		warning := failure(b.rangeOf("user"), "Service runs as root", "A fault in the service is then a fault of root's, in the container at least. Declare a user, and let the service start as that one.")
+	if b.Valid("user") && b.Text("user") == RootUser {
+		warning := hclschema.Failure(b.RangeOf("user"), "Service runs as root", "A fault in the service is then a fault of root's, in the container at least. Declare a user, and let the service start as that one.")
 		warning.Severity = hcl.DiagWarning
-		e.diags = append(e.diags, warning)
+		e.Diags = append(e.Diags, warning)
 	}
 	rt := &Runtime{
-		User: b.text("user"), Entrypoint: b.texts("entrypoint"), Command: b.texts("command"),
-		WorkingDir: b.text("working_dir"), Env: b.table("env"), StopSignal: b.text("stop_signal"), Range: b.rng,
+		User: b.Text("user"), Entrypoint: b.Texts("entrypoint"), Command: b.Texts("command"),
+		WorkingDir: b.Text("working_dir"), Env: b.Table("env"), StopSignal: b.Text("stop_signal"), Range: b.Range,
 	}
 	e.ports(rt, b)
-	e.labelled(b, "volume")
-	for _, v := range b.all("volume") {
-		rt.Volumes = append(rt.Volumes, Volume{Path: v.labels[0].text, Persistent: v.text("persistent") == "true", Range: v.rng})
+	e.Labelled(b, "volume")
+	for _, v := range b.All("volume") {
+		rt.Volumes = append(rt.Volumes, Volume{Path: v.Labels[0].Text, Persistent: v.Text("persistent") == "true", Range: v.Range})
 	}
 	return rt
 }
 
 // program reports a command whose program would be looked up on a PATH.
-func (e *evaluator) program(b *block, name string) {
-	if argv := b.items(name); b.valid(name) && checkPath(argv[0].text) != nil {
-		e.fail(argv[0].rng, "Program is not an absolute path", "Which program %s is would depend on the PATH that an engine sets. Write it from /, as in \"/usr/bin/app\".", quote(argv[0].text))
+func (e *evaluator) program(b *hclschema.Block, name string) {
+	if argv := b.Items(name); b.Valid(name) && checkPath(argv[0].Text) != nil {
+		e.Fail(argv[0].Range, "Program is not an absolute path", "Which program %s is would depend on the PATH that an engine sets. Write it from /, as in \"/usr/bin/app\".", hclschema.Quote(argv[0].Text))
 	}
 }
 
-func (e *evaluator) ports(rt *Runtime, b *block) {
-	e.labelled(b, "port")
+func (e *evaluator) ports(rt *Runtime, b *hclschema.Block) {
+	e.Labelled(b, "port")
 	numbers, onions := map[string]string{}, map[string]string{}
-	for _, p := range b.all("port") {
+	for _, p := range b.All("port") {
 		port := Port{
-			Name: p.labels[0].text, Number: uint16(p.number("number")), Protocol: p.text("protocol"),
-			Onion: uint16(p.number("onion")), Range: p.rng,
+			Name: p.Labels[0].Text, Number: uint16(p.Number("number")), Protocol: p.Text("protocol"),
+			Onion: uint16(p.Number("onion")), Range: p.Range,
 		}
 		rt.Ports = append(rt.Ports, port)
-		if p.valid("number") {
-			e.once(numbers, fmt.Sprintf("%d/%s", port.Number, port.Protocol), port.Name, p.rangeOf("number"))
+		if p.Valid("number") {
+			e.once(numbers, fmt.Sprintf("%d/%s", port.Number, port.Protocol), port.Name, p.RangeOf("number"))
 		}
-		if p.valid("onion") {
-			e.once(onions, fmt.Sprintf("%d of the onion service", port.Onion), port.Name, p.rangeOf("onion"))
+		if p.Valid("onion") {
+			e.once(onions, fmt.Sprintf("%d of the onion service", port.Onion), port.Name, p.RangeOf("onion"))
 		}
-		if p.has("onion") && port.Protocol == "udp" {
-			e.fail(p.rangeOf("onion"), "Onion services have no UDP", "Tor carries TCP only. Remove onion, or let the service listen on TCP.")
+		if p.Has("onion") && port.Protocol == "udp" {
+			e.Fail(p.RangeOf("onion"), "Onion services have no UDP", "Tor carries TCP only. Remove onion, or let the service listen on TCP.")
 		}
 	}
 }
 
 func (e *evaluator) once(seen map[string]string, key, name string, rng hcl.Range) {
 	if other, again := seen[key]; again && other != name {
-		e.fail(rng, "Port is there twice", "The port %s has %s already. Give each its own.", quote(other), key)
+		e.Fail(rng, "Port is there twice", "The port %s has %s already. Give each its own.", hclschema.Quote(other), key)
 		return
 	}
 	seen[key] = name
 }
 
-func (e *evaluator) privileges(r *Recipe, b *block) {
+func (e *evaluator) privileges(r *Recipe, b *hclschema.Block) {
 	seen := map[string]hcl.Range{}
-	for _, p := range b.all("privilege") {
-		kind, name := p.labels[0].text, p.labels[1]
+	for _, p := range b.All("privilege") {
+		kind, name := p.Labels[0].Text, p.Labels[1]
 		if known, ok := privilegeKinds[kind]; ok {
-			e.check(name, known.check)
+			e.Check(name, known.check)
 		}
-		key := kind + " " + strings.ToLower(name.text)
+		key := kind + " " + strings.ToLower(name.Text)
 		if first, again := seen[key]; again {
-			e.fail(name.rng, "Privilege is there twice", "It is declared already, on line %d. Put all reasons into that one.", first.Start.Line)
+			e.Fail(name.Range, "Privilege is there twice", "It is declared already, on line %d. Put all reasons into that one.", first.Start.Line)
 		} else {
-			seen[key] = name.rng
+			seen[key] = name.Range
 		}
-		r.Privileges = append(r.Privileges, Privilege{Kind: kind, Name: name.text, Reason: p.text("reason"), Range: p.rng})
+		r.Privileges = append(r.Privileges, Privilege{Kind: kind, Name: name.Text, Reason: p.Text("reason"), Range: p.Range})
 	}
 }

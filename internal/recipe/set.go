@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 )
 
 // FileName is the name of the recipe's file in its folder.
@@ -42,12 +44,12 @@ type Set struct {
 func OpenSet(dir string, vars map[string]string) (*Set, hcl.Diagnostics) {
 	s := &Set{dir: dir, project: &Project{}, vars: map[string]string{}, sources: map[string][]byte{}}
 	filename := filepath.Join(dir, ProjectFile)
-	src, err := s.read(ProjectFile, maxSource)
+	src, err := s.read(ProjectFile, hclschema.MaxSource)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && isFolder(dir):
 		src = nil // a project without mirrors and variables
 	case err != nil:
-		return s, hcl.Diagnostics{failure(startOf(dir), "Recipes can't be read", "%v. Name the folder that holds the recipes.", err)}
+		return s, hcl.Diagnostics{hclschema.Failure(hclschema.StartOf(dir), "Recipes can't be read", "%v. Name the folder that holds the recipes.", err)}
 	}
 	s.sources[filename] = src
 	project, diags := DecodeProject(filename, src)
@@ -61,7 +63,7 @@ func OpenSet(dir string, vars map[string]string) (*Set, hcl.Diagnostics) {
 	for _, v := range project.Variables {
 		s.vars[v.Name] = v.Default
 	}
-	return s, diags.Extend(s.override(startOf(filename), vars))
+	return s, diags.Extend(s.override(hclschema.StartOf(filename), vars))
 }
 
 func isFolder(dir string) bool {
@@ -73,7 +75,7 @@ func isFolder(dir string) bool {
 func (s *Set) place(m *Mirror) hcl.Diagnostics {
 	dir, err := filepath.Abs(s.dir)
 	if err != nil {
-		return hcl.Diagnostics{failure(m.Range, "Folder can't be found", "%v.", err)}
+		return hcl.Diagnostics{hclschema.Failure(m.Range, "Folder can't be found", "%v.", err)}
 	}
 	for i, location := range m.Locations {
 		if !scheme.MatchString(location) && !filepath.IsAbs(location) {
@@ -86,13 +88,13 @@ func (s *Set) place(m *Mirror) hcl.Diagnostics {
 // override sets variables that the project file declares.
 func (s *Set) override(rng hcl.Range, vars map[string]string) hcl.Diagnostics {
 	var diags hcl.Diagnostics
-	for _, name := range sortedKeys(vars) {
+	for _, name := range hclschema.SortedKeys(vars) {
 		if _, ok := s.vars[name]; !ok {
-			diags = append(diags, failure(rng, "Unknown variable", "The project declares no variable %s, so that setting it has no effect.%s", quote(name), suggest(name, sortedKeys(s.vars))))
+			diags = append(diags, hclschema.Failure(rng, "Unknown variable", "The project declares no variable %s, so that setting it has no effect.%s", hclschema.Quote(name), hclschema.Suggest(name, hclschema.SortedKeys(s.vars))))
 			continue
 		}
-		if p := checkLine(vars[name]); p != nil {
-			diags = append(diags, failure(rng, p.summary, "The value of variable %s: %s", quote(name), p.detail))
+		if p := hclschema.CheckLine(vars[name]); p != nil {
+			diags = append(diags, hclschema.Failure(rng, p.Summary, "The value of variable %s: %s", hclschema.Quote(name), p.Detail))
 			continue
 		}
 		s.vars[name] = vars[name]
@@ -140,7 +142,7 @@ func (s *Set) Files(r *Recipe) (map[string][]byte, hcl.Diagnostics) {
 		}
 		content, err := s.read(path.Join(r.Name, f.Source), min(maxFile, rest))
 		if err != nil {
-			diags = append(diags, failure(f.Range, "File can't be read", "%v. The file has to be in the recipe's folder, %s.", err, s.Dir(r.Name)))
+			diags = append(diags, hclschema.Failure(f.Range, "File can't be read", "%v. The file has to be in the recipe's folder, %s.", err, s.Dir(r.Name)))
 			continue
 		}
 		rest -= int64(len(content))
@@ -152,7 +154,7 @@ func (s *Set) Files(r *Recipe) (map[string][]byte, hcl.Diagnostics) {
 // WriteDiagnostics writes diags for a person to read, with the lines of what the
 // set has read. Whether w took it is not reported: w is a terminal or a buffer.
 func (s *Set) WriteDiagnostics(w io.Writer, diags hcl.Diagnostics, color bool) {
-	_ = WriteDiagnostics(w, s.sources, diags, color)
+	_ = hclschema.WriteDiagnostics(w, s.sources, diags, color)
 }
 
 // A sizeError reports a file that is larger than it may be.

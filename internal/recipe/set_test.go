@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 )
 
 // project writes files, by path below the project, and returns the recipes' folder.
@@ -161,7 +163,7 @@ func TestOpenSetVars(t *testing.T) {
 	for name, vars := range map[string]map[string]string{
 		"Unknown variable":    {"brunch": "1"},
 		"Invisible character": {"branch": "1\x1b"},
-		"Text is too long":    {"branch": strings.Repeat("1", maxText+1)},
+		"Text is too long":    {"branch": strings.Repeat("1", hclschema.MaxText+1)},
 	} {
 		if s, diags := OpenSet(dir, vars); s == nil || len(diags) != 1 || diags[0].Summary != name {
 			t.Errorf("%s: %v", name, diags)

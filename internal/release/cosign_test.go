@@ -26,6 +26,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	ours "gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
@@ -208,6 +209,27 @@ func TestCosignUnsigned(t *testing.T) {
 		"--insecure-ignore-tlog=true", "--allow-http-registry", image.String())
 	if err == nil {
 		t.Errorf("verified: %s", out)
+	}
+}
+
+// TestCosignReadsReference: the signature of a name, with no bundle beside it, is
+// one to cosign, too.
+func TestCosignReadsReference(t *testing.T) {
+	dir, b := released(t)
+	c := newCosign(t)
+	repo := serve(t)
+	image := push(t, b.A.Layout, repo)
+	ref := must[ours.Reference](t)(ours.ParseReference(repo.Name() + ":2.7.9-r1"))
+	s := must[*ReferenceSignature](t)(BindReference(ctx, dir, key(t, 0), ref.String()))
+	same := func(got []byte) bool { return bytes.Equal(got, s.Signature) }
+	check(t, ours.AttachSignature(ctx, ref, ours.Signature{Image: s.Image, Payload: s.Payload, Signature: s.Signature}, same, ours.Options{}))
+	for n, fine := range []bool{true, false} {
+		pub := c.file(t, "my.pub", key(t, n).Public().PEM())
+		out, err := c.run(t, "verify", "--key", pub, "--new-bundle-format=false",
+			"--insecure-ignore-tlog=true", "--allow-http-registry", image.String())
+		if (err == nil) != fine {
+			t.Errorf("key %d: %v\n%s", n, err, out)
+		}
 	}
 }
 

@@ -65,7 +65,16 @@ type NameError struct{ Name string }
 
 func (e *NameError) Error() string { return fmt.Sprintf("%q is not an image name", e.Name) }
 
-// An UnsignedError reports that the release in Dir has no signed evidence at all.
+// A ReferenceError reports that Reference, under which a release was to be
+// published, is not HOST/REPOSITORY:TAG that ends in the release's Name.
+type ReferenceError struct{ Reference, Name string }
+
+func (e *ReferenceError) Error() string {
+	return fmt.Sprintf("%q doesn't end in /%s, which is what the release is", e.Reference, e.Name)
+}
+
+// An UnsignedError reports that the release Dir, a folder or a reference, has no
+// signed evidence at all.
 type UnsignedError struct {
 	Dir   string
 	Image digest.Digest
@@ -75,8 +84,8 @@ func (e *UnsignedError) Error() string {
 	return fmt.Sprintf("release %s: image %s is not signed", e.Dir, e.Image)
 }
 
-// A RefusedError reports that the release in Dir isn't shown to be reproduced by
-// what the key signed.
+// A RefusedError reports that the release Dir, a folder or a reference, isn't
+// shown to be reproduced by what the key signed.
 type RefusedError struct {
 	Dir   string
 	Image digest.Digest // "" when there isn't exactly one

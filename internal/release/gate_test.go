@@ -69,10 +69,20 @@ func source(t *testing.T, visit func(path string, file *ast.File)) {
 	}
 }
 
+// callers has the functions of package sign that sign, and the one place that may
+// call each: a statement by a method of reproduced, a reference by one of gatedImage,
+// and TUF metadata, which is all that the third takes, by package trustroot.
+var callers = map[string]string{
+	"Sign":          "internal/release/write.go reproduced.sign",
+	"SignReference": "internal/release/reference.go gatedImage.sign",
+	"SignMetadata":  "internal/trustroot/sign.go signWith",
+}
+
 // TestOneSigner holds the source to what the package promises: one call of the
-// signer, in a method of reproduced, and nothing else that could sign.
+// signer, in a method of reproduced, one that signs what such a call has signed,
+// and nothing else that could sign.
 func TestOneSigner(t *testing.T) {
-	var calls []string
+	calls := map[string][]string{}
 	source(t, func(path string, file *ast.File) {
 		for _, imp := range file.Imports {
 			if imp.Name != nil && imp.Name.Name == "_" {
@@ -94,8 +104,8 @@ func TestOneSigner(t *testing.T) {
 				switch n := n.(type) {
 				case *ast.SelectorExpr:
 					// Any type's: a Key may hide behind an interface.
-					if n.Sel.Name == "Sign" {
-						calls = append(calls, where)
+					if callers[n.Sel.Name] != "" {
+						calls[n.Sel.Name] = append(calls[n.Sel.Name], where)
 					}
 					if slices.Contains(signing, n.Sel.Name) && !strings.HasPrefix(path, "internal/sign/") {
 						t.Errorf("%s calls %s", where, n.Sel.Name)
@@ -106,8 +116,8 @@ func TestOneSigner(t *testing.T) {
 				case *ast.InterfaceType:
 					for _, m := range n.Methods.List {
 						for _, name := range m.Names {
-							if name.Name == "Sign" {
-								t.Errorf("%s declares an interface with Sign", where)
+							if callers[name.Name] != "" {
+								t.Errorf("%s declares an interface with %s", where, name.Name)
 							}
 						}
 					}
@@ -116,13 +126,15 @@ func TestOneSigner(t *testing.T) {
 			})
 		}
 	})
-	if want := "internal/release/write.go reproduced.sign"; len(calls) != 1 || calls[0] != want {
-		t.Errorf("Sign is called in %q, want only in %s", calls, want)
+	for name, want := range callers {
+		if got := calls[name]; len(got) != 1 || got[0] != want {
+			t.Errorf("%s is called in %q, want only in %s", name, got, want)
+		}
 	}
 }
 
 // TestOneSignature: whatever a key signs, in memory or by a program that holds it,
-// is signed in one place, which the two methods of the signer alone lead to. Only
+// is signed in one place, which the methods of the signer alone lead to. Only
 // internal/kms can ask a program.
 func TestOneSignature(t *testing.T) {
 	uses := map[string][]string{}
@@ -155,7 +167,7 @@ func TestOneSignature(t *testing.T) {
 	for name, want := range map[string][]string{
 		"SignASN1":          {"internal/sign/sign.go Key.signature"},
 		"SignMessage":       {"internal/sign/sign.go Key.signature"},
-		"signature":         {"internal/sign/metadata.go Key.SignMetadata", "internal/sign/sign.go keypair.SignData"},
+		"signature":         {"internal/sign/metadata.go Key.SignMetadata", "internal/sign/sign.go keypair.SignData", "internal/sign/simple.go Key.SignReference"},
 		"protocol":          {"internal/kms/protocol.go"},
 		"methodSignMessage": {"internal/kms/kms.go Key.SignMessage", "internal/kms/protocol.go", "internal/kms/protocol.go encodeArguments"},
 	} {
@@ -166,33 +178,29 @@ func TestOneSignature(t *testing.T) {
 	}
 }
 
-// TestMetadataSigner: the signer's other method is for TUF metadata alone, which
-// it checks, and package trustroot alone calls it, in one place.
-func TestMetadataSigner(t *testing.T) {
-	var uses []string
+// TestSignerIsWhole: what package sign exports for signing is what this file knows.
+func TestSignerIsWhole(t *testing.T) {
 	source(t, func(path string, file *ast.File) {
+		if filepath.Dir(path) != "internal/sign" {
+			return
+		}
 		for _, decl := range file.Decls {
-			where := path
-			if f, ok := decl.(*ast.FuncDecl); ok {
-				where += " " + funcName(f)
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok || !f.Name.IsExported() || !strings.HasPrefix(funcName(f), "Key.") {
+				continue
 			}
-			ast.Inspect(decl, func(n ast.Node) bool {
-				if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "SignMetadata" {
-					uses = append(uses, where)
-				}
-				return true
-			})
+			if callers[f.Name.Name] == "" && f.Name.Name != "Public" {
+				t.Errorf("%s: %s may sign, and nothing here says who may call it", path, funcName(f))
+			}
 		}
 	})
-	if want := "internal/trustroot/sign.go signWith"; len(uses) != 1 || uses[0] != want {
-		t.Errorf("SignMetadata is called in %q, want only in %s", uses, want)
-	}
 }
 
-// TestOneMaker checks that only compare makes a reproduced, and that only attach
-// calls its sign.
+// TestOneMaker checks that only compare makes a reproduced and only gated a
+// gatedImage, after Verify with the key that will sign, and that attach and
+// BindReference alone call their sign.
 func TestOneMaker(t *testing.T) {
-	var makers, callers []string
+	makers, signed := map[string][]string{}, []string(nil)
 	source(t, func(path string, file *ast.File) {
 		if filepath.Dir(path) != "internal/release" {
 			return
@@ -206,23 +214,26 @@ func TestOneMaker(t *testing.T) {
 				switch n := n.(type) {
 				case *ast.Ident:
 					// A literal, new(), a variable, a conversion: any mention.
-					if n.Name == "reproduced" {
-						makers = append(makers, funcName(f))
+					if n.Name == "reproduced" || n.Name == "gatedImage" {
+						makers[n.Name] = append(makers[n.Name], funcName(f))
 					}
 				case *ast.SelectorExpr:
 					if n.Sel.Name == "sign" {
-						callers = append(callers, funcName(f))
+						signed = append(signed, funcName(f))
 					}
 				}
 				return true
 			})
 		}
 	})
-	if len(makers) != 1 || makers[0] != "compare" {
-		t.Errorf("reproduced is named in %q, want compare alone", makers)
+	for name, want := range map[string]string{"reproduced": "compare", "gatedImage": "gated"} {
+		if got := makers[name]; len(got) != 1 || got[0] != want {
+			t.Errorf("%s is named in %q, want %s alone", name, got, want)
+		}
 	}
-	if len(callers) != 1 || callers[0] != "reproduced.attach" {
-		t.Errorf("sign is called in %q, want reproduced.attach alone", callers)
+	slices.Sort(signed)
+	if want := []string{"BindReference", "reproduced.attach"}; !slices.Equal(signed, want) {
+		t.Errorf("sign is called in %q, want %q alone", signed, want)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
@@ -21,6 +22,9 @@ type image struct {
 	// compressed is the size of manifest, config and layers; unpacked that of
 	// the layers' tar archives.
 	compressed, unpacked int64
+	labels               map[string]string // of the config
+	// claimed is what the index calls it, which nobody signed.
+	claimed string
 }
 
 // blobs returns the config and the layers.
@@ -28,22 +32,53 @@ func (i *image) blobs() []ocispec.Descriptor {
 	return append([]ocispec.Descriptor{i.manifest.Config}, i.manifest.Layers...)
 }
 
+// unread is the unpacked size of an image whose layers were not read.
+const unread = -1
+
 // readImage reads all of the image that desc names: each blob has its digest and
 // size, and each layer the diffID that the config says.
 func readImage(ctx context.Context, l *layout, desc ocispec.Descriptor) (*image, error) {
-	manifest, raw, err := l.ReadManifest(desc)
+	img, diffIDs, err := readDocuments(l, desc)
 	if err != nil {
 		return nil, err
 	}
+	for i, d := range img.manifest.Layers {
+		size, err := readLayer(ctx, l, d, diffIDs[i].String())
+		if err != nil {
+			return nil, err
+		}
+		img.unpacked += size
+	}
+	return img, nil
+}
+
+// readManifest reads the manifest and the config of the image that desc names. The
+// unpacked size of what it returns is unread.
+func readManifest(_ context.Context, l *layout, desc ocispec.Descriptor) (*image, error) {
+	img, _, err := readDocuments(l, desc)
+	if err != nil {
+		return nil, err
+	}
+	img.unpacked = unread
+	return img, nil
+}
+
+// readDocuments returns the image that desc names without its unpacked size, and
+// the diffIDs of its layers.
+func readDocuments(l *layout, desc ocispec.Descriptor) (*image, []digest.Digest, error) {
+	manifest, raw, err := l.ReadManifest(desc)
+	if err != nil {
+		return nil, nil, err
+	}
 	if manifest.Subject != nil {
-		return nil, fmt.Errorf("manifest %s: it has a subject, so it is no image", desc.Digest)
+		return nil, nil, fmt.Errorf("manifest %s: it has a subject, so it is no image", desc.Digest)
 	}
 	config, err := readConfig(l, manifest.Config)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(config.RootFS.DiffIDs) != len(manifest.Layers) {
-		return nil, fmt.Errorf("manifest %s has %d layers, its config %d diffIDs",
+		return nil, nil, fmt.Errorf("manifest %s has %d layers, its config %d diffIDs",
 			desc.Digest, len(manifest.Layers), len(config.RootFS.DiffIDs))
 	}
 	img := &image{
@@ -52,16 +87,12 @@ func readImage(ctx context.Context, l *layout, desc ocispec.Descriptor) (*image,
 		},
 		manifest:   manifest,
 		compressed: int64(len(raw)) + manifest.Config.Size,
+		labels:     config.Config.Labels,
 	}
-	for i, d := range manifest.Layers {
-		size, err := readLayer(ctx, l, d, config.RootFS.DiffIDs[i].String())
-		if err != nil {
-			return nil, err
-		}
+	for _, d := range manifest.Layers {
 		img.compressed += d.Size
-		img.unpacked += size
 	}
-	return img, nil
+	return img, config.RootFS.DiffIDs, nil
 }
 
 func readConfig(l *layout, desc ocispec.Descriptor) (*ocispec.Image, error) {

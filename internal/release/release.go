@@ -2,8 +2,10 @@
 // this package, in this process, has compared their images from their bytes and
 // found them identical.
 //
-// It is the only package that calls the signer, in one place, with a value that
-// only the comparison makes. No option, variable or file leads around that.
+// It is the only package that calls the signer: in one place with a value that
+// only the comparison makes, and in one, for the names of images in registries,
+// with a value that only Verify makes, of what the same key signed in the first.
+// No option, variable or file leads around that.
 package release
 
 import (

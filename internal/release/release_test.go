@@ -82,7 +82,7 @@ func TestIndex(t *testing.T) {
 	for i, r := range referrers {
 		got := map[string]string{
 			"org.opencontainers.image.created": "2024-05-01T00:00:00Z", "dev.sigstore.bundle.content": "dsse-envelope",
-			"dev.sigstore.bundle.predicateType": want[i],
+			"dev.sigstore.bundle.predicateType": want[i], "tailsbuild.signer-key": string(key(t, 0).Public().PEM()),
 		}
 		if diff := cmp.Diff(got, r.Annotations); diff != "" {
 			t.Errorf("referrer %d (-want +got):\n%s", i, diff)

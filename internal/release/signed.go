@@ -29,65 +29,88 @@ type signedEvidence struct {
 	sealed      []ocispec.Descriptor // manifests of sealed inputs
 }
 
+func newSignedEvidence(image ocispec.Descriptor, key *sign.PublicKey) *signedEvidence {
+	return &signedEvidence{image: image, key: key, builds: map[string]*evidence.Build{}}
+}
+
 // A comparison is a statement and the manifest it came with.
 type comparison struct {
 	*evidence.Comparison
 	manifest digest.Digest
 }
 
-// read reads the manifest desc, whose own artifactType and subject count, not
-// those in the index. The problem says why it is no evidence about the image; err
-// is that of a release with bytes that are missing or wrong.
+// read reads the manifest desc. The problem says why it is no evidence about the
+// image; err is that of a release with bytes that are missing or wrong.
 func (e *signedEvidence) read(l *layout, desc ocispec.Descriptor) (problem, err error) {
-	m, _, err := l.ReadManifest(desc)
+	a, problem, err := readAttached(l, e.image, desc)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := l.ReadBlob(m.Config, oci.MaxDocument); err != nil {
-		return nil, err
+	if a.artifactType == sign.BundleMediaType {
+		e.bundles++
 	}
-	if m.ArtifactType == inputs.SealedType {
-		e.sealed = append(e.sealed, desc)
-		return nil, nil
-	}
-	if m.ArtifactType != sign.BundleMediaType {
-		return fmt.Errorf("artifact of type %q is not a signature", m.ArtifactType), nil
-	}
-	e.bundles++
-	if s := m.Subject; s == nil || s.Digest != e.image.Digest || s.Size != e.image.Size || s.MediaType != e.image.MediaType {
-		return errors.New("its subject is not the image"), nil
-	}
-	if len(m.Layers) != 1 || m.Layers[0].MediaType != sign.BundleMediaType {
-		return errors.New("it doesn't hold exactly one bundle"), nil
-	}
-	if n := m.Layers[0].Size; n > sign.MaxBundle {
-		return &sign.LimitError{What: "bundle", Size: n, Limit: sign.MaxBundle}, nil
-	}
-	bundle, err := l.ReadBlob(m.Layers[0], sign.MaxBundle)
-	if err != nil {
-		return nil, err
-	}
-	v, problem := e.key.Verify(bundle, e.image.Digest)
 	if problem != nil {
 		return problem, nil
 	}
-	if problem := e.add(v, desc.Digest); problem != nil {
+	if a.artifactType == inputs.SealedType {
+		e.sealed = append(e.sealed, desc)
+		return nil, nil
+	}
+	v, problem := e.key.Verify(a.bundle, e.image.Digest)
+	if problem != nil {
 		return problem, nil
 	}
-	e.good = append(e.good, desc.Digest)
-	return nil, nil
+	return e.add(v.PredicateType, v.Statement, desc.Digest), nil
+}
+
+// An attached is a manifest beside the image.
+type attached struct {
+	artifactType string
+	annotations  map[string]string
+	bundle       []byte
+}
+
+// readAttached reads the manifest desc, whose own artifactType and subject count,
+// not those in the index. What is attached is a bundle about the image, or sealed
+// inputs, or there is a problem with it.
+func readAttached(l *layout, image, desc ocispec.Descriptor) (a *attached, problem, err error) {
+	m, _, err := l.ReadManifest(desc)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := l.ReadBlob(m.Config, oci.MaxDocument); err != nil {
+		return nil, nil, err
+	}
+	a = &attached{artifactType: m.ArtifactType, annotations: m.Annotations}
+	if m.ArtifactType == inputs.SealedType {
+		return a, nil, nil
+	}
+	if m.ArtifactType != sign.BundleMediaType {
+		return a, fmt.Errorf("artifact of type %q is not a signature", m.ArtifactType), nil
+	}
+	if s := m.Subject; s == nil || s.Digest != image.Digest || s.Size != image.Size || s.MediaType != image.MediaType {
+		return a, errors.New("its subject is not the image"), nil
+	}
+	if len(m.Layers) != 1 || m.Layers[0].MediaType != sign.BundleMediaType {
+		return a, errors.New("it doesn't hold exactly one bundle"), nil
+	}
+	if n := m.Layers[0].Size; n > sign.MaxBundle {
+		return a, &sign.LimitError{What: "bundle", Size: n, Limit: sign.MaxBundle}, nil
+	}
+	a.bundle, err = l.ReadBlob(m.Layers[0], sign.MaxBundle)
+	return a, nil, err
 }
 
 // add sorts a verified statement.
-func (e *signedEvidence) add(v *sign.Verified, manifest digest.Digest) error {
-	switch v.PredicateType {
+func (e *signedEvidence) add(predicateType string, statement []byte, manifest digest.Digest) error {
+	switch predicateType {
 	case evidence.SignatureType:
-		if _, err := evidence.ParseSignature(v.Statement); err != nil {
+		if _, err := evidence.ParseSignature(statement); err != nil {
 			return err
 		}
 		e.signed = true
 	case evidence.ProvenanceType:
-		b, err := evidence.ParseBuild(v.Statement)
+		b, err := evidence.ParseBuild(statement)
 		if err != nil {
 			return err
 		}
@@ -96,14 +119,15 @@ func (e *signedEvidence) add(v *sign.Verified, manifest digest.Digest) error {
 		}
 		e.builds[b.Run.Invocation] = b
 	case evidence.ComparisonType:
-		c, err := evidence.ParseComparison(v.Statement)
+		c, err := evidence.ParseComparison(statement)
 		if err != nil {
 			return err
 		}
 		e.comparisons = append(e.comparisons, comparison{c, manifest})
 	default:
-		return fmt.Errorf("signed, but nothing that counts here: %s", v.PredicateType)
+		return fmt.Errorf("signed, but nothing that counts here: %s", predicateType)
 	}
+	e.good = append(e.good, manifest)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,8 @@ type Verification struct {
 	Parameters evidence.Parameters `json:"parameters"`
 	Output     evidence.Output     `json:"output"`
 	Compressed int64               `json:"compressed"`
-	Unpacked   int64               `json:"unpacked"`
+	// Unpacked is what the signed comparison says when the layers were not read.
+	Unpacked int64 `json:"unpacked"`
 	// Dependencies is everything that the builds read.
 	Dependencies []evidence.Dependency `json:"dependencies"`
 	// Reproductions has at least one pair of builds, in the index's order.
@@ -59,6 +61,17 @@ type Builder struct {
 	Finished   time.Time         `json:"finishedOn"`
 }
 
+// VerifyOptions say what there is of a release.
+type VerifyOptions struct {
+	// Called is what errors and the Verification call the release, for one that was
+	// fetched. The default is its folder.
+	Called string
+	// WithoutLayers says not to read the image's layers, which may be missing: for
+	// somebody who has the image from elsewhere, by the digest that is verified,
+	// and checks that. The default is to read them all.
+	WithoutLayers bool
+}
+
 // Verify checks the release in the folder dir from its files alone: every blob of
 // its one image, and that key signed the image, the provenance of two different
 // builds of one plan and lock, and a comparison that names both.
@@ -67,36 +80,90 @@ type Builder struct {
 // *[RefusedError] when what key signed doesn't show that. A file that is missing
 // or isn't what its digest says is an error of package oci.
 func Verify(ctx context.Context, dir string, key *sign.PublicKey) (*Verification, error) {
+	return VerifyWith(ctx, dir, key, VerifyOptions{})
+}
+
+// VerifyWith is [Verify] of what opts say there is.
+func VerifyWith(ctx context.Context, dir string, key *sign.PublicKey, opts VerifyOptions) (*Verification, error) {
 	if key == nil {
 		return nil, errors.New("release: no key to verify with")
 	}
-	opened, err := oci.OpenLayout(dir)
+	opts.Called = cmp.Or(opts.Called, dir)
+	l, img, manifests, err := openRelease(ctx, dir, opts)
 	if err != nil {
 		return nil, err
 	}
-	l := &layout{opened}
 	defer l.Close()
-	image, manifests, err := split(l)
-	var refused *RefusedError
-	if errors.As(err, &refused) {
-		refused.Dir = dir
-		return nil, refused
+	v := newVerification(opts.Called, img, key)
+	e := newSignedEvidence(img.desc, key)
+	for _, desc := range manifests {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		problem, err := e.read(l, desc)
+		if err != nil {
+			return nil, fmt.Errorf("release %s: %w", opts.Called, err)
+		}
+		v.note(desc.Digest, problem)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("release %s: %w", dir, err)
-	}
-	img, err := readImage(ctx, l, image)
-	if err != nil {
-		return nil, fmt.Errorf("release %s: %w", dir, err)
-	}
-	v := &Verification{
-		Dir: dir, Image: img.desc, Key: key.ID(),
-		Compressed: img.compressed, Unpacked: img.unpacked,
-	}
-	if err := v.judge(ctx, l, manifests, key); err != nil {
+	if err := v.judge(e); err != nil {
 		return nil, err
+	}
+	for _, desc := range e.sealed {
+		problem, err := v.readSealed(ctx, l, desc)
+		if err != nil {
+			return nil, fmt.Errorf("release %s: %w", opts.Called, err)
+		}
+		v.note(desc.Digest, problem)
 	}
 	return v, nil
+}
+
+func newVerification(called string, img *image, key *sign.PublicKey) *Verification {
+	return &Verification{
+		Dir: called, Image: img.desc, Key: key.ID(),
+		Compressed: img.compressed, Unpacked: img.unpacked,
+	}
+}
+
+// openRelease opens the release in dir and reads what opts say there is of its
+// image. The manifests are those of everything else in it.
+func openRelease(ctx context.Context, dir string, opts VerifyOptions) (*layout, *image, []ocispec.Descriptor, error) {
+	opened, err := oci.OpenLayout(dir)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	l := &layout{opened}
+	read := readImage
+	if opts.WithoutLayers {
+		read = readManifest
+	}
+	img, manifests, err := readRelease(ctx, l, read)
+	if err == nil {
+		return l, img, manifests, nil
+	}
+	err = errors.Join(err, l.Close())
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		refused.Dir = opts.Called
+		return nil, nil, nil, refused
+	}
+	return nil, nil, nil, fmt.Errorf("release %s: %w", opts.Called, err)
+}
+
+type imageReader func(context.Context, *layout, ocispec.Descriptor) (*image, error)
+
+func readRelease(ctx context.Context, l *layout, read imageReader) (*image, []ocispec.Descriptor, error) {
+	desc, manifests, err := split(l)
+	if err != nil {
+		return nil, nil, err
+	}
+	img, err := read(ctx, l, desc)
+	if err != nil {
+		return nil, nil, err
+	}
+	img.claimed = desc.Annotations[ocispec.AnnotationRefName]
+	return img, manifests, nil
 }
 
 // split returns the descriptor of the layout's one image, and of all else in its
@@ -127,30 +194,22 @@ func split(l *layout) (ocispec.Descriptor, []ocispec.Descriptor, error) {
 	return images[0], others, nil
 }
 
-// judge fills v from what key signed.
-func (v *Verification) judge(ctx context.Context, l *layout, manifests []ocispec.Descriptor, key *sign.PublicKey) error {
-	e := &signedEvidence{image: v.Image, key: key, builds: map[string]*evidence.Build{}}
-	for _, desc := range manifests {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		problem, err := e.read(l, desc)
-		if err != nil {
-			return fmt.Errorf("release %s: %w", v.Dir, err)
-		}
-		if problem != nil {
-			v.Problems = append(v.Problems, Problem{Manifest: desc.Digest, Err: problem})
-		}
+// note writes down why a manifest doesn't count, if there is a problem with it.
+func (v *Verification) note(manifest digest.Digest, problem error) {
+	if problem != nil {
+		v.Problems = append(v.Problems, Problem{Manifest: manifest, Err: problem})
 	}
+}
+
+// judge fills v from what its key signed.
+func (v *Verification) judge(e *signedEvidence) error {
 	if e.bundles == 0 {
 		return &UnsignedError{Dir: v.Dir, Image: v.Image.Digest}
 	}
 	slices.Sort(e.good)
 	v.Bundles = slices.Compact(e.good)
 	for _, c := range e.comparisons {
-		if err := v.add(c, e.builds); err != nil {
-			v.Problems = append(v.Problems, Problem{Manifest: c.manifest, Err: err})
-		}
+		v.note(c.manifest, v.add(c, e.builds))
 	}
 	switch {
 	case !e.signed:
@@ -158,21 +217,12 @@ func (v *Verification) judge(ctx context.Context, l *layout, manifests []ocispec
 	case len(v.Reproductions) == 0:
 		return &RefusedError{Dir: v.Dir, Image: v.Image.Digest, Reason: ErrNoComparison, Problems: v.Problems}
 	}
-	for _, desc := range e.sealed {
-		problem, err := v.readSealed(ctx, l, desc)
-		if err != nil {
-			return fmt.Errorf("release %s: %w", v.Dir, err)
-		}
-		if problem != nil {
-			v.Problems = append(v.Problems, Problem{Manifest: desc.Digest, Err: problem})
-		}
-	}
 	return nil
 }
 
 // add adds the pair of builds that c compared, which have to say the same as c.
 func (v *Verification) add(c comparison, builds map[string]*evidence.Build) error {
-	if c.Compressed != v.Compressed || c.Unpacked != v.Unpacked {
+	if c.Compressed != v.Compressed || c.Unpacked != v.Unpacked && v.Unpacked != unread {
 		return fmt.Errorf("comparison says %d and %d bytes, the image has %d and %d",
 			c.Compressed, c.Unpacked, v.Compressed, v.Unpacked)
 	}
@@ -197,6 +247,7 @@ func (v *Verification) add(c comparison, builds map[string]*evidence.Build) erro
 			Started: b.Run.Started, Finished: b.Run.Finished,
 		}
 	}
+	v.Unpacked = c.Unpacked
 	if len(v.Reproductions) == 0 {
 		p := pair[0].Parameters
 		v.Name = imageName(p.Recipe, p.Version, p.Release)

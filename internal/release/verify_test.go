@@ -368,3 +368,47 @@ func TestVerifyShape(t *testing.T) {
 		}
 	}
 }
+
+// TestVerifyWithoutLayers: somebody who has the image from elsewhere verifies the
+// rest, which has to be whole.
+func TestVerifyWithoutLayers(t *testing.T) {
+	dir, _ := released(t)
+	pub := key(t, 0).Public()
+	whole := must[*Verification](t)(Verify(ctx, dir, pub))
+	l := must[*oci.Layout](t)(oci.OpenLayout(dir))
+	defer l.Close()
+	m, _, err := l.ReadManifest(whole.Image)
+	check(t, err)
+	for _, layer := range m.Layers {
+		check(t, os.Remove(blobPath(dir, layer.Digest)))
+	}
+	if _, err := Verify(ctx, dir, pub); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("layers are missing: %v", err)
+	}
+	opts := VerifyOptions{Called: "registry.example/mqtt:1", WithoutLayers: true}
+	v := must[*Verification](t)(VerifyWith(ctx, dir, pub, opts))
+	if v.Dir != opts.Called || v.Unpacked != whole.Unpacked || v.Compressed != whole.Compressed || v.Name != whole.Name {
+		t.Errorf("got %+v, want %+v", v, whole)
+	}
+	var refused *RefusedError
+	if _, err := VerifyWith(ctx, dir, key(t, 1).Public(), opts); !errors.As(err, &refused) || refused.Dir != opts.Called {
+		t.Errorf("another key: %v", err)
+	}
+	flip(t, blobPath(dir, m.Config.Digest))
+	var wrong *oci.DigestError
+	if _, err := VerifyWith(ctx, dir, pub, opts); !errors.As(err, &wrong) || !strings.Contains(err.Error(), opts.Called) {
+		t.Errorf("another config: %v", err)
+	}
+	if _, err := VerifyWith(ctx, dir, nil, opts); err == nil {
+		t.Error("no key: accepted")
+	}
+	// A comparison by the key that gives the image another size is none.
+	f := newForgery(t)
+	f.signature(key(t, 0))
+	f.comparison(key(t, 0), func(c *evidence.Comparison) { c.Compressed++ })
+	f.provenance(key(t, 0), "a", asIs)
+	f.provenance(key(t, 0), "b", asIs)
+	if _, err := VerifyWith(ctx, f.write(), pub, opts); !errors.Is(err, ErrNoComparison) {
+		t.Errorf("another size: %v", err)
+	}
+}

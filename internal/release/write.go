@@ -22,11 +22,14 @@ import (
 )
 
 // The annotations of a manifest that carries evidence. cosign writes the first
-// two (and finds bundles by artifactType alone), BuildKit the third.
+// two (and finds bundles by artifactType alone), BuildKit the third. The last is
+// ours: the signer's public key in PEM. That is a claim, and worth something to who
+// compares the key's ID.
 const (
 	annotationContent       = "dev.sigstore.bundle.content"
 	annotationPredicateType = "dev.sigstore.bundle.predicateType"
 	annotationUnsigned      = "in-toto.io/predicate-type"
+	annotationSignerKey     = "tailsbuild.signer-key"
 )
 
 // A statement is an in-toto statement about the image.
@@ -202,6 +205,7 @@ func (r *reproduced) attach(ctx context.Context, w *oci.Writer, st statement, ke
 			ocispec.AnnotationCreated: created(r.build.Closure[0]),
 			annotationContent:         "dsse-envelope",
 			annotationPredicateType:   st.predicateType,
+			annotationSignerKey:       string(key.Public().PEM()),
 		}
 	}
 	layer, err := w.AddBytes(mediaType, body)

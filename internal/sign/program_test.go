@@ -73,6 +73,13 @@ func TestProgramKey(t *testing.T) {
 	if err := pub.VerifyMetadata(metadata, sig); err != nil {
 		t.Error(err)
 	}
+	payload, sig, err := key.SignReference(context.Background(), "host/mqtt:1-r0", image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pub.VerifyReference(payload, sig, "host/mqtt:1-r0", image); err != nil {
+		t.Error(err)
+	}
 	var statement *StatementError
 	if _, err := key.Sign(context.Background(), []byte("x")); !errors.As(err, &statement) {
 		t.Errorf("what is no statement: %v", err)
@@ -106,6 +113,9 @@ func TestProgramKeyRefuses(t *testing.T) {
 	var other *AnswerError
 	if b, err := key.Sign(context.Background(), statementOf(image)); b != nil || !errors.As(err, &other) {
 		t.Errorf("statement: %v", err)
+	}
+	if _, b, err := key.SignReference(context.Background(), "host/mqtt:1-r0", image); b != nil || !errors.As(err, &other) {
+		t.Errorf("reference: %v", err)
 	}
 	if b, err := key.SignMetadata(context.Background(), map[string]any{"_type": "root", "version": 1}); b != nil || !errors.As(err, &other) {
 		t.Errorf("metadata: %v", err)

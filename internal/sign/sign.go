@@ -3,7 +3,7 @@
 // ECDSA P-256 key in the file format that cosign reads and writes.
 //
 // It signs whatever statement it is given. That only what was reproduced is given
-// is the work of package release, the one caller of [Key.Sign].
+// is the work of package release, the one caller of [Key.Sign] and [Key.SignReference].
 package sign
 
 import (

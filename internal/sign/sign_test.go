@@ -73,6 +73,9 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if id, err := BundleKey(signed(t, key, statementOf(image))); err != nil || id != pub.ID() {
+			t.Errorf("BundleKey: %q, %v", id, err)
+		}
 		if !bytes.Equal(v.Statement, statementOf(image)) || v.PredicateType != "https://example.org/p" {
 			t.Errorf("got %s of type %s", v.Statement, v.PredicateType)
 		}
@@ -319,6 +322,19 @@ func mustPublic(t *testing.T, key *ecdsa.PrivateKey) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func TestBundleKeyRefuses(t *testing.T) {
+	good := signed(t, newKey(t), statementOf(image))
+	for name, bad := range map[string][]byte{
+		"no JSON": []byte("x"),
+		"no key":  edit(t, good, func(_, _, m map[string]any) { delete(m["publicKey"].(map[string]any), "hint") }),
+		"large":   bytes.Repeat([]byte(" "), MaxBundle+1),
+	} {
+		if id, err := BundleKey(bad); err == nil {
+			t.Errorf("%s: %q", name, id)
+		}
+	}
 }
 
 func FuzzVerify(f *testing.F) {

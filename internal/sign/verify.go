@@ -25,6 +25,23 @@ type Verified struct {
 	Statement []byte
 }
 
+// BundleKey returns the ID of the key that file, a sigstore bundle as JSON, names as
+// the one that signed it. Nothing is verified by that.
+func BundleKey(file []byte) (string, error) {
+	if len(file) > MaxBundle {
+		return "", &LimitError{What: "bundle", Size: int64(len(file)), Limit: MaxBundle}
+	}
+	var b bundle.Bundle
+	if err := b.UnmarshalJSON(file); err != nil {
+		return "", fmt.Errorf("bundle: %w", err)
+	}
+	id := b.GetVerificationMaterial().GetPublicKey().GetHint()
+	if id == "" {
+		return "", errors.New("bundle names no key")
+	}
+	return id, nil
+}
+
 // Verify checks that p's key signed the statement in file, a sigstore bundle v0.3
 // as JSON, and that subject, a sha256 digest, is one of the statement's subjects.
 //

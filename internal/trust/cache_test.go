@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 )
@@ -213,11 +217,11 @@ func TestLock(t *testing.T) {
 }
 
 func TestReadOnlyCache(t *testing.T) {
-	if os.Getuid() == 0 {
-		t.Skip("root may write everywhere")
-	}
 	r, m := setup(t)
 	find(t, m.mustOpen(trust.Folder(r.Dir)), mqtt)
+	if os.Getuid() == 0 {
+		asNobody(t, m.cache)
+	}
 	for _, dir := range []string{"", "roots", "roles"} {
 		if err := os.Chmod(filepath.Join(m.cache, dir), 0o500); err != nil {
 			t.Fatal(err)
@@ -226,4 +230,28 @@ func TestReadOnlyCache(t *testing.T) {
 	}
 	v := m.mustOpen(nil)
 	refused[*trust.CacheError](t, v.Accept(context.Background(), find(t, v, mqtt)))
+}
+
+// asNobody gives dir to a user without rights, and has this thread's access to files
+// be that user's until the test ends: root may write everywhere.
+func asNobody(t *testing.T, dir string) {
+	t.Helper()
+	const nobody = 65534
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chown(path, nobody, nobody))
+	})
+	for above := filepath.Dir(dir); err == nil && above != filepath.Clean(os.TempDir()) && above != "/"; above = filepath.Dir(above) {
+		err = os.Chmod(above, 0o711)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.LockOSThread()
+	if err := unix.Setfsuid(nobody); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		unix.Setfsuid(0)
+		runtime.UnlockOSThread()
+	})
 }

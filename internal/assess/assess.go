@@ -1,0 +1,148 @@
+// Package assess gathers the facts about an image that a policy judges: what the
+// files of a release show, and what the trust root says of them.
+//
+// It verifies and doesn't decide; package verdict does. What could not be read or
+// verified is part of the facts, and never left out of them.
+package assess
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
+	"gitlab.com/tailsbuild/tailsbuild/internal/release"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
+	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
+)
+
+// Options say by what images are judged, and where trust roots are kept.
+type Options struct {
+	// Policy judges. Required.
+	Policy *policy.Policy
+	// Folder is the policy's, from which its relative paths are meant.
+	Folder string
+	// Cache is the folder with this user's copies of trust roots, each in a folder
+	// with its name in the policy. Required.
+	Cache string
+	// Offline asks no source that needs a network.
+	Offline bool
+	// Now is the time to judge by. Required.
+	Now time.Time
+}
+
+// An Assessor assesses images by one policy. It opens each trust root once, when it
+// is needed, and is not for concurrent use.
+type Assessor struct {
+	opts  Options
+	keys  []*sign.PublicKey
+	roots map[string]opened
+}
+
+// New returns an assessor.
+func New(opts Options) (*Assessor, error) {
+	if opts.Policy == nil || opts.Cache == "" || opts.Now.IsZero() {
+		return nil, errors.New("assess: no policy, cache or time")
+	}
+	a := &Assessor{opts: opts, roots: map[string]opened{}}
+	for _, s := range opts.Policy.Signers {
+		a.keys = appendKeys(a.keys, s.Keys)
+	}
+	for _, r := range opts.Policy.Rebuilders {
+		a.keys = appendKeys(a.keys, r.Keys)
+	}
+	return a, nil
+}
+
+func appendKeys(to []*sign.PublicKey, from []policy.Key) []*sign.PublicKey {
+	for _, k := range from {
+		to = append(to, k.Public)
+	}
+	return to
+}
+
+// An Assessment is what is known of an image, and the verdict on it.
+type Assessment struct {
+	Facts    verdict.Facts
+	Verdict  verdict.Verdict
+	Contents *release.Contents
+	// Listed is what the trust root says of the image under the name that it was
+	// asked for by, nil when it doesn't list it so.
+	Listed *trust.Release
+	// Err is why the trust root could not be used, or wants this image not to be:
+	// an error of package trust, or nil.
+	Err error
+	// Unnamed says that no reference was given and nobody known names the image.
+	Unnamed bool
+
+	asked wanted
+	view  *trust.View
+}
+
+// Release assesses the release in the folder dir, which was asked for by reference.
+//
+// Without a reference, its name is what a trust root of the policy lists its digest
+// as or, when none does, what one of the policy's signers signed. A name that the
+// release merely claims is refused. An error is about the release's files, of
+// package release or oci.
+func (a *Assessor) Release(ctx context.Context, dir, reference string) (*Assessment, error) {
+	contents, err := release.Read(ctx, dir, a.keys)
+	if err != nil {
+		return nil, err
+	}
+	s := &Assessment{Contents: contents}
+	s.Facts.Digest, s.Facts.Size = contents.Image.Digest, contents.Compressed
+	if reference == "" {
+		reference = a.name(ctx, s)
+	}
+	s.Facts.Reference = reference
+	s.asked = parse(reference)
+	if d := s.asked.digest; d != "" && d != s.Facts.Digest {
+		s.problem("%s was asked for, and the folder has %s", d, s.Facts.Digest)
+	}
+	if t := a.trustRoot(reference); t != nil {
+		a.ask(ctx, t, s)
+	}
+	s.signatures()
+	s.rebuilds()
+	s.privileges()
+	// The end of the base's support is in no label and no statement, so it isn't
+	// known. Policies say what that means.
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.Verdict = verdict.Judge(a.opts.Policy, s.Facts, a.opts.Now)
+	return s, nil
+}
+
+// trustRoot returns the one that the scope of an image names, or nil.
+func (a *Assessor) trustRoot(reference string) *policy.TrustRoot {
+	name, err := policy.ImageName(reference)
+	if err != nil {
+		return nil
+	}
+	scope := a.opts.Policy.Scope(name)
+	if scope == nil || scope.TrustRoot == "" {
+		return nil
+	}
+	return a.opts.Policy.TrustRoot(scope.TrustRoot)
+}
+
+// Accept writes down that this machine uses the image, if it is trusted and a trust
+// root lists it: older releases of its name are refused from now on. It returns an
+// error of package trust when that isn't right any more.
+func (s *Assessment) Accept(ctx context.Context) error {
+	if err := s.Verdict.Err(); err != nil {
+		return err
+	}
+	if s.view == nil || s.Listed == nil {
+		return nil
+	}
+	r := s.Listed
+	if seen, ok := s.view.Seen(r.Ref.Name); ok &&
+		seen == (trust.Seen{Ref: r.Ref, Sequence: r.Target.Sequence, Digest: r.Digest}) {
+		return nil // as it was when the view was opened
+	}
+	return s.view.Accept(ctx, r)
+}

@@ -1,0 +1,116 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
+)
+
+// A Demand is one thing that a policy asks of an image, in a sentence.
+type Demand struct {
+	// About is what the sentence is about, in a word that doesn't change.
+	About string `json:"about"`
+	Text  string `json:"text"`
+}
+
+// Explain returns what the policy asks of the images of a scope, in plain words.
+func (p *Policy) Explain(s *Scope) []Demand {
+	var all []Demand
+	say := func(about, format string, args ...any) {
+		all = append(all, Demand{about, fmt.Sprintf(format, args...)})
+	}
+	if t := p.TrustRoot(s.TrustRoot); t != nil {
+		say("trust_root", "The trust root %q of %s lists the image's digest, has not expired, and knows of nothing newer and no revocation.", t.Name, t.Organisation)
+	}
+	if len(s.Signers) > 0 {
+		say("signers", "It is signed with a key of %s.", p.signerNames(s.Signers))
+	}
+	if s.Log {
+		say("transparency_log", "Signatures and statements count only with an entry in a transparency log.")
+	}
+	if s.Timestamp {
+		say("timestamp", "Signatures and statements count only with a signed timestamp.")
+	}
+	if n := s.Rebuilds.Minimum; n > 0 {
+		say("rebuilders", "%s of these rebuilt it bit for bit: %s. A release can ask for more.", organisations(n), strings.Join(s.Rebuilds.Organisations, ", "))
+	} else {
+		say("rebuilders", "No rebuild is asked for, unless the release itself asks for some.")
+	}
+	if len(p.Rebuilders) > 0 {
+		say("different", "No rebuilder of the policy got anything different.")
+	}
+	say("privileges", "%s", s.Privileges.explain())
+	if s.RefuseUnsupported {
+		say("end_of_support", "Its base is known to be still supported.")
+	} else {
+		say("end_of_support", "There is a warning when its base isn't known to be still supported.")
+	}
+	if s.Size > 0 {
+		say("size", "Compressed, it has at most %s.", size(s.Size))
+	}
+	say("foreign", "%s", explainForeign(s))
+	say("unsigned", "%s", explainUnsigned(s))
+	return all
+}
+
+func (p *Policy) signerNames(names []string) string {
+	var all []string
+	for _, name := range names {
+		s := p.Signer(name)
+		if s == nil {
+			continue
+		}
+		var keys []string
+		for _, k := range s.Keys {
+			keys = append(keys, k.ID)
+		}
+		all = append(all, fmt.Sprintf("%q of %s (%s)", s.Name, s.Organisation, strings.Join(keys, ", ")))
+	}
+	return strings.Join(all, " or ")
+}
+
+// size writes a size as policies do.
+func size(n int64) string {
+	for _, unit := range []string{"GiB", "MiB", "KiB"} {
+		if b, ok := hclschema.ParseSize("1" + unit); ok && n%b == 0 {
+			return fmt.Sprintf("%d%s", n/b, unit)
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+func organisations(n int) string {
+	if n == 1 {
+		return "One organisation"
+	}
+	return fmt.Sprintf("%d organisations", n)
+}
+
+func (p *Privileges) explain() string {
+	if p.Highest == 0 || !p.Any && len(p.Allowed) == 0 {
+		return "It asks for no privilege beyond the strict default."
+	}
+	if p.Any {
+		return fmt.Sprintf("It asks for privileges up to tier %d at most: %s.", p.Highest, p.Highest.Describe())
+	}
+	var ids []string
+	for _, id := range p.Allowed {
+		ids = append(ids, hclschema.Quote(string(id)))
+	}
+	return "It asks for no privileges but " + strings.Join(ids, ", ") + "."
+}
+
+func explainForeign(s *Scope) string {
+	if s.Foreign == Warn {
+		return "An image that others have signed, and that meets all else, is foreign: there is a warning every time, with who signed."
+	}
+	return "An image that others have signed is refused."
+}
+
+func explainUnsigned(s *Scope) string {
+	if s.Unsigned == Ask {
+		return "An image that nobody has signed, and that meets all else, runs when a person at a terminal accepts it twice, or when the machine's administrator has named its digest."
+	}
+	return "An image that nobody has signed is refused."
+}

@@ -1,0 +1,185 @@
+// Package policy decodes policy.hcl: which images may run, by their names, and
+// what is asked of them. docs/policy.md is the reference.
+//
+// Decoding is strict, and pure: the same bytes always give the same policy or the
+// same diagnostics, in source order. Package verdict judges by it.
+package policy
+
+import (
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/privilege"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+)
+
+// A Policy says what is asked of images. The zero Policy has no scope, and so
+// refuses everything.
+//
+// Slices keep the order of the source. Every Range points into the file that the
+// policy was decoded from.
+type Policy struct {
+	TrustRoots []TrustRoot
+	Signers    []Signer
+	Rebuilders []Rebuilder
+	// Scopes are tried in order, and the first that matches decides.
+	Scopes []Scope
+}
+
+// A TrustRoot is TUF metadata that names releases.
+type TrustRoot struct {
+	Name string
+	// Organisation holds the offline keys. What it rebuilds itself is no second
+	// opinion.
+	Organisation string
+	// Root is the path of the pinned root.json. A relative one is meant from the
+	// policy's folder.
+	Root string
+	// Sources are where newer metadata comes from, in the order in which they are
+	// tried: URLs, and folders as Root.
+	Sources []string
+	Range   hcl.Range
+}
+
+// A Signer signs releases with keys that the policy itself names.
+type Signer struct {
+	Name         string
+	Organisation string
+	Keys         []Key
+	Range        hcl.Range
+}
+
+// A Rebuilder builds releases again and signs what came out.
+type Rebuilder struct {
+	Name         string
+	Organisation string
+	// Builder is the id that its statements have to name.
+	Builder string
+	Keys    []Key
+	Range   hcl.Range
+}
+
+// A Key is a public key that the policy names.
+type Key struct {
+	Name string
+	// ID is [sign.PublicKey.ID].
+	ID     string
+	Public *sign.PublicKey
+	Range  hcl.Range
+}
+
+// An Answer says what happens with an image that nobody vouches for.
+type Answer string
+
+// The answers.
+const (
+	Refuse Answer = "refuse"
+	// Warn lets a foreign image run after a warning, every time.
+	Warn Answer = "warn"
+	// Ask lets an unsigned image run after a person accepted it twice.
+	Ask Answer = "ask"
+)
+
+// A Scope is what is asked of the images whose names match Pattern.
+type Scope struct {
+	Pattern Pattern
+	// TrustRoot is the name of the trust root that has to list the image, or "".
+	TrustRoot string
+	// Signers are the names of signers, one of which has to have signed. When it is
+	// empty, TrustRoot isn't.
+	Signers  []string
+	Foreign  Answer // Refuse or Warn
+	Unsigned Answer // Refuse or Ask
+	// Log and Timestamp are whether signatures and rebuilders' statements without
+	// an entry in a transparency log, or without a signed timestamp, count.
+	Log, Timestamp bool
+	Rebuilds       Rebuilds
+	Privileges     Privileges
+	// RefuseUnsupported is whether a base past its end of support, or with an
+	// unknown one, is refused rather than warned of.
+	RefuseUnsupported bool
+	// Size is that of the largest compressed image, in bytes; 0 is no limit.
+	Size  int64
+	Range hcl.Range
+}
+
+// Rebuilds are the independent rebuilds that a scope asks for.
+type Rebuilds struct {
+	// Minimum counts organisations, not statements, keys or builders.
+	Minimum int
+	// Organisations are those that count, sorted. The scope's own trust root's and
+	// signers' are not among them.
+	Organisations []string
+	Range         hcl.Range
+}
+
+// Privileges are what an image may ask for.
+type Privileges struct {
+	// Highest is the highest tier.
+	Highest privilege.Tier
+	// Allowed has the identifiers that are allowed, when Any isn't set.
+	Allowed []privilege.ID
+	Any     bool
+	Range   hcl.Range
+}
+
+// Allows reports whether the scope lets an image have the privilege.
+func (p *Privileges) Allows(id privilege.ID) bool {
+	return id.Tier() <= p.Highest && (p.Any || id.Tier() == privilege.Silent || slices.Contains(p.Allowed, id))
+}
+
+// Scope returns the first scope that matches the name of an image as
+// [ImageName] gives it, or nil.
+func (p *Policy) Scope(name string) *Scope {
+	for i := range p.Scopes {
+		if p.Scopes[i].Pattern.Match(name) {
+			return &p.Scopes[i]
+		}
+	}
+	return nil
+}
+
+// TrustRoot returns the trust root called name, or nil.
+func (p *Policy) TrustRoot(name string) *TrustRoot {
+	for i := range p.TrustRoots {
+		if p.TrustRoots[i].Name == name {
+			return &p.TrustRoots[i]
+		}
+	}
+	return nil
+}
+
+// Signer returns the signer called name, or nil.
+func (p *Policy) Signer(name string) *Signer {
+	for i := range p.Signers {
+		if p.Signers[i].Name == name {
+			return &p.Signers[i]
+		}
+	}
+	return nil
+}
+
+// RebuilderOf returns the rebuilder that has the key with an ID, or nil.
+func (p *Policy) RebuilderOf(id string) *Rebuilder {
+	for i := range p.Rebuilders {
+		if hasKey(p.Rebuilders[i].Keys, id) {
+			return &p.Rebuilders[i]
+		}
+	}
+	return nil
+}
+
+// SignerOf returns the signer that has the key with an ID, or nil.
+func (p *Policy) SignerOf(id string) *Signer {
+	for i := range p.Signers {
+		if hasKey(p.Signers[i].Keys, id) {
+			return &p.Signers[i]
+		}
+	}
+	return nil
+}
+
+func hasKey(keys []Key, id string) bool {
+	return slices.ContainsFunc(keys, func(k Key) bool { return k.ID == id })
+}

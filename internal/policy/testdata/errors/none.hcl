@@ -1,0 +1,1 @@
+# nothing # ERROR: No scope

@@ -1,0 +1,3 @@
+scope "a/*" {
+  size = 1 + 1 # ERROR: Operators are not part of policies
+}

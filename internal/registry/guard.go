@@ -1,0 +1,179 @@
+package registry
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/net/http/httpproxy"
+)
+
+const (
+	userAgent   = "tailsbuild/1"
+	idleTimeout = 30 * time.Second
+	// maxAnswer is how much of an answer is read that is neither a document nor a
+	// blob: of a login, of an error.
+	maxAnswer    = 64 << 10
+	maxRedirects = 5
+)
+
+// errIdle is why a transfer that stood still was given up.
+var errIdle = errors.New("no data for too long")
+
+// A guard sends every request, the login's included. It goes only where it is
+// encrypted, or to this machine if the registry is there, and gives up when no
+// data comes.
+type guard struct {
+	inner http.RoundTripper
+	plain bool // the registry is on this machine
+	idle  time.Duration
+}
+
+func newGuard(host string, roots *x509.CertPool, idle time.Duration) *guard {
+	dialer := &net.Dialer{Timeout: 15 * time.Second}
+	return &guard{
+		plain: loopback(host),
+		idle:  idle,
+		inner: &http.Transport{
+			Proxy:                  proxy(),
+			DialContext:            dialer.DialContext,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+			TLSHandshakeTimeout:    15 * time.Second,
+			ResponseHeaderTimeout:  idle,
+			IdleConnTimeout:        idle,
+			MaxResponseHeaderBytes: maxAnswer,
+			DisableCompression:     true,
+			ForceAttemptHTTP2:      true,
+		},
+	}
+}
+
+func (g *guard) close() { g.inner.(*http.Transport).CloseIdleConnections() }
+
+// RoundTrip sends req as http.RoundTripper says.
+func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := g.check(req.URL); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancelCause(req.Context())
+	timer := time.AfterFunc(g.idle, func() { cancel(errIdle) })
+	req = req.Clone(ctx)
+	req.Header.Set("User-Agent", userAgent)
+	resp, err := g.inner.RoundTrip(req)
+	if err != nil {
+		timer.Stop()
+		if errors.Is(context.Cause(ctx), errIdle) {
+			err = errIdle
+		}
+		cancel(nil)
+		return nil, err
+	}
+	body := &guardedBody{body: resp.Body, left: -1, idle: g.idle, timer: timer, ctx: ctx, cancel: cancel}
+	if resp.StatusCode != http.StatusOK || req.URL.Path == "/v2/" {
+		body.left = maxAnswer
+	}
+	resp.Body = body
+	return resp, nil
+}
+
+// check refuses what anybody on the way could read or change.
+func (g *guard) check(u *url.URL) error {
+	switch {
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme != "http":
+		return &InsecureError{URL: u.Redacted(), Reason: "it leaves HTTPS"}
+	case !g.plain || !loopback(u.Host):
+		return &InsecureError{URL: u.Redacted(), Reason: "plain HTTP is only for registries on this machine"}
+	}
+	return nil
+}
+
+// loopback reports whether host, with or without a port, is this machine.
+func loopback(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// proxy returns the proxies that the environment names. ALL_PROXY, which
+// net/http doesn't know, stands in for those that are not set, so that one
+// variable puts everything behind Tor.
+func proxy() func(*http.Request) (*url.URL, error) {
+	config := httpproxy.FromEnvironment()
+	all := os.Getenv("ALL_PROXY")
+	if all == "" {
+		all = os.Getenv("all_proxy")
+	}
+	if config.HTTPSProxy == "" {
+		config.HTTPSProxy = all
+	}
+	if config.HTTPProxy == "" {
+		config.HTTPProxy = all
+	}
+	find := config.ProxyFunc()
+	return func(req *http.Request) (*url.URL, error) {
+		u, err := find(req.URL)
+		if u == nil || err != nil {
+			return nil, err
+		}
+		if !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
+			return nil, &InsecureError{URL: u.Redacted(), Reason: "not a kind of proxy that is known"}
+		}
+		return u, nil
+	}
+}
+
+// checkRedirect bounds redirections. Where they may lead is for the guard.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
+		return &InsecureError{URL: req.URL.Redacted(), Reason: "too many redirections"}
+	}
+	return nil
+}
+
+// A guardedBody ends when no data comes, or after left bytes unless left is -1.
+type guardedBody struct {
+	body   io.ReadCloser
+	left   int
+	idle   time.Duration
+	timer  *time.Timer
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+}
+
+func (b *guardedBody) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, io.EOF
+	}
+	if b.left > 0 && len(p) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.body.Read(p)
+	if n > 0 {
+		b.timer.Reset(b.idle)
+	}
+	if b.left > 0 {
+		b.left -= n
+	}
+	if err != nil && err != io.EOF && errors.Is(context.Cause(b.ctx), errIdle) {
+		err = errIdle
+	}
+	return n, err
+}
+
+func (b *guardedBody) Close() error {
+	b.timer.Stop()
+	b.cancel(nil)
+	return b.body.Close()
+}

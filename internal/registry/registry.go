@@ -1,0 +1,212 @@
+// Package registry reads a release from a registry (distribution-spec v1.1): an
+// image, and what refers to it, into an OCI layout that package release verifies.
+//
+// A registry is not trusted. A tag is asked for once, and everything after that by
+// digest; what a descriptor says of something else is not believed; bytes, number,
+// time and memory have limits, and what is over them is not read. Signatures only
+// ever add trust, so that what can't be used is left out and named as a problem.
+// Nothing goes unencrypted but to this machine.
+package registry
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+)
+
+// Options say what is fetched.
+type Options struct {
+	// Artifacts are the kinds of artifact that are fetched with an image, for
+	// which there is no default. Others are named as problems.
+	Artifacts []Artifact
+	// Known are manifests of artifacts that are known to belong to the image. They
+	// are asked for first, whatever the registry's lists say, so that a flood of
+	// others doesn't hide them.
+	Known []digest.Digest
+	// Layers says to fetch the image's layers. Otherwise the layout has its
+	// manifest and config only.
+	Layers bool
+	Limits Limits
+
+	roots *x509.CertPool // nil for the system's
+	idle  time.Duration
+	pause time.Duration
+}
+
+// An Artifact is a kind of artifact that refers to an image.
+type Artifact struct {
+	// Type is the manifest's own artifactType.
+	Type string
+	// MaxBlobs is how many blobs it may have besides its config, MaxSize how many
+	// bytes each, and the config, may have.
+	MaxBlobs int
+	MaxSize  int64
+}
+
+// Limits bound what is read. A zero means the default.
+type Limits struct {
+	// Referrers is how many manifests that may refer to an image are looked at.
+	// The default is 256.
+	Referrers int
+	// Evidence is how many bytes of lists, manifests and artifacts are read for an
+	// image. The default is 64 MiB.
+	Evidence int64
+	// Image is how many bytes the config and layers may have. The default is 1 GiB.
+	Image int64
+	// EvidenceTime and ImageTime bound how long that may take: by default a minute
+	// for logging in, resolving and evidence, and 15 minutes for the layers.
+	EvidenceTime, ImageTime time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	set(&o.Limits.Referrers, 256)
+	set(&o.Limits.Evidence, 64<<20)
+	set(&o.Limits.Image, 1<<30)
+	set(&o.Limits.EvidenceTime, time.Minute)
+	set(&o.Limits.ImageTime, 15*time.Minute)
+	set(&o.idle, idleTimeout)
+	set(&o.pause, firstPause)
+	return o
+}
+
+func set[T comparable](v *T, value T) {
+	var zero T
+	if *v == zero {
+		*v = value
+	}
+}
+
+// A Source is what a reference was at one moment. It is not for concurrent use.
+type Source struct {
+	// Target describes the manifest or index that the reference names.
+	Target ocispec.Descriptor
+	// Images are Target itself, or what the index names, in its order.
+	Images []ocispec.Descriptor
+
+	client *client
+	opts   Options
+	// manifest is Target's, when it is one; it isn't asked for again.
+	manifest *document
+}
+
+// Open finds out what ref is. This is the only time that a tag is asked for.
+//
+// Errors are *[StatusError], *[TransferError] or *[InsecureError] when there is no
+// good answer, and those of package oci when it is not one manifest or index.
+func Open(ctx context.Context, ref Reference, opts Options) (*Source, error) {
+	s := &Source{opts: opts.withDefaults()}
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Limits.EvidenceTime)
+	defer cancel()
+	var err error
+	if s.client, err = newClient(ctx, ref.ref.Context(), s.opts); err != nil {
+		return nil, err
+	}
+	d, err := s.client.manifest(ctx, ref.ref.Identifier(), maxManifest)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	s.Target = d.desc
+	if d.index != nil {
+		s.Images = d.index.Manifests
+		return s, nil
+	}
+	s.Images, s.manifest = []ocispec.Descriptor{d.desc}, d
+	return s, nil
+}
+
+// Close ends the connections.
+func (s *Source) Close() { s.client.guard.close() }
+
+// Image returns the image for platform, such as linux/amd64 or linux/arm64/v8, and
+// for "" that of this machine. A reference to one image is that, whatever its
+// platform. Errors are *[PlatformError].
+func (s *Source) Image(platform string) (ocispec.Descriptor, error) {
+	if s.manifest != nil {
+		return s.Target, nil
+	}
+	if platform == "" {
+		platform = "linux/" + runtime.GOARCH
+	}
+	found, has := []ocispec.Descriptor(nil), []string(nil)
+	for _, desc := range s.Images {
+		p := platformOf(desc)
+		if p == platform {
+			found = append(found, desc)
+		}
+		has = append(has, p)
+	}
+	if len(found) != 1 {
+		return ocispec.Descriptor{}, &PlatformError{Index: s.Target.Digest, Platform: platform, Has: has}
+	}
+	return found[0], nil
+}
+
+func platformOf(desc ocispec.Descriptor) string {
+	p := desc.Platform
+	if p == nil {
+		return "no platform"
+	}
+	out := p.OS + "/" + p.Architecture
+	if p.Variant != "" {
+		out += "/" + p.Variant
+	}
+	return out
+}
+
+// Fetched says what is in a layout, and what isn't.
+type Fetched struct {
+	// Target is what the reference was, Image what was fetched of it: the same, or
+	// one of an index.
+	Target, Image ocispec.Descriptor
+	// Artifacts is how many are with the image.
+	Artifacts int
+	// Problems are what else was found, in the order in which it was.
+	Problems []Problem
+}
+
+// Fetch writes image, one of s.Images, and the artifacts that refer to it to the
+// layout that it makes at dir.
+//
+// It is an error when the image or a list of what refers to it can't be read, as
+// for [Open]. What is wrong with an artifact is one of the result's Problems.
+func (s *Source) Fetch(ctx context.Context, image ocispec.Descriptor, dir string) (*Fetched, error) {
+	w, err := oci.Create(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Abort()
+	f := &fetch{Source: s, w: w, image: image, left: s.opts.Limits.Evidence}
+	if err := f.run(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.Commit(f.index); err != nil {
+		return nil, err
+	}
+	return &Fetched{Target: s.Target, Image: f.image, Artifacts: len(f.index) - 1, Problems: f.problems}, nil
+}
+
+// Fetch opens ref and fetches its image for platform, as [Source.Image] has it, to
+// the layout that it makes at dir.
+func Fetch(ctx context.Context, ref Reference, platform, dir string, opts Options) (*Fetched, error) {
+	s, err := Open(ctx, ref, opts)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ref, err)
+	}
+	defer s.Close()
+	image, err := s.Image(platform)
+	if err == nil {
+		var f *Fetched
+		if f, err = s.Fetch(ctx, image, dir); err == nil {
+			return f, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", ref, err)
+}

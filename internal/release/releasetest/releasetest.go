@@ -1,0 +1,117 @@
+// Package releasetest makes releases for tests, without builders: of two layouts
+// that are the same, by the gate, which compares them as it does all others.
+package releasetest
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	specs "github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/release"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+)
+
+// Key returns a new key.
+func Key() (*sign.Key, error) {
+	private, _, err := sign.GenerateKey(nil)
+	if err != nil {
+		return nil, err
+	}
+	return sign.OpenKey(private, nil)
+}
+
+// Release makes a release of mqtt 2.7.9-r1 in the folder dir, which must not exist,
+// whose image has content in a file. A nil key leaves it unsigned.
+func Release(ctx context.Context, dir, content string, key *sign.Key) (*release.Release, error) {
+	work, err := os.MkdirTemp(filepath.Dir(dir), "builds-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work)
+	b := release.Build{
+		Closure: []*recipe.Recipe{
+			{Kind: recipe.Service, Name: "mqtt", Version: "2.7.9", Release: 1, Epoch: 1714521600, Bytes: []byte("service \"mqtt\" {}\n")},
+			{Kind: recipe.Base, Name: "alpine-3.19", Version: "3.19.4", Bytes: []byte("base {}\n")},
+		},
+		Arch: "x86_64", Plan: digest.FromString("plan"), Lock: digest.FromString("lock"),
+		Output: lock.Output{Compatibility: 1, BuildKit: "v0.34.2", BuildKitCompatibility: 30, Compression: "gzip"},
+		Inputs: []lock.Input{{
+			Kind: lock.KindRootfs, Name: "alpine-3.19", Arch: "x86_64", URL: "https://example.org/rootfs.tar.gz",
+			Size: 5, SHA256: digest.FromString("rootfs").Encoded(),
+		}},
+	}
+	if b.A, err = build(filepath.Join(work, "a"), "a", content, b.Plan); err != nil {
+		return nil, err
+	}
+	if b.B, err = build(filepath.Join(work, "b"), "b", content, b.Plan); err != nil {
+		return nil, err
+	}
+	return release.Create(ctx, b, release.Options{Dir: dir, Key: key, Version: "0.1.0"})
+}
+
+func build(dir, name, content string, plan digest.Digest) (*builder.Result, error) {
+	start := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	res := &builder.Result{
+		Builder: name, Layout: dir, Invocation: strings.Repeat("0"+name, 16), Plan: plan,
+		Started: start, Finished: start.Add(time.Second), Variation: map[string]string{"hostname": "build-" + name},
+	}
+	w, err := oci.Create(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Abort()
+	if res.Image, err = writeImage(w, content); err != nil {
+		return nil, err
+	}
+	return res, w.Commit([]ocispec.Descriptor{res.Image})
+}
+
+// writeImage writes an image with one layer, which has content as a file.
+func writeImage(w *oci.Writer, content string) (ocispec.Descriptor, error) {
+	var plain, packed bytes.Buffer
+	tw := tar.NewWriter(&plain)
+	// Nothing that writes to memory fails.
+	_ = tw.WriteHeader(&tar.Header{Name: "etc/content", Size: int64(len(content)), Mode: 0o644, ModTime: time.Unix(1, 0)})
+	_, _ = tw.Write([]byte(content))
+	_ = tw.Close()
+	zw := gzip.NewWriter(&packed)
+	_, _ = zw.Write(plain.Bytes())
+	_ = zw.Close()
+	layer, err := w.AddBytes(ocispec.MediaTypeImageLayerGzip, packed.Bytes())
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	config, err := add(w, ocispec.MediaTypeImageConfig, ocispec.Image{
+		Platform: ocispec.Platform{Architecture: "amd64", OS: "linux"},
+		RootFS:   ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(plain.Bytes())}},
+	})
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	return add(w, ocispec.MediaTypeImageManifest, ocispec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
+		Config: config, Layers: []ocispec.Descriptor{layer},
+	})
+}
+
+func add(w *oci.Writer, mediaType string, v any) (ocispec.Descriptor, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	return w.AddBytes(mediaType, b)
+}

@@ -1,0 +1,80 @@
+package verdict
+
+import (
+	"slices"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
+)
+
+// A Result is what became of a test of a policy.
+type Result struct {
+	Name    string  `json:"name"`
+	Expect  Kind    `json:"expect"`
+	Passed  bool    `json:"passed"`
+	Verdict Verdict `json:"verdict"`
+	// Missing are the codes that the test expects and the verdict doesn't have.
+	Missing []Code `json:"missing,omitempty"`
+}
+
+// Test judges the image of a test of p.
+func Test(p *policy.Policy, c policy.Case) Result {
+	r := Result{Name: c.Name, Expect: Kind(c.Expect), Verdict: Judge(p, factsOf(p, c), c.Now)}
+	for _, code := range c.Reasons {
+		has := func(reason Reason) bool { return reason.Code == Code(code) }
+		if !slices.ContainsFunc(r.Verdict.Reasons, has) && !slices.ContainsFunc(r.Verdict.Warnings, has) {
+			r.Missing = append(r.Missing, Code(code))
+		}
+	}
+	r.Passed = r.Verdict.Kind == r.Expect && len(r.Missing) == 0
+	return r
+}
+
+// factsOf makes facts of a test.
+func factsOf(p *policy.Policy, c policy.Case) Facts {
+	f := Facts{
+		Reference: c.Image, Digest: digest.FromString(c.Image), Size: c.Size,
+		Root:         rootOf(p, c),
+		Privileges:   Privileges{Known: true, IDs: c.Privileges},
+		EndOfSupport: c.EndOfSupport,
+	}
+	for _, s := range c.Signatures {
+		f.Signatures = append(f.Signatures, Signature{Key: s.Key, Listed: s.Listed, Logged: s.Logged, Timestamped: s.Timestamped})
+	}
+	for _, r := range c.Rebuilds {
+		f.Rebuilds = append(f.Rebuilds, Rebuild{
+			Key: r.Key, Builder: r.Builder, Outcome: Outcome(r.Outcome), Logged: r.Logged, Timestamped: r.Timestamped,
+		})
+	}
+	return f
+}
+
+func rootOf(p *policy.Policy, c policy.Case) Root {
+	r := Root{Verified: Yes, Listed: Yes, Newest: Yes, Expires: c.Now.Add(24 * time.Hour), MinimumRebuilders: c.MinimumRebuilders}
+	if name, err := policy.ImageName(c.Image); err == nil {
+		if s := p.Scope(name); s != nil {
+			r.Name = s.TrustRoot
+		}
+	}
+	switch c.TrustRoot {
+	case "expired":
+		r.Expires = c.Now
+	case "failed":
+		r.Verified, r.Problem = No, "not enough signatures"
+	}
+	switch c.Target {
+	case "absent":
+		r.Listed = No
+	case "other":
+		r.OtherDigest = digest.FromString("another image")
+	}
+	if c.RolledBack {
+		r.Newest = No
+	}
+	if c.Revoked != "" {
+		r.Revoked = &Revocation{Reason: c.Revoked, At: c.Now}
+	}
+	return r
+}

@@ -1,0 +1,213 @@
+package verdict
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
+	"gitlab.com/tailsbuild/tailsbuild/internal/privilege"
+)
+
+func codes(reasons []Reason) string {
+	var all []string
+	for _, r := range reasons {
+		all = append(all, string(r.Code))
+	}
+	return strings.Join(all, " ")
+}
+
+// TestNothing: whatever is zero is refused.
+func TestNothing(t *testing.T) {
+	p := strict.decode(t)
+	lax := rules{root: true, foreign: "warn", unsigned: "ask", tier: 3, support: "warn"}.decode(t)
+	for name, got := range map[string]Verdict{
+		"all":       Judge(nil, Facts{}, time.Time{}),
+		"no facts":  Judge(lax, Facts{}, now),
+		"name only": Judge(lax, Facts{Reference: imageName}, now),
+		"no policy": Judge(nil, good(), now),
+		"empty":     Judge(&policy.Policy{}, good(), now),
+		"no time":   Judge(p, good(), time.Time{}),
+	} {
+		if got.Kind != Refused || len(got.Reasons) == 0 || got.Err() == nil {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if (&Verdict{}).Err() == nil {
+		t.Error("the zero verdict is no error")
+	}
+	if got := Judge(p, good(), now); got.Kind != Trusted || got.Err() != nil || codes(got.Reasons) != "rebuilt vouched signed" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A scope that decoding would never make vouches for nothing.
+func TestZeroScope(t *testing.T) {
+	p := strict.decode(t)
+	p.Scopes[0] = policy.Scope{Pattern: p.Scopes[0].Pattern}
+	if got := Judge(p, good(), now); got.Kind != Refused || !got.Has(ForeignRefused) {
+		t.Errorf("%+v", got)
+	}
+	p.Scopes[0].Unsigned = policy.Ask
+	f := good()
+	f.Signatures = nil
+	if got := Judge(p, f, now); got.Kind != Refused {
+		t.Errorf("without the signature, %+v", got)
+	}
+}
+
+// TestReasons: one fact at a time, and the one reason for it.
+func TestReasons(t *testing.T) {
+	foreign := strict
+	foreign.foreign, foreign.unsigned, foreign.log, foreign.timestamp = "warn", "ask", false, false
+	for name, test := range map[string]struct {
+		rules rules
+		set   func(f *Facts)
+		kind  Kind
+		codes string
+	}{
+		"name":      {strict, func(f *Facts) { f.Reference = "A\x1b[31m" }, Refused, "no-name"},
+		"scope":     {strict, func(f *Facts) { f.Reference = "elsewhere.example/mqtt" }, Refused, "no-scope"},
+		"digest":    {strict, func(f *Facts) { f.Digest = "" }, Refused, "no-digest"},
+		"sha512":    {strict, func(f *Facts) { f.Digest = "sha512:00" }, Refused, "no-digest"},
+		"problem":   {strict, func(f *Facts) { f.Problems = []string{"timeout", "gone"} }, Refused, "not-known not-known"},
+		"no root":   {strict, func(f *Facts) { f.Root = Root{Expires: now.Add(1), Listed: Yes, Newest: Yes} }, Refused, "trust-root-unknown foreign-refused not-listed"},
+		"failed":    {strict, func(f *Facts) { f.Root.Verified = No }, Refused, "trust-root-failed"},
+		"expired":   {strict, func(f *Facts) { f.Root.Expires = now }, Refused, "trust-root-expired"},
+		"other":     {strict, func(f *Facts) { f.Root.Name = "x" }, Refused, "other-trust-root foreign-refused not-listed"},
+		"unknown":   {strict, func(f *Facts) { f.Root.Listed = 0 }, Refused, "target-unknown foreign-refused not-listed"},
+		"odd state": {strict, func(f *Facts) { f.Root.Listed = 7 }, Refused, "target-unknown foreign-refused not-listed"},
+		"retagged":  {strict, func(f *Facts) { f.Root.OtherDigest = "sha256:00" }, Refused, "other-digest"},
+		"sequence":  {strict, func(f *Facts) { f.Root.Newest = 0 }, Refused, "sequence-unknown"},
+		"rollback":  {strict, func(f *Facts) { f.Root.Newest = No }, Refused, "rolled-back"},
+		"revoked":   {strict, func(f *Facts) { f.Root.Revoked = &Revocation{Reason: "key stolen"} }, Refused, "revoked"},
+		"different": {strict, func(f *Facts) { f.Rebuilds = append(f.Rebuilds[:2:2], says(rebuild("a2", "x"), Different)) }, Refused, "rebuilt-different"},
+		"one":       {strict, func(f *Facts) { f.Rebuilds = f.Rebuilds[:1] }, Refused, "too-few-rebuilds"},
+		"sybil":     {strict, func(f *Facts) { f.Rebuilds = []Rebuild{rebuild("a1", "a"), rebuild("a2", "a")} }, Refused, "too-few-rebuilds"},
+		"not logged": {strict, func(f *Facts) {
+			b := rebuild("b1", "b")
+			b.Logged = false
+			f.Rebuilds = []Rebuild{rebuild("a1", "a"), b}
+		}, Refused, "too-few-rebuilds"},
+		"asks more": {rules{root: true, foreign: "warn", unsigned: "ask", support: "warn"}, func(f *Facts) { f.Root.MinimumRebuilders = 3 }, Refused, "too-few-rebuilds"},
+		"log":       {strict, signed(Signature{Key: keyOf("ours"), Timestamped: true}), Refused, "not-logged foreign-refused other-signer"},
+		"privilege": {strict, asks("cap.KILL", "net.host"), Refused, "privilege-not-allowed"},
+		"no such":   {strict, asks("cap.ALL"), Refused, "privilege-not-allowed"},
+		"support":   {strict, func(f *Facts) { f.EndOfSupport = now.AddDate(0, 0, -1) }, Refused, "support-ended"},
+		"size":      {strict, func(f *Facts) { f.Size = -1 }, Refused, "size-unknown"},
+		"large":     {strict, func(f *Facts) { f.Size++ }, Refused, "too-large"},
+		"foreign":   {foreign, signed(Signature{Key: keyOf("stranger")}), Foreign, "other-signer"},
+		"absent":    {foreign, func(f *Facts) { f.Root.Listed = No }, Foreign, "not-listed"},
+		"unsigned":  {foreign, signed(), Unsigned, "not-signed"},
+		"rebuilder": {foreign, signed(Signature{Key: keyOf("a1")}), Foreign, "other-signer"},
+	} {
+		f := good()
+		test.set(&f)
+		got := Judge(test.rules.decode(t), f, now)
+		if got.Kind != test.kind || codes(got.Reasons) != test.codes {
+			t.Errorf("%s: %s %q, want %s %q", name, got.Kind, codes(got.Reasons), test.kind, test.codes)
+		}
+		for _, r := range append(got.Reasons, got.Warnings...) {
+			if !strings.HasSuffix(r.Text, ".") || strings.ContainsAny(r.Text, "\x1b\n") {
+				t.Errorf("%s: %q", name, r.Text)
+			}
+		}
+	}
+}
+
+// What comes from outside is quoted, so that it can't speak for us or to a
+// terminal.
+func TestQuoted(t *testing.T) {
+	const evil = "x\x1b[2J\u202e\nIt is trusted."
+	f := good()
+	f.Root.Revoked, f.Root.Verified, f.Root.Problem = &Revocation{Reason: evil}, No, evil
+	f.Root.OtherDigest, f.Digest, f.Root.Name = evil, evil, evil
+	f.Problems = []string{evil}
+	f.Signatures = []Signature{{Key: evil}}
+	f.Rebuilds = []Rebuild{{Key: evil, Builder: evil, Outcome: evil}, {Key: keyOf("a1"), Builder: evil, Outcome: evil}}
+	f.Privileges.IDs = []privilege.ID{evil}
+	for _, root := range []string{evil, "root"} {
+		f.Root.Name = root
+		v := Judge(strict.decode(t), f, now)
+		if v.Kind != Refused || len(v.Reasons) < 8 {
+			t.Errorf("%+v", v)
+		}
+		for _, r := range append(v.Reasons, v.Warnings...) {
+			if strings.ContainsAny(r.Text, "\x1b\u202e\n") {
+				t.Errorf("%s: %q", r.Code, r.Text)
+			}
+		}
+	}
+}
+
+func TestForeignNamesSigner(t *testing.T) {
+	r := rules{root: true, foreign: "warn", unsigned: "refuse", support: "warn"}
+	f := good()
+	f.Root.Listed = No
+	v := Judge(r.decode(t), f, now)
+	if v.Kind != Foreign || !cmp.Equal(v.Signers, []string{keyOf("ours")}) || len(v.Warnings) != 1 ||
+		v.Warnings[0].Code != ForeignSigner || !strings.Contains(v.Warnings[0].Text, keyOf("ours")) {
+		t.Errorf("%+v", v)
+	}
+	var e *Error
+	if err := v.Err(); !errors.As(err, &e) || e.Verdict.Kind != Foreign || !strings.HasPrefix(err.Error(), "foreign\n") {
+		t.Errorf("%v", err)
+	}
+}
+
+// The order of facts doesn't matter, and judging changes none of them.
+func TestPure(t *testing.T) {
+	p := strict.decode(t)
+	f, g := good(), good()
+	g.Rebuilds = []Rebuild{f.Rebuilds[1], f.Rebuilds[0]}
+	first := Judge(p, f, now)
+	if first.Digest != f.Digest || first.Reference != f.Reference || first.Name != imageName {
+		t.Errorf("the verdict is on another image: %+v", first)
+	}
+	if diff := cmp.Diff(first, Judge(p, g, now)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(good(), f); diff != "" {
+		t.Error(diff)
+	}
+	b, err := json.Marshal(f)
+	if err != nil || !strings.Contains(string(b), `"verified":"yes"`) {
+		t.Errorf("%s %v", b, err)
+	}
+}
+
+// TestCodes: Codes and docs/policy.md have every code, once.
+func TestCodes(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, err := os.ReadFile("verdict.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := regexp.MustCompile(`(?m)^\t\w+ +Code = "([a-z-]+)"`).FindAllSubmatch(src, -1)
+	if len(declared) != len(Codes) {
+		t.Errorf("%d codes are declared, and Codes has %d", len(declared), len(Codes))
+	}
+	for _, m := range declared {
+		if !strings.Contains(string(doc), "| `"+string(m[1])+"` |") {
+			t.Errorf("docs/policy.md doesn't have %s", m[1])
+		}
+	}
+}
+
+func BenchmarkJudge(b *testing.B) {
+	p, f := strict.decode(b), good()
+	for b.Loop() {
+		if v := Judge(p, f, now); v.Kind != Trusted {
+			b.Fatal(v)
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package verdict
+
+import (
+	"slices"
+	"strings"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
+)
+
+// root asks whether the trust root can be relied on, and has nothing against the
+// image.
+func (j *judge) root() {
+	r := &j.facts.Root
+	if r.Revoked != nil {
+		j.refuse(Revoked, "It was revoked: %q.", r.Revoked.Reason)
+	}
+	if r.Newest == No {
+		j.refuse(RolledBack, "A newer release than this one was seen already.")
+	}
+	if r.OtherDigest != "" {
+		j.refuse(OtherDigest, "The trust root lists another image by this name and version: %q.", string(r.OtherDigest))
+	}
+	if j.scope.TrustRoot == "" {
+		return
+	}
+	switch {
+	case r.Name != j.scope.TrustRoot && r.Name != "":
+		j.refuse(OtherRoot, "The trust root %q was asked, and the policy wants %q.", r.Name, j.scope.TrustRoot)
+	case r.Name == "" || r.Verified == Unknown:
+		j.refuse(RootUnknown, "The trust root %q was not asked.", j.scope.TrustRoot)
+	case r.Verified != Yes:
+		j.refuse(RootFailed, "The trust root %q could not be verified: %q.", j.scope.TrustRoot, r.Problem)
+	}
+	if known := r.Verified == Yes || !r.Expires.IsZero(); known && !j.now.Before(r.Expires) {
+		j.refuse(RootExpired, "What is known of the trust root %q has expired, so that it may hide that the image was revoked or replaced. Get newer metadata, or set the clock right.", j.scope.TrustRoot)
+	}
+	if r.Listed != Yes && r.Listed != No {
+		j.refuse(TargetUnknown, "It isn't known whether the trust root %q lists the image.", j.scope.TrustRoot)
+	}
+	if r.Newest != Yes && r.Newest != No {
+		j.refuse(SequenceUnknown, "It isn't known whether a newer release was seen already.")
+	}
+}
+
+// vouched reports whether those vouch for the image whom the scope asks for, and
+// says why or why not.
+func (j *judge) vouched() bool {
+	ok := j.scope.TrustRoot != "" || len(j.scope.Signers) > 0
+	if name := j.scope.TrustRoot; name != "" {
+		if j.facts.Root.Name == name && j.facts.Root.Listed == Yes {
+			j.praise(Vouched, "The trust root %q lists it.", name)
+		} else {
+			j.miss(NotListed, "The trust root %q isn't known to list it.", name)
+			ok = false
+		}
+	}
+	if !j.needsSignature() {
+		return ok
+	}
+	by := slices.IndexFunc(j.facts.Signatures, j.qualifies)
+	switch {
+	case by >= 0:
+		j.praise(Signed, "It is signed with the key %q%s.", j.facts.Signatures[by].Key, j.owner(j.facts.Signatures[by].Key))
+		return ok
+	case len(j.facts.Signatures) == 0:
+		j.miss(NotSigned, "Nobody has signed it.")
+	default:
+		j.miss(OtherSigner, "None of its signatures is %s.", j.wanted())
+	}
+	return false
+}
+
+// needsSignature reports whether the scope asks for a signature beside the trust
+// root's own.
+func (j *judge) needsSignature() bool {
+	return len(j.scope.Signers) > 0 || j.scope.Log || j.scope.Timestamp
+}
+
+// qualifies reports whether a signature is by whom the scope asks for, and is
+// logged and timestamped as it asks.
+func (j *judge) qualifies(s Signature) bool {
+	if j.scope.Log && !s.Logged || j.scope.Timestamp && !s.Timestamped {
+		return false
+	}
+	if len(j.scope.Signers) == 0 {
+		return s.Listed
+	}
+	signer := j.policy.SignerOf(s.Key)
+	return signer != nil && slices.Contains(j.scope.Signers, signer.Name)
+}
+
+func (j *judge) wanted() string {
+	var b strings.Builder
+	if len(j.scope.Signers) > 0 {
+		b.WriteString("by " + strings.Join(j.scope.Signers, " or "))
+	} else {
+		b.WriteString("one that the trust root names")
+	}
+	if j.scope.Log {
+		b.WriteString(", in a transparency log")
+	}
+	if j.scope.Timestamp {
+		b.WriteString(", with a timestamp")
+	}
+	return b.String()
+}
+
+func (j *judge) owner(key string) string {
+	if s := j.policy.SignerOf(key); s != nil {
+		return ` of "` + s.Name + `"`
+	}
+	return ""
+}
+
+// marks asks that some signature, by whomever, has what the scope asks signatures
+// to have.
+func (j *judge) marks() {
+	if j.scope.Log && !slices.ContainsFunc(j.facts.Signatures, func(s Signature) bool { return s.Logged }) {
+		j.refuse(NotLogged, "No signature of it is in a transparency log.")
+	}
+	if j.scope.Timestamp && !slices.ContainsFunc(j.facts.Signatures, func(s Signature) bool { return s.Timestamped }) {
+		j.refuse(NotTimestamped, "No signature of it has a timestamp.")
+	}
+}
+
+// rebuilds counts the organisations that got the same image, and asks that nobody
+// got another.
+func (j *judge) rebuilds() {
+	agree := map[string]bool{}
+	for _, s := range j.facts.Rebuilds {
+		r := j.policy.RebuilderOf(s.Key)
+		switch {
+		case r == nil:
+			j.warn(NotCounted, "A statement about a rebuild is signed with the key %q, which the policy doesn't have.", s.Key)
+		case s.Outcome == Different:
+			// Whatever else is wrong with it: who has the key says no.
+			j.refuse(RebuiltDifferent, "%s rebuilt it and got something different.", r.Name)
+		case j.counts(r, s):
+			agree[r.Organisation] = true
+		}
+	}
+	need := max(j.scope.Rebuilds.Minimum, j.facts.Root.MinimumRebuilders)
+	switch {
+	case len(agree) < need:
+		j.refuse(TooFewRebuilds, "Rebuilt bit for bit by %d of the %d organisations that have to.", len(agree), need)
+	case len(agree) > 0:
+		j.praise(Rebuilt, "Rebuilt bit for bit by %s.", strings.Join(sorted(agree), ", "))
+	}
+}
+
+// counts reports whether a statement speaks for the image, and warns if not.
+func (j *judge) counts(r *policy.Rebuilder, s Rebuild) bool {
+	why := ""
+	switch {
+	case s.Outcome != Reproduced && !slices.Contains(policy.Outcomes, string(s.Outcome)):
+		j.refuse(OutcomeUnknown, "%s says of its rebuild what isn't understood: %q.", r.Name, string(s.Outcome))
+		return false
+	case s.Outcome != Reproduced:
+		why = "its outcome is " + string(s.Outcome)
+	case s.Builder != r.Builder:
+		why = "it names another builder than the policy"
+	case j.scope.Log && !s.Logged:
+		why = "it is in no transparency log"
+	case j.scope.Timestamp && !s.Timestamped:
+		why = "it has no timestamp"
+	case !slices.Contains(j.organisations(), r.Organisation):
+		why = "the policy doesn't ask for one by " + r.Organisation
+	default:
+		return true
+	}
+	j.warn(NotCounted, "A rebuild by %s doesn't count: %s.", r.Name, why)
+	return false
+}
+
+// organisations are those whose rebuilds count. Where the scope asks for none, a
+// release can still do so itself, and any organisation counts that doesn't vouch
+// for the image.
+func (j *judge) organisations() []string {
+	if j.scope.Rebuilds.Minimum > 0 {
+		return j.scope.Rebuilds.Organisations
+	}
+	return j.policy.Others(j.scope)
+}
+
+func sorted(set map[string]bool) []string {
+	var names []string
+	for name := range set {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,4 @@
+// Package interop has tests of what tailsbuild publishes with the libraries of
+// those who read it: podman's and skopeo's policies, and the CNCF's registry. They
+// need the build tag containers_image_openpgp, which make test sets.
+package interop
