@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/.tools/go/bin:$(PATH):/usr/local/g
 BUILDVCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 TESTFLAGS ?=
 
-.PHONY: help setup build demo test check bench rebuild clean
+.PHONY: help setup build kms demo test check bench rebuild clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,10 @@ setup: ## get what is missing: runc, crun, Go, modules
 build: ## bin/tailsbuild
 	CGO_ENABLED=0 go build -trimpath -buildvcs=$(BUILDVCS) -ldflags '-s -w' -o bin/tailsbuild ./cmd/tailsbuild
 
+kms: ## bin/sigstore-kms-*: programs that hold keys, in clouds and in tokens
+	cd kms/cloud && CGO_ENABLED=0 go build -trimpath -buildvcs=$(BUILDVCS) -ldflags '-s -w' -o ../../bin/ ./...
+	cd kms/pkcs11 && CGO_ENABLED=1 go build -trimpath -buildvcs=$(BUILDVCS) -ldflags '-s -w' -o ../../bin/ ./...
+
 demo: setup build ## build, compare, sign and verify two real recipes
 	@scripts/demo.sh
 
@@ -25,6 +29,8 @@ test: setup ## the whole test suite, with real builds
 	@[[ $$(id -u) == 0 ]] || echo "test: without root, some tests are skipped: sudo make test" >&2
 	go test -timeout 25m $(TESTFLAGS) ./...
 	@if [[ -e test/cosign/go.mod ]]; then cd test/cosign && go test -timeout 25m $(TESTFLAGS) ./...; fi
+	cd kms/cloud && go vet ./... && go test -timeout 10m $(TESTFLAGS) .
+	@if command -v gcc >/dev/null; then cd kms/pkcs11 && CGO_ENABLED=1 go vet ./...; fi
 	@# podman's library has its own OpenPGP, or needs a C library.
 	@if [[ -e test/interop/go.mod ]]; then cd test/interop && CGO_ENABLED=0 go test -timeout 25m -tags containers_image_openpgp $(TESTFLAGS) ./...; fi
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Gets what building and testing tailsbuild needs and this machine lacks: runc,
 # crun, uidmap (to build without root), git, make and certificates from the
-# distribution, Go 1.26.8 into .tools/, and the Go modules. It asks for root only if
-# a package is missing.
+# distribution, Go 1.26.8 into .tools/, and the Go modules. Where no test may be
+# skipped (TAILSBUILD_REQUIRE_ALL), also a token in software and a C compiler. It asks
+# for root only if a package is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,8 +25,13 @@ missing_packages() {
   command -v newuidmap >/dev/null || echo uidmap
   command -v git >/dev/null || echo git
   command -v make >/dev/null || echo make
-  # A test pulls with it, which is skipped where tests may be.
-  [[ -z ${TAILSBUILD_REQUIRE_ALL:-} ]] || command -v podman >/dev/null || echo podman
+  # What tests need that may be skipped elsewhere.
+  if [[ -n ${TAILSBUILD_REQUIRE_ALL:-} ]]; then
+    command -v podman >/dev/null || echo podman
+    command -v softhsm2-util >/dev/null || echo softhsm2
+    command -v gcc >/dev/null || printf '%s
+' gcc libc6-dev
+  fi
   [[ -e /etc/ssl/certs/ca-certificates.crt || -e /etc/pki/tls/certs/ca-bundle.crt || -e /etc/ssl/cert.pem ]] || echo ca-certificates
 }
 

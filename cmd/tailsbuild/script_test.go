@@ -21,6 +21,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk/apktest"
+	"gitlab.com/tailsbuild/tailsbuild/internal/kms/kmstest"
 )
 
 func TestMain(m *testing.M) {
@@ -28,13 +29,18 @@ func TestMain(m *testing.M) {
 	if code, ok := builder.Child(); ok {
 		os.Exit(code)
 	}
+	// And a program that holds keys.
+	if os.Getenv(kmstest.ModeVariable) != "" {
+		os.Exit(kmstest.Fake(os.Args))
+	}
 	testscript.Main(m, map[string]func(){"tailsbuild": main})
 }
 
 // TestScripts runs the command line as people do: testdata/script/*.txtar, one
 // behaviour each. What they need besides Go is in requirements.
 //
-// In scripts, $RECIPES and $POLICIES are this repository's, $MIRROR is a mirror of Alpine's,
+// In scripts, $SELF is a program that holds keys, $RECIPES and $POLICIES are this
+// repository's, $MIRROR is a mirror of Alpine's,
 // $STORE a store of the script's own and $SHARED one that all scripts share.
 func TestScripts(t *testing.T) {
 	recipes, err := filepath.Abs("../../recipes")
@@ -43,6 +49,10 @@ func TestScripts(t *testing.T) {
 	}
 	mirror := mirror(t)
 	env, shared := goEnv(t), t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -51,6 +61,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Vars = append(e.Vars, env...)
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
+			e.Setenv("SELF", self)
 			e.Setenv("RECIPES", recipes)
 			e.Setenv("POLICIES", filepath.Join(filepath.Dir(recipes), "policies"))
 			e.Setenv("MIRROR", mirror)
@@ -70,6 +81,7 @@ func TestScripts(t *testing.T) {
 			"alpine": alpine,
 			"spoil":  spoil,
 			"serve":  serve,
+			"token":  token,
 		},
 	})
 }
@@ -102,12 +114,37 @@ func goEnv(t *testing.T) []string {
 	return env
 }
 
+// token makes a PKCS#11 token in software, and configures the program for it:
+// token DIR. $TOKEN_KEY refers to its key, and DIR/pin has its PIN.
+func token(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: token DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o755))
+	made, err := kmstest.NewToken("../..", dir)
+	ts.Check(err)
+	config := filepath.Join(ts.Getenv("HOME"), ".config/tailsbuild/keys.hcl")
+	ts.Check(os.MkdirAll(filepath.Dir(config), 0o755))
+	ts.Check(os.Rename(made.Config, config))
+	ts.Setenv("TOKEN_KEY", kmstest.TokenKey)
+	ts.Setenv("TOKEN_P384", kmstest.TokenP384)
+}
+
 // requirements are the conditions of scripts, with what is missing, "" if nothing.
 var requirements = map[string]func() string{
 	// Alpine's own mirrors have newer packages than the recipes lock.
 	"mirror": func() string {
 		if _, err := os.Stat("../../../shared/mirror/alpine/v3.19/main"); err != nil {
 			return "mirror of Alpine's packages beside the project"
+		}
+		return ""
+	},
+	"softhsm": func() string {
+		for _, name := range []string{"softhsm2-util", "gcc"} {
+			if _, err := exec.LookPath(name); err != nil {
+				return name
+			}
 		}
 		return ""
 	},

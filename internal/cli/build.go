@@ -71,7 +71,7 @@ wrote, and from nowhere else.`,
 	f.draw.add(cmd)
 	f.pass.add(cmd)
 	f.seals.add(cmd)
-	cmd.Flags().StringVar(&f.key, "key", "", "`FILE` with the private key that signs the releases")
+	cmd.Flags().StringVar(&f.key, "key", "", keyHelp+", to sign the releases with")
 	cmd.Flags().StringVar(&f.output, "output", "dist", "`DIR` for the releases")
 	cmd.Flags().Var(newChoice(&f.builder, "both", "a", "b"), "builder", "which builds to make: both, or only a or b, without a release")
 	cmd.Flags().BoolVar(&f.record, "record", false, "write the image's digest into the recipe's lock")
@@ -170,28 +170,17 @@ func (b *build) prepare(ctx context.Context, project *recipe.Project, todo []*lo
 	return fetcher.Fetch(ctx, allInputs(todo))
 }
 
-// askForKey reads the key file and asks for its passphrase.
+// askForKey asks for what opening the key needs.
 func (b *build) askForKey(ctx context.Context) error {
-	path := b.flags.key
-	if path == "" {
+	if b.flags.key == "" {
 		b.openKey = func() (*sign.Key, error) { return nil, nil }
 		return nil
 	}
-	file, err := readFile(path, keyLimit)
+	open, err := b.app.askForKey(ctx, b.flags.key, b.flags.pass)
 	if err != nil {
 		return err
 	}
-	pass, err := b.app.passphrase(ctx, b.flags.pass, path, false)
-	if err != nil {
-		return err
-	}
-	b.openKey = sync.OnceValues(func() (*sign.Key, error) {
-		key, err := sign.OpenKey(file, pass)
-		if err != nil {
-			return nil, &keyFileError{path, err}
-		}
-		return key, nil
-	})
+	b.openKey = sync.OnceValues(func() (*sign.Key, error) { return open(ctx) })
 	return nil
 }
 

@@ -15,9 +15,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
+	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
@@ -168,6 +171,13 @@ func TestOutcomes(t *testing.T) {
 		{&release.RefusedError{Reason: release.ErrNoSignature}, exitRefused, ""},
 		{&keyFileError{"k", &sign.PassphraseError{}}, exitRefused, ""},
 		{&keyFileError{"k", &sign.KeyError{Err: errors.New("x")}}, exitUsage, "key new"},
+		{&kms.ReferenceError{}, exitUsage, ""},
+		{&kms.SchemeError{Scheme: "a", Files: []string{"/etc/x"}}, exitUsage, "/etc/x"},
+		{&kms.ConfigError{Diags: hcl.Diagnostics{{Subject: &hcl.Range{}}}}, exitUsage, "docs/keys.md"},
+		{&kms.UnsafeError{}, exitRefused, ""},
+		{&kms.ProgramError{Err: &kms.AnswerError{Message: "wrong PIN"}}, exitRefused, "wrong PINs"},
+		{&kms.ProgramError{Err: context.DeadlineExceeded}, exitOther, ""},
+		{&sign.AnswerError{}, exitRefused, ""},
 		{&inputs.MissingError{Tried: []inputs.Attempt{{Err: &inputs.MismatchError{}}}}, exitInputs, "not used"},
 		{&inputs.MissingError{}, exitInputs, "--mirror"},
 		{&builder.StepError{ExitCode: 3}, exitStep, ""},

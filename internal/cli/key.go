@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
@@ -20,12 +21,12 @@ const keyLimit = 64 << 10
 func (a *app) keyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "key",
-		Short: "Make keys that sign releases",
-		Long:  "Makes the keys that sign releases.",
+		Short: "Make and show keys that sign",
+		Long:  "Makes the keys that sign releases and the trust root, and shows their public part.",
 		Args:  noArgs,
 		RunE:  noCommand,
 	}
-	cmd.AddCommand(a.keyNewCommand())
+	cmd.AddCommand(a.keyNewCommand(), a.keyShowCommand())
 	return cmd
 }
 
@@ -139,6 +140,9 @@ func openPublicKey(path string) (*sign.PublicKey, error) {
 
 // publicPath guesses where the public key beside the private one at path is.
 func publicPath(path string) string {
+	if kms.IsReference(path) {
+		return "PUB"
+	}
 	return strings.TrimSuffix(path, ".key") + ".pub"
 }
 

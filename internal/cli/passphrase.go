@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
 )
 
 const (
@@ -51,7 +53,7 @@ func (a *app) passphrase(ctx context.Context, f passphraseFlag, path string, twi
 	if a.stdin == nil || !term.IsTerminal(int(a.stdin.Fd())) {
 		return nil, &noPassphraseError{path}
 	}
-	p, err := a.ask(ctx, "Passphrase for "+path+": ")
+	p, err := a.ask(ctx, secretName(path)+" for "+path+": ")
 	if err != nil || !twice {
 		return p, err
 	}
@@ -63,6 +65,14 @@ func (a *app) passphrase(ctx context.Context, f passphraseFlag, path string, twi
 		return nil, errors.New("the two passphrases differ")
 	}
 	return p, nil
+}
+
+// secretName returns what the secret of the key at path is called.
+func secretName(path string) string {
+	if kms.IsReference(path) {
+		return "PIN"
+	}
+	return "Passphrase"
 }
 
 // ask reads a line from the terminal without showing it. When ctx ends first the

@@ -52,7 +52,7 @@ puts everything behind Tor.`,
 		Example: `  tailsbuild push dist/mqtt registry.example.org/tails/mqtt:2.7.9-r0
   tailsbuild push dist/mqtt registry.example.org/tails/mqtt:2.7.9-r0 --key my.key`,
 	}
-	cmd.Flags().StringVar(&keyFile, "key", "", "`FILE` with the private key that signed the release")
+	cmd.Flags().StringVar(&keyFile, "key", "", "`FILE` with the private key that signed the release, or SCHEME://KEY of one that a program holds")
 	pass.add(cmd)
 	return leaf(cmd, cobra.ExactArgs(2), func(ctx context.Context, args []string) error {
 		ref, err := registry.ParseReference(args[1])
@@ -62,7 +62,7 @@ puts everything behind Tor.`,
 		var named *release.ReferenceSignature
 		var key *sign.Key
 		if keyFile != "" {
-			if key, err = a.openKey(ctx, keyFile, pass); err != nil {
+			if key, err = a.privateKey(ctx, keyFile, pass); err != nil {
 				return err
 			}
 			// Before anything is written.
@@ -83,23 +83,6 @@ type changedReleaseError struct {
 
 func (e *changedReleaseError) Error() string {
 	return fmt.Sprintf("%s was %s when it was verified, and %s when it was copied", e.Dir, e.Was, e.Is)
-}
-
-// openKey reads the private key at path.
-func (a *app) openKey(ctx context.Context, path string, f passphraseFlag) (*sign.Key, error) {
-	file, err := readFile(path, keyLimit)
-	if err != nil {
-		return nil, err
-	}
-	pass, err := a.passphrase(ctx, f, path, false)
-	if err != nil {
-		return nil, err
-	}
-	key, err := sign.OpenKey(file, pass)
-	if err != nil {
-		return nil, &keyFileError{path, err}
-	}
-	return key, nil
 }
 
 func (a *app) push(ctx context.Context, dir string, ref registry.Reference, named *release.ReferenceSignature, key *sign.Key) error {

@@ -16,6 +16,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/git"
 	"gitlab.com/tailsbuild/tailsbuild/internal/graph"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
+	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
@@ -135,6 +136,17 @@ var rules = []rule{
 		return outcome{code: exitOther, hint: "try again; where a proxy is needed, name it in ALL_PROXY"}
 	}),
 	on(func(*sign.PassphraseError) outcome { return outcome{code: exitRefused} }),
+	on(func(*kms.ReferenceError) outcome { return outcome{code: exitUsage} }),
+	on(func(e *kms.SchemeError) outcome {
+		return outcome{code: exitUsage, hint: fmt.Sprintf("to use a key file, name its path; to use a program, name it in a block scheme %q of %s (docs/keys.md)", e.Scheme, strings.Join(e.Files, " or "))}
+	}),
+	on(func(*kms.ConfigError) outcome { return outcome{code: exitUsage, hint: "see docs/keys.md"} }),
+	on(func(*kms.UnsafeError) outcome { return outcome{code: exitRefused} }),
+	on(func(*kms.AnswerError) outcome {
+		return outcome{code: exitRefused, hint: "mind that tokens lock after a few wrong PINs"}
+	}),
+	on(func(*kms.ProgramError) outcome { return outcome{code: exitOther} }),
+	on(func(*sign.AnswerError) outcome { return outcome{code: exitRefused} }),
 	on(func(*sign.KeyError) outcome {
 		return outcome{code: exitUsage, hint: "make a pair with tailsbuild key new --out PREFIX: PREFIX.key signs, PREFIX.pub verifies"}
 	}),

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -87,26 +86,6 @@ func keyRefs(args []string) ([]trustroot.KeyRef, error) {
 		refs = append(refs, trustroot.KeyRef{Public: k})
 	}
 	return refs, nil
-}
-
-// privateKey reads the private key at path.
-func (a *app) privateKey(ctx context.Context, path string, pass passphraseFlag) (*sign.Key, error) {
-	if path == "" {
-		return nil, usagef("--key FILE is missing")
-	}
-	file, err := readFile(path, keyLimit)
-	if err != nil {
-		return nil, err
-	}
-	password, err := a.passphrase(ctx, pass, path, false)
-	if err != nil {
-		return nil, err
-	}
-	key, err := sign.OpenKey(file, password)
-	if err != nil {
-		return nil, &keyFileError{path, err}
-	}
-	return key, nil
 }
 
 var durationPattern = regexp.MustCompile(`^([1-9][0-9]{0,4})([hd])$`)

@@ -15,7 +15,7 @@ import (
 
 func (a *app) trustSnapshotCommand() *cobra.Command {
 	return a.onlineCommand(&cobra.Command{
-		Use:   "snapshot --key FILE",
+		Use:   "snapshot --key FILE|REF",
 		Short: "Sign which versions belong together, on a machine that is online",
 		Long: `Makes, signs and publishes the next snapshot: the versions of the targets and of
 every delegation that are published now. All of it follows from them, so that nobody
@@ -28,7 +28,7 @@ is asked; they are verified first. The passphrase comes from --password-file or
 
 func (a *app) trustTimestampCommand() *cobra.Command {
 	return a.onlineCommand(&cobra.Command{
-		Use:   "timestamp --key FILE",
+		Use:   "timestamp --key FILE|REF",
 		Short: "Sign which snapshot is the newest, on a machine that is online",
 		Long: `Makes, signs and publishes the next timestamp, which names the newest snapshot.
 What clients will see is verified first. As it is short-lived, nobody can show
@@ -39,14 +39,14 @@ clients an old state for long. The passphrase comes from --password-file or
 	}, "24h", (*trustroot.Repo).Timestamp)
 }
 
-func (a *app) onlineCommand(cmd *cobra.Command, lifetime string, make func(*trustroot.Repo, *sign.Key, time.Time) (*trustroot.Publication, error)) *cobra.Command {
+func (a *app) onlineCommand(cmd *cobra.Command, lifetime string, make func(*trustroot.Repo, context.Context, *sign.Key, time.Time) (*trustroot.Publication, error)) *cobra.Command {
 	var (
 		f             trustFlag
 		key, expiring string
 		pass          passphraseFlag
 	)
 	f.add(cmd)
-	cmd.Flags().StringVar(&key, "key", "", "`FILE` with the private key (required)")
+	cmd.Flags().StringVar(&key, "key", "", keyHelp+" (required)")
 	cmd.Flags().StringVar(&expiring, "expires", "", expiresHelp+" (default "+lifetime+")")
 	pass.add(cmd)
 	return leaf(cmd, cobra.NoArgs, func(ctx context.Context, _ []string) error {
@@ -59,7 +59,7 @@ func (a *app) onlineCommand(cmd *cobra.Command, lifetime string, make func(*trus
 			return err
 		}
 		return f.with(false, func(r *trustroot.Repo) error {
-			p, err := make(r, private, expires)
+			p, err := make(r, ctx, private, expires)
 			if err != nil {
 				return err
 			}

@@ -44,7 +44,7 @@ type signFlags struct {
 func (a *app) trustSignCommand() *cobra.Command {
 	var f signFlags
 	cmd := &cobra.Command{
-		Use:   "sign FILE... | --all --key FILE",
+		Use:   "sign FILE... | --all --key FILE|REF",
 		Short: "Read what is staged, then sign it",
 		Long: `Shows in plain words what a staged FILE (root, targets, or a delegation's name)
 changes, and who may sign what afterwards, and asks. Then it adds the signature of
@@ -58,7 +58,7 @@ root: one that you have kept, not one that came with the folder.`,
   tailsbuild trust sign mqtt --key tag.key --confirm 3f9a0c21d8e4b7f6`,
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&f.key, "key", "", "`FILE` with the private key (required)")
+	cmd.Flags().StringVar(&f.key, "key", "", keyHelp+" (required)")
 	cmd.Flags().BoolVar(&f.all, "all", false, "all that is staged and that the key may sign")
 	cmd.Flags().StringArrayVar(&f.confirm, "confirm", nil, "`DIGEST` of what was looked at; may be repeated")
 	cmd.Flags().StringVar(&f.pinned, "root", "", "`FILE` with a root that you trust")
@@ -154,7 +154,7 @@ func (a *app) signOne(ctx context.Context, r *trustroot.Repo, role string, key *
 	if err := a.agree(ctx, rev, f.confirm); err != nil {
 		return err
 	}
-	added, err := r.AddSignature(rev, key)
+	added, err := r.AddSignature(ctx, rev, key)
 	if err != nil {
 		return err
 	}

@@ -79,6 +79,7 @@ func cosignBinary(t *testing.T) string {
 // A cosign runs the program without a network, with the files of a key.
 type cosign struct {
 	binary, home, password string
+	env                    []string // more variables
 }
 
 func newCosign(t *testing.T) *cosign {
@@ -97,6 +98,7 @@ func (c *cosign) run(t *testing.T, args ...string) (stdout string, err error) {
 		// Nothing but the registry on 127.0.0.1 answers.
 		"HTTP_PROXY=http://127.0.0.1:1", "HTTPS_PROXY=http://127.0.0.1:1", "NO_PROXY=127.0.0.1",
 	}
+	cmd.Env = append(cmd.Env, c.env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()

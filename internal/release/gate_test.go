@@ -25,7 +25,7 @@ var signers = []string{
 var signing = []string{"SignASN1", "SignPKCS1v15", "SignPSS", "SignMessage", "SignData", "SignPayload"}
 
 // testOnly are packages that no package but a test may use: archtest sees to it.
-var testOnly = []string{"internal/trust/trusttest"}
+var testOnly = []string{"internal/trust/trusttest", "internal/kms/kmstest"}
 
 // source calls visit with every Go file of the module that isn't for tests.
 func source(t *testing.T, visit func(path string, file *ast.File)) {
@@ -129,6 +129,51 @@ func TestOneSigner(t *testing.T) {
 	for name, want := range callers {
 		if got := calls[name]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s is called in %q, want only in %s", name, got, want)
+		}
+	}
+}
+
+// TestOneSignature: whatever a key signs, in memory or by a program that holds it,
+// is signed in one place, which the methods of the signer alone lead to. Only
+// internal/kms can ask a program.
+func TestOneSignature(t *testing.T) {
+	uses := map[string][]string{}
+	source(t, func(path string, file *ast.File) {
+		for _, decl := range file.Decls {
+			where := path
+			if f, ok := decl.(*ast.FuncDecl); ok {
+				where += " " + funcName(f)
+			}
+			ast.Inspect(decl, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.SelectorExpr:
+					if slices.Contains([]string{"SignASN1", "SignMessage", "signature"}, n.Sel.Name) &&
+						(strings.HasPrefix(path, "internal/sign/") || strings.HasPrefix(path, "internal/kms/")) {
+						uses[n.Sel.Name] = append(uses[n.Sel.Name], where)
+					}
+				case *ast.BasicLit:
+					if n.Value == `"signMessage"` {
+						uses["protocol"] = append(uses["protocol"], where)
+					}
+				case *ast.Ident:
+					if n.Name == "methodSignMessage" {
+						uses[n.Name] = append(uses[n.Name], where)
+					}
+				}
+				return true
+			})
+		}
+	})
+	for name, want := range map[string][]string{
+		"SignASN1":          {"internal/sign/sign.go Key.signature"},
+		"SignMessage":       {"internal/sign/sign.go Key.signature"},
+		"signature":         {"internal/sign/metadata.go Key.SignMetadata", "internal/sign/sign.go keypair.SignData", "internal/sign/simple.go Key.SignReference"},
+		"protocol":          {"internal/kms/protocol.go"},
+		"methodSignMessage": {"internal/kms/kms.go Key.SignMessage", "internal/kms/protocol.go", "internal/kms/protocol.go encodeArguments"},
+	} {
+		slices.Sort(uses[name])
+		if got := slices.Compact(uses[name]); !slices.Equal(got, want) {
+			t.Errorf("%s is used in %q, want %q", name, got, want)
 		}
 	}
 }

@@ -24,6 +24,14 @@ func (e *PassphraseError) Error() string {
 	return "key: wrong passphrase"
 }
 
+// An AnswerError reports that the program that holds Key has answered with no
+// signature by the key that it had shown.
+type AnswerError struct{ Key string }
+
+func (e *AnswerError) Error() string {
+	return fmt.Sprintf("%s: what the program answers is no signature by the key that it has shown", e.Key)
+}
+
 // A StatementError reports that what was to be signed is no in-toto Statement v1
 // with a sha256 subject.
 type StatementError struct{ Err error }

@@ -2,6 +2,7 @@ package sign
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -14,6 +15,8 @@ import (
 	"fmt"
 
 	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
 )
 
 // The types of PEM block. The second is older cosign's.
@@ -26,10 +29,11 @@ const (
 // maxKeyFile is the size, in bytes, of the largest key file that is read.
 const maxKeyFile = 64 << 10
 
-// A Key is an ECDSA P-256 private key, in memory. It has no accessor for the
-// private part.
+// A Key is an ECDSA P-256 private key: in memory, with no accessor for the private
+// part, or held by a program.
 type Key struct {
 	private *ecdsa.PrivateKey
+	program *kms.Key // if private is nil
 	public  *PublicKey
 }
 
@@ -96,6 +100,23 @@ func OpenKey(file, password []byte) (*Key, error) {
 		return nil, err
 	}
 	return &Key{private: private, public: public}, nil
+}
+
+// OpenProgramKey returns the key that program holds, after it has asked for the
+// public part.
+//
+// A program that fails gives a *[kms.ProgramError], and one that shows anything but
+// an ECDSA P-256 key a *[KeyError].
+func OpenProgramKey(ctx context.Context, program *kms.Key) (*Key, error) {
+	file, err := program.PublicKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	public, err := OpenPublicKey(file)
+	if err != nil {
+		return nil, err
+	}
+	return &Key{program: program, public: public}, nil
 }
 
 // Public returns the key's public part.

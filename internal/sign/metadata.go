@@ -2,6 +2,7 @@ package sign
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/sha256"
 	"errors"
@@ -30,14 +31,12 @@ func (e *MetadataError) Unwrap() error { return e.Err }
 // It signs nothing else: what isn't an object whose first member is the _type of
 // one of the four roles gives a *[MetadataError]. No statement that [Key.Sign]
 // signs begins like that, so neither signature can be taken for the other.
-func (k *Key) SignMetadata(signed any) ([]byte, error) {
+func (k *Key) SignMetadata(ctx context.Context, signed any) ([]byte, error) {
 	payload, err := canonical(signed)
 	if err != nil {
 		return nil, &MetadataError{Err: err}
 	}
-	sum := sha256.Sum256(payload)
-	// A nil source of randomness means the runtime's own.
-	sig, err := ecdsa.SignASN1(nil, k.private, sum[:])
+	sig, err := k.signature(ctx, payload)
 	if err != nil {
 		return nil, fmt.Errorf("metadata: %w", err)
 	}

@@ -2,6 +2,7 @@ package sign
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -11,7 +12,7 @@ import (
 func TestMetadata(t *testing.T) {
 	key, other := newKey(t), newKey(t)
 	signed := map[string]any{"version": 1, "_type": "root", "expires": "2027-01-01T00:00:00Z"}
-	sig, err := key.SignMetadata(signed)
+	sig, err := key.SignMetadata(context.Background(), signed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +50,7 @@ func TestMetadataOnly(t *testing.T) {
 		"too large":    map[string]any{"_type": "root", "x": strings.Repeat("x", MaxMetadata)},
 	} {
 		var want *MetadataError
-		if sig, err := key.SignMetadata(signed); !errors.As(err, &want) || sig != nil {
+		if sig, err := key.SignMetadata(context.Background(), signed); !errors.As(err, &want) || sig != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

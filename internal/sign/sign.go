@@ -110,9 +110,28 @@ func (p keypair) GetPublicKey() crypto.PublicKey   { return p.key.public.ecdsa }
 func (p keypair) GetPublicKeyPem() (string, error) { return string(p.key.public.PEM()), nil }
 
 // SignData returns the signature of data, and data's sha256.
-func (p keypair) SignData(_ context.Context, data []byte) ([]byte, []byte, error) {
+func (p keypair) SignData(ctx context.Context, data []byte) ([]byte, []byte, error) {
 	sum := sha256.Sum256(data)
-	// A nil source of randomness means the runtime's own.
-	sig, err := ecdsa.SignASN1(nil, p.key.private, sum[:])
+	sig, err := p.key.signature(ctx, data)
 	return sig, sum[:], err
+}
+
+// signature returns the signature of message's sha256, in ASN.1. All that the key
+// signs is signed here, in memory or by the program. What a program says is the
+// signature is verified with the public key that it has shown first: another's
+// gives an *[AnswerError].
+func (k *Key) signature(ctx context.Context, message []byte) ([]byte, error) {
+	sum := sha256.Sum256(message)
+	if k.private != nil {
+		// A nil source of randomness means the runtime's own.
+		return ecdsa.SignASN1(nil, k.private, sum[:])
+	}
+	sig, err := k.program.SignMessage(ctx, message)
+	if err != nil {
+		return nil, err
+	}
+	if !ecdsa.VerifyASN1(k.public.ecdsa, sum[:], sig) {
+		return nil, &AnswerError{Key: k.program.String()}
+	}
+	return sig, nil
 }

@@ -51,9 +51,7 @@ func (k *Key) SignReference(ctx context.Context, reference string, image digest.
 	if payload, err = simple(reference, image); err != nil {
 		return nil, nil, err
 	}
-	sum := sha256.Sum256(payload)
-	// A nil source of randomness means the runtime's own.
-	if signature, err = ecdsa.SignASN1(nil, k.private, sum[:]); err != nil {
+	if signature, err = k.signature(ctx, payload); err != nil {
 		return nil, nil, err
 	}
 	if err := k.public.VerifyReference(payload, signature, reference, image); err != nil {

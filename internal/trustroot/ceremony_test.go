@@ -155,7 +155,7 @@ func (r *Repo) signAs(role, who string, t testing.TB) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.AddSignature(rev, key(t, who))
+	_, err = r.AddSignature(ctx, rev, key(t, who))
 	return err
 }
 
@@ -317,10 +317,10 @@ func TestTaggingKeyStolen(t *testing.T) {
 	thief := g.copy(t)
 	thief.add("mqtt:2.8-r0", "evil")
 	d := must[*document](t)(decode("mqtt", must[[]byte](t)(os.ReadFile(filepath.Join(thief.dir, "staged", "mqtt.json")))))
-	check(t, signWith(d, key(t, "maria"), must[string](t)(keyID(key(t, "maria").Public()))))
+	check(t, signWith(ctx, d, key(t, "maria"), must[string](t)(keyID(key(t, "maria").Public()))))
 	check(t, os.WriteFile(filepath.Join(thief.dir, "metadata", d.file()), must[[]byte](t)(d.encode()), 0o644))
 	check(t, os.Remove(filepath.Join(thief.dir, "staged", "mqtt.json")))
-	thief.refuses(func(r *Repo) error { _, err := r.Snapshot(key(t, "snapshot"), time.Time{}); return err })
+	thief.refuses(func(r *Repo) error { _, err := r.Snapshot(ctx, key(t, "snapshot"), time.Time{}); return err })
 }
 
 func TestDelegationRevoked(t *testing.T) {
@@ -377,8 +377,8 @@ func (g *group) renew(roles ...string) {
 		}
 		return role
 	}
-	g.do(func(r *Repo) error { _, err := r.Snapshot(key(g.t, name("snapshot")), time.Time{}); return err })
-	g.do(func(r *Repo) error { _, err := r.Timestamp(key(g.t, name("timestamp")), time.Time{}); return err })
+	g.do(func(r *Repo) error { _, err := r.Snapshot(ctx, key(g.t, name("snapshot")), time.Time{}); return err })
+	g.do(func(r *Repo) error { _, err := r.Timestamp(ctx, key(g.t, name("timestamp")), time.Time{}); return err })
 }
 
 // TestFastForward: with both online keys a thief makes versions so high that the
@@ -396,7 +396,7 @@ func TestFastForward(t *testing.T) {
 			if role == "timestamp" {
 				d.timestamp.Signed.Meta["snapshot.json"] = metaOf(r.published["snapshot"])
 			}
-			check(t, signWith(d, key(t, role), must[string](t)(keyID(key(t, role).Public()))))
+			check(t, signWith(ctx, d, key(t, role), must[string](t)(keyID(key(t, role).Public()))))
 			b := must[[]byte](t)(d.encode())
 			check(t, r.write("metadata/"+d.file(), b))
 			r.published[role] = must[*document](t)(decode(role, b))

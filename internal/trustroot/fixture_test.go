@@ -1,6 +1,7 @@
 package trustroot
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,8 @@ func check(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+var ctx = context.Background()
 
 // start is when the ceremonies of the tests begin.
 var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -140,7 +143,7 @@ func (g *group) sign(role string, who ...string) *Publication {
 			if err != nil {
 				return err
 			}
-			if _, err := r.AddSignature(rev, key(g.t, w)); err != nil {
+			if _, err := r.AddSignature(ctx, rev, key(g.t, w)); err != nil {
 				return err
 			}
 			p, err = r.Publish()
@@ -153,8 +156,8 @@ func (g *group) sign(role string, who ...string) *Publication {
 // online is what CI does every hour.
 func (g *group) online() {
 	g.t.Helper()
-	g.do(func(r *Repo) error { _, err := r.Snapshot(key(g.t, "snapshot"), time.Time{}); return err })
-	g.do(func(r *Repo) error { _, err := r.Timestamp(key(g.t, "timestamp"), time.Time{}); return err })
+	g.do(func(r *Repo) error { _, err := r.Snapshot(ctx, key(g.t, "snapshot"), time.Time{}); return err })
+	g.do(func(r *Repo) error { _, err := r.Timestamp(ctx, key(g.t, "timestamp"), time.Time{}); return err })
 }
 
 // release returns one with an image made of content.

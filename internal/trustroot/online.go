@@ -1,6 +1,7 @@
 package trustroot
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,7 +16,7 @@ import (
 // delegated roles, and once it is in a timestamp they are in force. It expires at
 // the given time, by default after the role's lifetime. All of it follows from
 // what is published, so that nobody has to look at it.
-func (r *Repo) Snapshot(key *sign.Key, expires time.Time) (*Publication, error) {
+func (r *Repo) Snapshot(ctx context.Context, key *sign.Key, expires time.Time) (*Publication, error) {
 	if err := r.Sound(); err != nil {
 		return nil, err
 	}
@@ -36,12 +37,12 @@ func (r *Repo) Snapshot(key *sign.Key, expires time.Time) (*Publication, error) 
 		meta[role+".json"] = metaOf(r.published[role])
 	}
 	d.snapshot.Signed.Meta = meta
-	return r.signAndPublish(d, key)
+	return r.signAndPublish(ctx, d, key)
 }
 
 // Timestamp makes and signs the next timestamp, which names the published
 // snapshot, after it has checked that clients accept that.
-func (r *Repo) Timestamp(key *sign.Key, expires time.Time) (*Publication, error) {
+func (r *Repo) Timestamp(ctx context.Context, key *sign.Key, expires time.Time) (*Publication, error) {
 	if err := r.Sound(); err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func (r *Repo) Timestamp(key *sign.Key, expires time.Time) (*Publication, error)
 		return nil, err
 	}
 	d.timestamp.Signed.Meta = map[string]*metadata.MetaFiles{"snapshot.json": metaOf(r.published[metadata.SNAPSHOT])}
-	return r.signAndPublish(d, key)
+	return r.signAndPublish(ctx, d, key)
 }
 
 // following returns an empty document with the version after the published one,
@@ -79,7 +80,7 @@ func (r *Repo) following(role string, expires time.Time) (*document, error) {
 	return nil, &UnsoundError{Err: err}
 }
 
-func (r *Repo) signAndPublish(d *document, key *sign.Key) (*Publication, error) {
+func (r *Repo) signAndPublish(ctx context.Context, d *document, key *sign.Key) (*Publication, error) {
 	a := rootAuthority(r.published[metadata.ROOT], d.role)
 	id, err := keyID(key.Public())
 	if err != nil {
@@ -95,7 +96,7 @@ func (r *Repo) signAndPublish(d *document, key *sign.Key) (*Publication, error) 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := r.AddSignature(rev, key); err != nil {
+	if _, err := r.AddSignature(ctx, rev, key); err != nil {
 		return nil, err
 	}
 	return r.Publish()

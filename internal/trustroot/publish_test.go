@@ -39,7 +39,7 @@ func TestInterrupted(t *testing.T) {
 	g.sign("root", "alice")
 	g.do(func(r *Repo) error { // bob's is the last signature, without publishing
 		rev := must[*Review](t)(r.Review("root"))
-		_, err := r.AddSignature(rev, key(t, "bob"))
+		_, err := r.AddSignature(ctx, rev, key(t, "bob"))
 		return err
 	})
 	before := g.copy(t)
@@ -85,11 +85,11 @@ func TestTimestampLast(t *testing.T) {
 		if st := must[*Status](t)(r.Status()); fmt.Sprint(st.Behind) != "[mqtt]" || st.Problem != "" {
 			t.Errorf("behind %v, problem %q", st.Behind, st.Problem)
 		}
-		_, err := r.Snapshot(key(t, "snapshot"), time.Time{})
+		_, err := r.Snapshot(ctx, key(t, "snapshot"), time.Time{})
 		return err
 	})
 	newClient(t, g.root(1)).accepts(g, "mqtt:2.7.8-r0", "old")
-	g.do(func(r *Repo) error { _, err := r.Timestamp(key(t, "timestamp"), time.Time{}); return err })
+	g.do(func(r *Repo) error { _, err := r.Timestamp(ctx, key(t, "timestamp"), time.Time{}); return err })
 	newClient(t, g.root(1)).accepts(g, "mqtt:2.7.9-r0", "new")
 }
 
@@ -245,7 +245,7 @@ func TestExport(t *testing.T) {
 	g.now = start
 	g.do(func(r *Repo) error { return r.RevokeDelegation("mqtt", "why") })
 	g.sign("targets", "tom")
-	g.do(func(r *Repo) error { _, err := r.Snapshot(key(t, "snapshot"), time.Time{}); return err })
+	g.do(func(r *Repo) error { _, err := r.Snapshot(ctx, key(t, "snapshot"), time.Time{}); return err })
 	g.refuses(func(r *Repo) error { _, err := r.Export(dir); return err })
 }
 

@@ -1,6 +1,7 @@
 package trustroot
 
 import (
+	"context"
 	"maps"
 	"path"
 	"slices"
@@ -214,7 +215,7 @@ func (r *Repo) MaySign(role string, key *sign.PublicKey) error {
 // AddSignature adds key's signature to the staged file that rev is of, and to no other.
 // A key that may not sign it gives a *[NoRoleError]. The result is false when the
 // key has signed it already, which counts once.
-func (r *Repo) AddSignature(rev *Review, key *sign.Key) (bool, error) {
+func (r *Repo) AddSignature(ctx context.Context, rev *Review, key *sign.Key) (bool, error) {
 	d := rev.doc
 	if r.staged[rev.Role] != d {
 		return false, &NotStagedError{Role: rev.Role}
@@ -235,7 +236,7 @@ func (r *Repo) AddSignature(rev *Review, key *sign.Key) (bool, error) {
 	if err := r.MaySign(rev.Role, key.Public()); err != nil {
 		return false, err
 	}
-	if err := signWith(d, key, id); err != nil {
+	if err := signWith(ctx, d, key, id); err != nil {
 		return false, err
 	}
 	b, err := d.encode()
@@ -250,8 +251,8 @@ func (r *Repo) AddSignature(rev *Review, key *sign.Key) (bool, error) {
 }
 
 // signWith puts key's signature in the place of any that claims to be its.
-func signWith(d *document, key *sign.Key, id string) error {
-	sig, err := key.SignMetadata(d.signed())
+func signWith(ctx context.Context, d *document, key *sign.Key, id string) error {
+	sig, err := key.SignMetadata(ctx, d.signed())
 	if err != nil {
 		return err
 	}

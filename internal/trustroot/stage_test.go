@@ -114,9 +114,9 @@ func TestChangesRefused(t *testing.T) {
 		},
 		"past":                 func(r *Repo) error { return r.Expire("root", start) },
 		"snapshot's expiry":    func(r *Repo) error { return r.Expire("snapshot", start.Add(day)) },
-		"snapshot in the past": func(r *Repo) error { _, err := r.Snapshot(key(t, "snapshot"), start.Add(-day)); return err },
-		"another's snapshot":   func(r *Repo) error { _, err := r.Snapshot(key(t, "timestamp"), time.Time{}); return err },
-		"another's timestamp":  func(r *Repo) error { _, err := r.Timestamp(key(t, "maria"), time.Time{}); return err },
+		"snapshot in the past": func(r *Repo) error { _, err := r.Snapshot(ctx, key(t, "snapshot"), start.Add(-day)); return err },
+		"another's snapshot":   func(r *Repo) error { _, err := r.Snapshot(ctx, key(t, "timestamp"), time.Time{}); return err },
+		"another's timestamp":  func(r *Repo) error { _, err := r.Timestamp(ctx, key(t, "maria"), time.Time{}); return err },
 	} {
 		before := files(t, g.dir)
 		var (
@@ -159,10 +159,10 @@ func TestSignOnce(t *testing.T) {
 	g.do(func(r *Repo) error { return r.Expire("root", start.Add(500*day)) })
 	g.do(func(r *Repo) error {
 		rev := must[*Review](t)(r.Review("root"))
-		if added := must[bool](t)(r.AddSignature(rev, key(t, "alice"))); !added {
+		if added := must[bool](t)(r.AddSignature(ctx, rev, key(t, "alice"))); !added {
 			t.Error("the first signature is none")
 		}
-		if added := must[bool](t)(r.AddSignature(rev, key(t, "alice"))); added {
+		if added := must[bool](t)(r.AddSignature(ctx, rev, key(t, "alice"))); added {
 			t.Error("the second signature is one")
 		}
 		if n := rev.Needs[0]; len(n.Signed) != 1 || n.Met() {
@@ -170,7 +170,7 @@ func TestSignOnce(t *testing.T) {
 		}
 		var role *NoRoleError
 		for _, who := range []string{"tom", "maria", "snapshot", "timestamp", "mallory"} {
-			if _, err := r.AddSignature(rev, key(t, who)); !errors.As(err, &role) {
+			if _, err := r.AddSignature(ctx, rev, key(t, who)); !errors.As(err, &role) {
 				t.Errorf("%s: %v", who, err)
 			}
 		}
@@ -179,9 +179,9 @@ func TestSignOnce(t *testing.T) {
 	// Somebody adds a signature of his own, and alice's over something else.
 	path := filepath.Join(g.dir, "staged", "root.json")
 	d := must[*document](t)(decode("root", must[[]byte](t)(os.ReadFile(path))))
-	check(t, signWith(d, key(t, "mallory"), must[string](t)(keyID(key(t, "mallory").Public()))))
+	check(t, signWith(ctx, d, key(t, "mallory"), must[string](t)(keyID(key(t, "mallory").Public()))))
 	bob := must[string](t)(keyID(key(t, "bob").Public()))
-	check(t, signWith(d, key(t, "bob"), bob))
+	check(t, signWith(ctx, d, key(t, "bob"), bob))
 	sigs := *d.signatures()
 	sigs[len(sigs)-1].Signature = sigs[0].Signature
 	check(t, os.WriteFile(path, must[[]byte](t)(d.encode()), 0o644))
@@ -291,7 +291,7 @@ func TestForgedBase(t *testing.T) {
 	check(t, forged.try(func(r *Repo) error { return r.Expire("root", start.Add(500*day)) }))
 	forged.refuses(func(r *Repo) error { return r.signAs("root", "alice", t) })
 	forged.refuses(func(r *Repo) error { _, err := r.Publish(); return err })
-	forged.refuses(func(r *Repo) error { _, err := r.Timestamp(key(t, "timestamp"), time.Time{}); return err })
+	forged.refuses(func(r *Repo) error { _, err := r.Timestamp(ctx, key(t, "timestamp"), time.Time{}); return err })
 
 	// A whole trust root of somebody else's verifies in itself, but isn't the one
 	// that an officer has kept.
