@@ -34,6 +34,11 @@ func (i *image) blobs() []ocispec.Descriptor {
 // readImage reads all of the image that desc names: each blob has its digest and
 // size, and each layer the diffID that the config says.
 func readImage(ctx context.Context, l *layout, desc ocispec.Descriptor) (*image, error) {
+	return readImageBy(ctx, l, desc, readLayer)
+}
+
+// readImageBy reads an image, its layers with read, which returns their size.
+func readImageBy(ctx context.Context, l *layout, desc ocispec.Descriptor, read layerReader) (*image, error) {
 	manifest, raw, err := l.ReadManifest(desc)
 	if err != nil {
 		return nil, err
@@ -58,7 +63,7 @@ func readImage(ctx context.Context, l *layout, desc ocispec.Descriptor) (*image,
 		labels:     config.Config.Labels,
 	}
 	for i, d := range manifest.Layers {
-		size, err := readLayer(ctx, l, d, config.RootFS.DiffIDs[i].String())
+		size, err := read(ctx, l, d, config.RootFS.DiffIDs[i].String())
 		if err != nil {
 			return nil, err
 		}
@@ -81,6 +86,31 @@ func readConfig(l *layout, desc ocispec.Descriptor) (*ocispec.Image, error) {
 		return nil, err
 	}
 	return &config, nil
+}
+
+// A layerReader reads a layer to its end and returns its uncompressed size.
+type layerReader func(ctx context.Context, l *layout, desc ocispec.Descriptor, diffID string) (int64, error)
+
+// checkLayer checks a layer's digest and size, and doesn't unpack it.
+func checkLayer(ctx context.Context, l *layout, desc ocispec.Descriptor, _ string) (size int64, err error) {
+	if !oci.IsLayer(desc.MediaType) {
+		return 0, fmt.Errorf("layer %s: media type is %q, which is no layer's", desc.Digest, desc.MediaType)
+	}
+	blob, err := l.Blob(desc)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, blob.Close()) }()
+	for buf := make([]byte, 128<<10); ; {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		if _, err := blob.Read(buf); err == io.EOF {
+			return 0, nil
+		} else if err != nil {
+			return 0, err
+		}
+	}
 }
 
 // readLayer reads a layer to its end and returns its uncompressed size.

@@ -70,7 +70,7 @@ func Verify(ctx context.Context, dir string, key *sign.PublicKey) (*Verification
 	if key == nil {
 		return nil, errors.New("release: no key to verify with")
 	}
-	l, img, manifests, err := openRelease(ctx, dir)
+	l, img, manifests, err := openRelease(ctx, dir, readLayer)
 	if err != nil {
 		return nil, err
 	}
@@ -107,15 +107,15 @@ func newVerification(dir string, img *image, key *sign.PublicKey) *Verification 
 	}
 }
 
-// openRelease opens the release in dir and reads all of its image. The manifests
-// are those of everything else in it.
-func openRelease(ctx context.Context, dir string) (*layout, *image, []ocispec.Descriptor, error) {
+// openRelease opens the release in dir and reads all of its image, the layers with
+// read. The manifests are those of everything else in it.
+func openRelease(ctx context.Context, dir string, read layerReader) (*layout, *image, []ocispec.Descriptor, error) {
 	opened, err := oci.OpenLayout(dir)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	l := &layout{opened}
-	img, manifests, err := readRelease(ctx, l)
+	img, manifests, err := readRelease(ctx, l, read)
 	if err == nil {
 		return l, img, manifests, nil
 	}
@@ -128,12 +128,12 @@ func openRelease(ctx context.Context, dir string) (*layout, *image, []ocispec.De
 	return nil, nil, nil, fmt.Errorf("release %s: %w", dir, err)
 }
 
-func readRelease(ctx context.Context, l *layout) (*image, []ocispec.Descriptor, error) {
+func readRelease(ctx context.Context, l *layout, read layerReader) (*image, []ocispec.Descriptor, error) {
 	desc, manifests, err := split(l)
 	if err != nil {
 		return nil, nil, err
 	}
-	img, err := readImage(ctx, l, desc)
+	img, err := readImageBy(ctx, l, desc, read)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -197,6 +197,9 @@ func (v *Verification) judge(e *signedEvidence) error {
 
 // add adds the pair of builds that c compared, which have to say the same as c.
 func (v *Verification) add(c comparison, builds map[string]*evidence.Build) error {
+	if v.Unpacked == notUnpacked {
+		v.Unpacked = c.Unpacked
+	}
 	if c.Compressed != v.Compressed || c.Unpacked != v.Unpacked {
 		return fmt.Errorf("comparison says %d and %d bytes, the image has %d and %d",
 			c.Compressed, c.Unpacked, v.Compressed, v.Unpacked)
