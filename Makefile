@@ -41,7 +41,7 @@ check: setup ## what CI checks before it tests
 bench: build ## our build against plain buildctl builds, as root; takes 20 minutes
 	cd bench && go vet . && go test -count=1 . && go build -o ../bin/bench .
 	cd bench && ../bin/bench $(BENCHFLAGS)
-	go test -run '^$$' -bench . -benchtime 200ms ./diffoscope ./internal/inputs ./internal/apk ./internal/cli
+	go test -run '^$$' -bench . -benchtime 200ms ./diffoscope ./internal/inputs ./internal/apk ./internal/cli ./internal/trust ./internal/assess
 
 rebuild: build ## every recipe again, from its sealed inputs alone, as root
 	@scripts/rebuild-all.sh $(RECIPES)

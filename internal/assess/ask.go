@@ -112,7 +112,7 @@ func (s *Assessment) refused(err error, what string) []*trust.Release {
 // absent reports whether err says that what isn't listed, and nothing else: an
 // error that is several can't be known to.
 func absent(err error, what string) bool {
-	missing, ok := err.(*trust.NotFoundError) //nolint:errorlint // not one of several
+	missing, ok := err.(*trust.NotFoundError) // itself, not one of several
 	return ok && missing.What == what
 }
 

@@ -22,7 +22,6 @@ type Contents struct {
 	// that.
 	Claimed    string `json:"claimed,omitempty"`
 	Compressed int64  `json:"compressed"`
-	Unpacked   int64  `json:"unpacked"`
 	// Labels are those of the image's config.
 	Labels map[string]string `json:"labels,omitempty"`
 	// Statements are about the image and signed, in the index's order.
@@ -49,21 +48,21 @@ func (s *Statement) Signature() bool { return s.PredicateType == evidence.Signat
 
 // Read reads the release in the folder dir: every blob of its one image, and what
 // is signed about it by keys or by anybody whose public key came with the bundle.
-// Sealed inputs are not read. By others than keys, only signatures of the image
-// are kept.
+// Layers are checked by their digests and not unpacked, and sealed inputs are not
+// read. By others than keys, only signatures of the image are kept.
 //
 // A release without a signature is no error. A folder without exactly one image is
 // a *[RefusedError]; a file that is missing or isn't what its digest says is an
 // error of package oci.
 func Read(ctx context.Context, dir string, keys []*sign.PublicKey) (*Contents, error) {
-	l, img, manifests, err := openRelease(ctx, dir, VerifyOptions{Called: dir})
+	l, img, manifests, err := openRelease(ctx, dir, dir, checkLayer)
 	if err != nil {
 		return nil, err
 	}
 	defer l.Close()
 	c := &Contents{
 		Dir: dir, Image: img.desc, Claimed: img.claimed,
-		Compressed: img.compressed, Unpacked: img.unpacked, Labels: img.labels,
+		Compressed: img.compressed, Labels: img.labels,
 	}
 	known := make(map[string]*sign.PublicKey, len(keys))
 	for _, key := range keys {
@@ -135,13 +134,13 @@ func claimedKey(annotations map[string]string, id string) (*sign.PublicKey, erro
 	return key, nil
 }
 
-// By returns what the statements of a known key show, as [Verify] does; nothing
-// is said of sealed inputs.
+// By returns what the statements of a known key show, as [Verify] does. Nothing is
+// said of sealed inputs, and the unpacked size is as the key signed it.
 func (c *Contents) By(key *sign.PublicKey) (*Verification, error) {
 	if key == nil {
 		return nil, errors.New("release: no key to verify with")
 	}
-	v := newVerification(c.Dir, &image{desc: c.Image, compressed: c.Compressed, unpacked: c.Unpacked}, key)
+	v := newVerification(c.Dir, &image{desc: c.Image, compressed: c.Compressed, unpacked: unread}, key)
 	e := newSignedEvidence(c.Image, key)
 	for _, s := range c.Statements {
 		e.bundles++

@@ -120,10 +120,21 @@ func TestReadRefuses(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 
-	dir, b := released(t)
-	flip(t, blobPath(dir, b.A.Image.Digest))
-	var damaged *oci.DigestError
-	if _, err := Read(ctx, dir, mine); !errors.As(err, &damaged) {
-		t.Errorf("damaged manifest: %v", err)
+	_, b := released(t)
+	l := must[*oci.Layout](t)(oci.OpenLayout(b.A.Layout))
+	defer l.Close()
+	manifest, _, err := l.ReadManifest(b.A.Image)
+	check(t, err)
+	for _, d := range append(manifest.Layers, manifest.Config, b.A.Image) {
+		dir, _ := released(t)
+		flip(t, blobPath(dir, d.Digest))
+		var damaged *oci.DigestError
+		if _, err := Read(ctx, dir, mine); !errors.As(err, &damaged) {
+			t.Errorf("damaged %s: %v", d.MediaType, err)
+		}
+		check(t, os.Remove(blobPath(dir, d.Digest)))
+		if _, err := Read(ctx, dir, mine); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("missing %s: %v", d.MediaType, err)
+		}
 	}
 }

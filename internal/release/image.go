@@ -7,7 +7,6 @@ import (
 	"io"
 	"regexp"
 
-	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
@@ -20,7 +19,7 @@ type image struct {
 	desc     ocispec.Descriptor
 	manifest *ocispec.Manifest
 	// compressed is the size of manifest, config and layers; unpacked that of
-	// the layers' tar archives.
+	// the layers' tar archives, or unread.
 	compressed, unpacked int64
 	labels               map[string]string // of the config
 	// claimed is what the index calls it, which nobody signed.
@@ -32,53 +31,30 @@ func (i *image) blobs() []ocispec.Descriptor {
 	return append([]ocispec.Descriptor{i.manifest.Config}, i.manifest.Layers...)
 }
 
-// unread is the unpacked size of an image whose layers were not read.
+// unread is the unpacked size of layers that were not unpacked.
 const unread = -1
 
 // readImage reads all of the image that desc names: each blob has its digest and
 // size, and each layer the diffID that the config says.
 func readImage(ctx context.Context, l *layout, desc ocispec.Descriptor) (*image, error) {
-	img, diffIDs, err := readDocuments(l, desc)
-	if err != nil {
-		return nil, err
-	}
-	for i, d := range img.manifest.Layers {
-		size, err := readLayer(ctx, l, d, diffIDs[i].String())
-		if err != nil {
-			return nil, err
-		}
-		img.unpacked += size
-	}
-	return img, nil
+	return readImageBy(ctx, l, desc, readLayer)
 }
 
-// readManifest reads the manifest and the config of the image that desc names. The
-// unpacked size of what it returns is unread.
-func readManifest(_ context.Context, l *layout, desc ocispec.Descriptor) (*image, error) {
-	img, _, err := readDocuments(l, desc)
-	if err != nil {
-		return nil, err
-	}
-	img.unpacked = unread
-	return img, nil
-}
-
-// readDocuments returns the image that desc names without its unpacked size, and
-// the diffIDs of its layers.
-func readDocuments(l *layout, desc ocispec.Descriptor) (*image, []digest.Digest, error) {
+// readImageBy reads an image, its layers with read.
+func readImageBy(ctx context.Context, l *layout, desc ocispec.Descriptor, read layerReader) (*image, error) {
 	manifest, raw, err := l.ReadManifest(desc)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if manifest.Subject != nil {
-		return nil, nil, fmt.Errorf("manifest %s: it has a subject, so it is no image", desc.Digest)
+		return nil, fmt.Errorf("manifest %s: it has a subject, so it is no image", desc.Digest)
 	}
 	config, err := readConfig(l, manifest.Config)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(config.RootFS.DiffIDs) != len(manifest.Layers) {
-		return nil, nil, fmt.Errorf("manifest %s has %d layers, its config %d diffIDs",
+		return nil, fmt.Errorf("manifest %s has %d layers, its config %d diffIDs",
 			desc.Digest, len(manifest.Layers), len(config.RootFS.DiffIDs))
 	}
 	img := &image{
@@ -89,10 +65,19 @@ func readDocuments(l *layout, desc ocispec.Descriptor) (*image, []digest.Digest,
 		compressed: int64(len(raw)) + manifest.Config.Size,
 		labels:     config.Config.Labels,
 	}
-	for _, d := range manifest.Layers {
+	for i, d := range manifest.Layers {
+		size, err := read(ctx, l, d, config.RootFS.DiffIDs[i].String())
+		if err != nil {
+			return nil, err
+		}
 		img.compressed += d.Size
+		if size == unread || img.unpacked == unread {
+			img.unpacked = unread
+		} else {
+			img.unpacked += size
+		}
 	}
-	return img, config.RootFS.DiffIDs, nil
+	return img, nil
 }
 
 func readConfig(l *layout, desc ocispec.Descriptor) (*ocispec.Image, error) {
@@ -108,6 +93,36 @@ func readConfig(l *layout, desc ocispec.Descriptor) (*ocispec.Image, error) {
 		return nil, err
 	}
 	return &config, nil
+}
+
+// A layerReader checks a layer and returns its uncompressed size, or unread.
+type layerReader func(ctx context.Context, l *layout, desc ocispec.Descriptor, diffID string) (int64, error)
+
+// checkLayer checks a layer's digest and size, and doesn't unpack it.
+func checkLayer(ctx context.Context, l *layout, desc ocispec.Descriptor, _ string) (size int64, err error) {
+	if !oci.IsLayer(desc.MediaType) {
+		return 0, fmt.Errorf("layer %s: media type is %q, which is no layer's", desc.Digest, desc.MediaType)
+	}
+	blob, err := l.Blob(desc)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, blob.Close()) }()
+	for buf := make([]byte, 128<<10); ; {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		if _, err := blob.Read(buf); err == io.EOF {
+			return unread, nil
+		} else if err != nil {
+			return 0, err
+		}
+	}
+}
+
+// skipLayer is for layers that are not there.
+func skipLayer(context.Context, *layout, ocispec.Descriptor, string) (int64, error) {
+	return unread, nil
 }
 
 // readLayer reads a layer to its end and returns its uncompressed size.

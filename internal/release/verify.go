@@ -88,8 +88,12 @@ func VerifyWith(ctx context.Context, dir string, key *sign.PublicKey, opts Verif
 	if key == nil {
 		return nil, errors.New("release: no key to verify with")
 	}
+	read := readLayer
+	if opts.WithoutLayers {
+		read = skipLayer
+	}
 	opts.Called = cmp.Or(opts.Called, dir)
-	l, img, manifests, err := openRelease(ctx, dir, opts)
+	l, img, manifests, err := openRelease(ctx, dir, opts.Called, read)
 	if err != nil {
 		return nil, err
 	}
@@ -126,18 +130,14 @@ func newVerification(called string, img *image, key *sign.PublicKey) *Verificati
 	}
 }
 
-// openRelease opens the release in dir and reads what opts say there is of its
-// image. The manifests are those of everything else in it.
-func openRelease(ctx context.Context, dir string, opts VerifyOptions) (*layout, *image, []ocispec.Descriptor, error) {
+// openRelease opens the release in dir, which errors call called, and reads its
+// image, the layers with read. The manifests are those of everything else in it.
+func openRelease(ctx context.Context, dir, called string, read layerReader) (*layout, *image, []ocispec.Descriptor, error) {
 	opened, err := oci.OpenLayout(dir)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	l := &layout{opened}
-	read := readImage
-	if opts.WithoutLayers {
-		read = readManifest
-	}
 	img, manifests, err := readRelease(ctx, l, read)
 	if err == nil {
 		return l, img, manifests, nil
@@ -145,20 +145,18 @@ func openRelease(ctx context.Context, dir string, opts VerifyOptions) (*layout, 
 	err = errors.Join(err, l.Close())
 	var refused *RefusedError
 	if errors.As(err, &refused) {
-		refused.Dir = opts.Called
+		refused.Dir = called
 		return nil, nil, nil, refused
 	}
-	return nil, nil, nil, fmt.Errorf("release %s: %w", opts.Called, err)
+	return nil, nil, nil, fmt.Errorf("release %s: %w", called, err)
 }
 
-type imageReader func(context.Context, *layout, ocispec.Descriptor) (*image, error)
-
-func readRelease(ctx context.Context, l *layout, read imageReader) (*image, []ocispec.Descriptor, error) {
+func readRelease(ctx context.Context, l *layout, read layerReader) (*image, []ocispec.Descriptor, error) {
 	desc, manifests, err := split(l)
 	if err != nil {
 		return nil, nil, err
 	}
-	img, err := read(ctx, l, desc)
+	img, err := readImageBy(ctx, l, desc, read)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -222,7 +220,10 @@ func (v *Verification) judge(e *signedEvidence) error {
 
 // add adds the pair of builds that c compared, which have to say the same as c.
 func (v *Verification) add(c comparison, builds map[string]*evidence.Build) error {
-	if c.Compressed != v.Compressed || c.Unpacked != v.Unpacked && v.Unpacked != unread {
+	if v.Unpacked == unread {
+		v.Unpacked = c.Unpacked
+	}
+	if c.Compressed != v.Compressed || c.Unpacked != v.Unpacked {
 		return fmt.Errorf("comparison says %d and %d bytes, the image has %d and %d",
 			c.Compressed, c.Unpacked, v.Compressed, v.Unpacked)
 	}
