@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -115,7 +118,7 @@ func (b *bench) openSFTP(ctx context.Context) (*benchCase, error) {
 	if err != nil {
 		return nil, err
 	}
-	note, err := b.sealedSize(ctx, "sftp", inputs)
+	note, err := b.sealedSize(ctx, "sftp")
 	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
@@ -123,18 +126,28 @@ func (b *bench) openSFTP(ctx context.Context) (*benchCase, error) {
 	return c, nil
 }
 
-// sealedSize says what the sealed inputs of a recipe add to the inputs themselves.
-func (b *bench) sealedSize(ctx context.Context, name string, inputs []input) (string, error) {
+// sealedSize says what the sealed inputs of a recipe add to the inputs themselves,
+// those of its tests among them.
+func (b *bench) sealedSize(ctx context.Context, name string) (string, error) {
 	dir := filepath.Join(b.dir, "sealed")
-	err := start(b.ours.command(ctx, "archive", name, "--detached", "--recipes", b.recipes(),
-		"--store", b.ours.store, "--offline", "--output", dir)).wait()
-	if err != nil {
+	cmd := b.ours.command(ctx, "archive", name, "--detached", "--recipes", b.recipes(),
+		"--store", b.ours.store, "--offline", "--output", dir, "--format", "json")
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	if err := start(cmd).wait(); err != nil {
 		return "", err
 	}
-	var sum, sealed int64
-	for _, in := range inputs {
-		sum += in.Size
+	var inputs int64
+	for d := json.NewDecoder(&out); ; {
+		var line struct{ Archive struct{ Size int64 } }
+		if err := d.Decode(&line); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return "", err
+		}
+		inputs += line.Archive.Size
 	}
+	var sealed int64
 	blobs, err := os.ReadDir(filepath.Join(dir, "blobs", "sha256"))
 	if err != nil {
 		return "", err
@@ -146,7 +159,7 @@ func (b *bench) sealedSize(ctx context.Context, name string, inputs []input) (st
 		}
 		sealed += info.Size()
 	}
-	return fmt.Sprintf("sealed inputs of %s: %d bytes, %.4f of the inputs' %d", name, sealed, float64(sealed)/float64(sum), sum),
+	return fmt.Sprintf("sealed inputs of %s: %d bytes, %.4f of the inputs' %d", name, sealed, float64(sealed)/float64(inputs), inputs),
 		os.RemoveAll(dir)
 }
 
