@@ -28,16 +28,25 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/rebuild.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/alone"
 
+# A chroot can't have mounts of its own. There the builds are told of no mirror, but
+# could find it.
+isolation=(--net --mount)
+hide=("$here/../shared/mirror" "${MIRROR:-}")
+if ! unshare "${isolation[@]}" true 2>/dev/null; then
+  printf 'rebuild: warning: this is a chroot, so the mirror is not hidden\n' >&2
+  isolation=(--net) hide=("" "")
+fi
+
 # alone runs a command where nothing can be had but what is in $work.
 alone() {
   # shellcheck disable=SC2016 # the inner shell's
-  unshare --net --mount -- sh -euc '
+  unshare "${isolation[@]}" -- sh -euc '
     cd "$1"
     for mirror in "$2" "$3"; do
       [ ! -d "$mirror" ] || mount -t tmpfs -o ro none "$mirror"
     done
     shift 3
-    exec "$@"' sh "$work/alone" "$here/../shared/mirror" "${MIRROR:-}" env GOPROXY=off "$@"
+    exec "$@"' sh "$work/alone" "${hide[@]}" env GOPROXY=off "$@"
 }
 
 status=0
