@@ -20,8 +20,8 @@ func init() {
 
 // Child runs what this process was started for, when that was not the command
 // line: a builder's daemon, the OCI runtime wrapper, a test's process or the
-// remover. It then returns the exit code and true. Programs that call [Build] call Child first in main, and their
-// tests in TestMain.
+// remover. It then returns the exit code and true. Programs that call [Build] call
+// Child first in main, and their tests in TestMain.
 func Child() (code int, ok bool) {
 	var err error
 	switch filepath.Base(os.Args[0]) {

@@ -139,25 +139,36 @@ func (s *Assessment) listed(found []*trust.Release) {
 // other writes down which image the trust root lists under the name and version
 // that were asked for, if it isn't this one: r, or the one that err is about.
 func (s *Assessment) other(r *trust.Release, err error) {
-	if ref, ok := s.asked.ref(); err != nil && ok {
-		var revoked *trust.RevokedError
-		var older *trust.SequenceError
-		var conflict *trust.ConflictError
-		switch {
-		case errors.As(err, &revoked):
-			r = revoked.Release
-		case errors.As(err, &older):
-			r = older.Release
-		case errors.As(err, &conflict):
-			r = conflict.Release
-		case absent(err, ref.String()):
-			return
-		default:
-			s.failed(err)
-			return
-		}
+	ref, _ := s.asked.ref()
+	switch about := releaseOf(err); {
+	case err == nil:
+	case about != nil:
+		r = about
+	case absent(err, ref.String()):
+		return
+	default:
+		s.failed(err)
+		return
 	}
 	s.Facts.Root.OtherDigest = r.Digest
+}
+
+// releaseOf returns the release that err is about, nil if it is about none.
+func releaseOf(err error) *trust.Release {
+	var (
+		revoked  *trust.RevokedError
+		older    *trust.SequenceError
+		conflict *trust.ConflictError
+	)
+	switch {
+	case errors.As(err, &revoked):
+		return revoked.Release
+	case errors.As(err, &older):
+		return older.Release
+	case errors.As(err, &conflict):
+		return conflict.Release
+	}
+	return nil
 }
 
 // revokedDelegation looks for a reason why nobody may sign releases of the name any
@@ -198,7 +209,10 @@ func (a *Assessor) name(ctx context.Context, s *Assessment) string {
 		}
 		found, err := view.FindDigest(ctx, s.Facts.Digest)
 		if err != nil {
-			found = (&Assessment{}).refused(err, s.Facts.Digest.String())
+			found = nil
+			if about := releaseOf(err); about != nil {
+				found = []*trust.Release{about}
+			}
 		}
 		if len(found) == 0 {
 			continue

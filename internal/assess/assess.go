@@ -99,7 +99,7 @@ func (a *Assessor) Release(ctx context.Context, dir, reference string) (*Assessm
 	s.Facts.Reference = reference
 	s.asked = parse(reference)
 	if d := s.asked.digest; d != "" && d != s.Facts.Digest {
-		s.problem("%s was asked for, and the folder has %s", d, s.Facts.Digest)
+		s.problem("%s was asked for, and this is %s", d, s.Facts.Digest)
 	}
 	if t := a.trustRoot(reference); t != nil {
 		a.ask(ctx, t, s)

@@ -141,7 +141,7 @@ func (q *asker) index(ctx context.Context, f *lock.File, closure []*recipe.Recip
 	l := &packageLocker{fetcher: q.fetcher, arch: in.Arch, closure: closure, keys: keys, old: f.Inputs}
 	return q.indexes.get(strings.Join([]string{in.URL, in.KeySHA256, rootfs.SHA256}, " "), func() (*apk.Index, error) {
 		var index repositoryIndex
-		_, err := q.fetcher.Peek(ctx, in.String(), in.URL, apk.MaxIndex, l.checkIndex(in, &index))
+		err := q.fetcher.Peek(ctx, in.String(), in.URL, apk.MaxIndex, l.checkIndex(in, &index))
 		return index.Index, err
 	})
 }
@@ -226,13 +226,11 @@ func (q *asker) rootfs(ctx context.Context, f *lock.File, closure []*recipe.Reci
 // newestRelease returns the version of the root file system in the list at url.
 func (q *asker) newestRelease(ctx context.Context, url, arch string) (string, error) {
 	all, err := q.releases.get(url, func() (all []apk.Release, err error) {
-		_, err = q.fetcher.Peek(ctx, "the list of releases", url, apk.MaxReleases, func(from string, file io.ReaderAt, size int64) error {
-			b := make([]byte, size)
-			if _, err := io.ReadFull(io.NewSectionReader(file, 0, size), b); err != nil {
-				return err
+		err = q.fetcher.Peek(ctx, "the list of releases", url, apk.MaxReleases, func(from string, file io.ReaderAt, size int64) error {
+			b, err := readWhole(file, size)
+			if err == nil {
+				all, err = apk.ReadReleases(from, b)
 			}
-			var err error
-			all, err = apk.ReadReleases(from, b)
 			return err
 		})
 		return all, err

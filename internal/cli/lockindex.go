@@ -81,8 +81,8 @@ func (l *packageLocker) checkIndex(in lock.Input, index *repositoryIndex) inputs
 		if size > apk.MaxIndex {
 			return &apk.LimitError{What: fmt.Sprintf("%s from %s", in, from), Limit: apk.MaxIndex}
 		}
-		b := make([]byte, size)
-		if _, err := io.ReadFull(io.NewSectionReader(file, 0, size), b); err != nil {
+		b, err := readWhole(file, size)
+		if err != nil {
 			return err
 		}
 		read, err := l.verifyIndex(fmt.Sprintf("%s from %s", in, from), in, b)
@@ -92,6 +92,13 @@ func (l *packageLocker) checkIndex(in lock.Input, index *repositoryIndex) inputs
 		*index = read
 		return l.notOlder(in, read.Index, from)
 	}
+}
+
+// readWhole returns the content of a file of size bytes, which is limited already.
+func readWhole(file io.ReaderAt, size int64) ([]byte, error) {
+	b := make([]byte, size)
+	_, err := io.ReadFull(io.NewSectionReader(file, 0, size), b)
+	return b, err
 }
 
 // notOlder compares an index that isn't locked with the locked one of the same

@@ -58,10 +58,17 @@ REF is HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST.`,
 			return err
 		}
 		p, err := e.Pull(ctx, args[0], func(ctx context.Context, ref string) (digest.Digest, error) {
-			if keyFile != "" {
-				return a.verifiedByKey(ctx, ref, f.platform, keyFile)
+			if !isReference(ref) {
+				return "", &engine.ReferenceError{Reference: ref}
 			}
-			return a.verifiedByPolicy(ctx, ref, f)
+			if keyFile == "" {
+				return a.verifiedByPolicy(ctx, ref, f)
+			}
+			v, err := a.verifyByKey(ctx, ref, f.platform, keyFile)
+			if err != nil {
+				return "", err
+			}
+			return v.Image.Digest, nil
 		})
 		if err != nil {
 			return err
@@ -73,9 +80,6 @@ REF is HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST.`,
 // verifiedByPolicy prints the verdict on the image that ref names, and returns
 // which it is if it may be used.
 func (a *app) verifiedByPolicy(ctx context.Context, ref string, f judgeFlags) (digest.Digest, error) {
-	if !isReference(ref) {
-		return "", &engine.ReferenceError{Reference: ref}
-	}
 	j, err := a.newJudging(f)
 	if err != nil {
 		return "", err
@@ -89,18 +93,4 @@ func (a *app) verifiedByPolicy(ctx context.Context, ref string, f judgeFlags) (d
 		return "", err
 	}
 	return s.Verdict.Digest, nil
-}
-
-// verifiedByKey prints what key says of the image that ref names, and returns which
-// it is.
-func (a *app) verifiedByKey(ctx context.Context, ref, platform, keyFile string) (digest.Digest, error) {
-	key, err := openPublicKey(keyFile)
-	if err != nil {
-		return "", err
-	}
-	v, err := a.verifyReference(ctx, ref, platform, key)
-	if err != nil {
-		return "", asBroken(err)
-	}
-	return v.Image.Digest, a.out.print(verified{v})
 }

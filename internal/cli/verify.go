@@ -124,24 +124,26 @@ inputs in a folder are whole. No policy, trust root or recipe is used then.`,
 		if f != (judgeFlags{platform: f.platform}) || len(args) > 1 {
 			return usagef("--key is for one release, without a policy")
 		}
-		return a.verifyByKey(ctx, args[0], f.platform, keyFile)
+		_, err := a.verifyByKey(ctx, args[0], f.platform, keyFile)
+		return err
 	})
 }
 
-func (a *app) verifyByKey(ctx context.Context, arg, platform, keyFile string) error {
+// verifyByKey prints what a key says of a release, and returns it.
+func (a *app) verifyByKey(ctx context.Context, arg, platform, keyFile string) (*release.Verification, error) {
 	key, err := openPublicKey(keyFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	verify := func() (*release.Verification, error) { return release.Verify(ctx, arg, key) }
 	if isReference(arg) {
 		verify = func() (*release.Verification, error) { return a.verifyReference(ctx, arg, platform, key) }
 	} else if platform != "" {
-		return usagef("--platform is for references")
+		return nil, usagef("--platform is for references")
 	}
 	v, err := verify()
 	if err != nil {
-		return asBroken(err)
+		return nil, asBroken(err)
 	}
-	return a.out.print(verified{v})
+	return v, a.out.print(verified{v})
 }

@@ -222,3 +222,34 @@ func spoiled(p *published, w http.ResponseWriter, r *http.Request) bool {
 	_, _ = w.Write(body)
 	return true
 }
+
+// TestVerifyReferenceByPolicy: a release in a registry is judged as what it was asked
+// for.
+func TestVerifyReferenceByPolicy(t *testing.T) {
+	p := publish(t)
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	ours, others := policyOf(t, p.repo, p.key), policyOf(t, p.repo, p.other)
+	elsewhere := policyOf(t, "registry.example/tails/mqtt", p.key)
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		want string // on stdout or stderr
+	}{
+		"by tag":      {[]string{p.tag, "--policy", ours}, exitOK, p.tag + " is trusted\n"},
+		"by digest":   {[]string{p.digest, "--policy", ours}, exitOK, p.digest + " is trusted\n"},
+		"two":         {[]string{p.tag, p.unsigned, "--policy", ours}, exitRefused, "1 of 2 releases are not trusted"},
+		"unsigned":    {[]string{p.unsigned, "--policy", ours}, exitRefused, "is refused\n"},
+		"of others":   {[]string{p.tag, "--policy", others}, exitRefused, "is refused\n"},
+		"no scope":    {[]string{p.tag, "--policy", elsewhere}, exitRefused, "is refused\n"},
+		"offline":     {[]string{p.tag, "--policy", ours, "--offline"}, exitUsage, "--offline asks no registry"},
+		"other name":  {[]string{p.tag, "--policy", ours, "--reference", "x:1"}, exitUsage, "--reference is for one release"},
+		"no platform": {[]string{p.dir, "--policy", ours, "--platform", "linux/amd64"}, exitUsage, "--platform is for references"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := run(append([]string{"verify"}, c.args...)...)
+			if code != c.code || !strings.Contains(stdout+stderr, c.want) {
+				t.Errorf("exit %d, want %d and %q\n%s%s", code, c.code, c.want, stdout, stderr)
+			}
+		})
+	}
+}

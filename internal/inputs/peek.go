@@ -3,40 +3,29 @@ package inputs
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 )
 
-// Peek returns the content of the file at url, which has at most limit bytes and,
-// unless check is nil, satisfies it, from the first location that has one. name is
-// what errors call it. It is not stored: Peek is for looking at what a mirror has
-// now.
+// Peek has check look at the file at url, which has at most limit bytes, at the first
+// location that has one. name is what errors call it. It is not stored: Peek is for
+// looking at what a mirror has now.
 //
 // Its error is a *MissingError when no location has it, and a *RefusedError when
 // check refuses what one has.
-func (f *Fetcher) Peek(ctx context.Context, name, url string, limit int64, check Check) (b []byte, err error) {
+func (f *Fetcher) Peek(ctx context.Context, name, url string, limit int64, check Check) (err error) {
 	file, err := f.Store.temp()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer os.Remove(file.Name())
 	defer file.Close()
 	t := &transfer{fetcher: f, state: Transfer{Name: name}}
 	defer func() { t.done(err) }()
 	want := expected{name: name, size: -1, most: limit, check: check}
-	if _, _, err := f.fetchAny(ctx, url, want, file, t); err != nil {
-		return nil, err
-	}
-	_, err = file.Seek(0, io.SeekStart)
-	if err == nil {
-		b, err = readLimited(file, name, limit)
-	}
-	if err != nil {
-		return nil, &StoreError{Path: file.Name(), Err: err}
-	}
-	return b, nil
+	_, _, err = f.fetchAny(ctx, url, want, file, t)
+	return err
 }
 
 // Versions returns the versions of in's Go module that the go command knows, in

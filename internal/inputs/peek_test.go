@@ -92,21 +92,21 @@ func TestPeek(t *testing.T) {
 		}
 		io.WriteString(w, "now")
 	})
-	b, err := f.Peek(t.Context(), "releases", url+"/x", 3, nil)
-	if err != nil || string(b) != "now" {
-		t.Errorf("got %q, %v", b, err)
+	now, seen := accept("now")
+	if err := f.Peek(t.Context(), "releases", url+"/x", 3, now); err != nil || len(*seen) != 1 {
+		t.Errorf("%v, checked %q", err, *seen)
 	}
-	_, err = f.Peek(t.Context(), "releases", url+"/x", 2, nil)
+	err := f.Peek(t.Context(), "releases", url+"/x", 2, now)
 	if limit := wantError[*LimitError](t, err); limit.Limit != 2 {
 		t.Errorf("%v", err)
 	}
-	_, err = f.Peek(t.Context(), "releases", url+"/endless", 1<<20, nil)
+	err = f.Peek(t.Context(), "releases", url+"/endless", 1<<20, now)
 	wantError[*LimitError](t, err)
 	refuse, _ := accept("other")
-	_, err = f.Peek(t.Context(), "releases", url+"/x", 3, refuse)
+	err = f.Peek(t.Context(), "releases", url+"/x", 3, refuse)
 	wantError[*RefusedError](t, err)
 	f.Offline = true
-	_, err = f.Peek(t.Context(), "releases", url+"/x", 3, nil)
+	err = f.Peek(t.Context(), "releases", url+"/x", 3, now)
 	wantError[*OfflineError](t, err)
 	wantNotStored(t, f)
 	wantClean(t, f)

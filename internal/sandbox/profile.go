@@ -19,9 +19,9 @@ var (
 	readonlyPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 )
 
-// strict is a container with nothing, whose first process is u's: no capabilities, an empty /tmp and /run, and
-// the devices null, zero, full, random, urandom and tty, which runtimes make in any
-// /dev. Control groups can't be seen.
+// strict is a container with nothing, whose first process is u's: no capabilities,
+// an empty /tmp and /run, and the devices null, zero, full, random, urandom and tty,
+// which runtimes make in any /dev. Control groups can't be seen.
 func strict(name string, u specs.User, at Place) *specs.Spec {
 	spec := &specs.Spec{
 		Version:  "1.0.2", // what runc 1.1 knows; nothing newer is used
