@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 		"internal/release", "builder", "diffoscope", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
 		"internal/graph", "internal/git", "internal/apk", "internal/sandbox", "internal/trust", "internal/trustroot",
-		"internal/kms",
+		"internal/kms", "internal/declared", "internal/evidence", "internal/privilege",
 		"internal/hclschema", "internal/policy", "internal/verdict", "internal/acceptance", "internal/registry",
 		"internal/enforce", "internal/failopen", "internal/engine",
 		"internal/assess",
@@ -43,7 +43,7 @@ var mayImport = map[string][]string{
 	},
 	"internal/release": {
 		"builder", "diffoscope", "internal/evidence", "internal/sign", "internal/inputs",
-		"internal/lock", "internal/oci", "internal/recipe",
+		"internal/lock", "internal/oci", "internal/recipe", "internal/declared", "internal/inventory",
 	},
 	"builder": {
 		"internal/inputs", "internal/lock", "internal/oci", "internal/progress", "internal/recipe", "internal/sandbox",
@@ -101,6 +101,8 @@ var doors = map[string][]string{
 	"github.com/in-toto":                     {"internal/evidence", "internal/sign"},
 	"github.com/google/go-containerregistry": {"internal/registry"},
 	"github.com/klauspost/compress":          {"internal/oci", "internal/inputs"},
+	"github.com/github/go-spdx":              {"internal/evidence"},
+	"debug/buildinfo":                        {"internal/inventory"},
 	"github.com/hashicorp/hcl/v2":            {"internal/hclschema", "internal/recipe", "internal/lock", "internal/policy", "internal/acceptance", "internal/kms", "builder", "internal/cli"},
 	"github.com/hashicorp/hcl/v2/hclsyntax":  {"internal/hclschema", "internal/recipe", "internal/lock", "internal/kms"},
 	"github.com/hashicorp/hcl/v2/hclwrite":   {"internal/hclschema", "internal/recipe", "internal/lock"},

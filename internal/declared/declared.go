@@ -24,10 +24,10 @@ var labels = []string{LabelPrivileges, LabelLimits, LabelPorts, LabelVolumes}
 // A Service is what is declared. A list that is nil isn't declared at all, as for
 // bases, and has no label; one that is empty is a promise.
 type Service struct {
-	Privileges []Privilege
-	Limits     *Limits // nil when there are none
-	Ports      []Port
-	Volumes    []Volume
+	Privileges []Privilege `json:"privileges,omitzero"`
+	Limits     *Limits     `json:"limits,omitempty"` // nil when there are none
+	Ports      []Port      `json:"ports,omitzero"`
+	Volumes    []Volume    `json:"volumes,omitzero"`
 }
 
 // A Privilege is something beyond the strict default, and why it is needed.

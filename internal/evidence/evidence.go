@@ -1,6 +1,7 @@
 // Package evidence writes and reads the in-toto Statements v1 that a release
 // carries about its image: SLSA provenance of each build, the comparison of the
-// two, and the signature that cosign looks for. docs/evidence.md is the reference.
+// two, what is in it (an SBOM), which tests it passed, what it declares, and the
+// signature that cosign looks for. docs/evidence.md is the reference.
 //
 // The same values always give the same bytes. Reading is strict: every statement
 // has exactly one subject, no name twice, and exactly the parameters that its type
@@ -28,6 +29,13 @@ const (
 	ComparisonType = "https://gitlab.com/tailsbuild/tailsbuild/docs/evidence.md#comparison-v1"
 	// SignatureType is what cosign sign makes and cosign verify asks for.
 	SignatureType = "https://sigstore.dev/cosign/sign/v1"
+	// SBOMType is an SPDX document, whose version it has inside: what cosign calls
+	// spdxjson, BuildKit writes, and scanners look for.
+	SBOMType = "https://spdx.dev/Document"
+	// TestsType is in-toto's test result v0.1.
+	TestsType = "https://in-toto.io/attestation/test-result/v0.1"
+	// DeclarationType is what an image declares.
+	DeclarationType = "https://gitlab.com/tailsbuild/tailsbuild/docs/evidence.md#declaration-v1"
 )
 
 const (
@@ -95,10 +103,11 @@ type envelope struct {
 
 // descriptor is an in-toto ResourceDescriptor.
 type descriptor struct {
-	Name        string            `json:"name,omitempty"`
-	URI         string            `json:"uri,omitempty"`
-	Digest      map[string]string `json:"digest,omitempty"`
-	Annotations map[string]any    `json:"annotations,omitempty"`
+	Name             string            `json:"name,omitempty"`
+	URI              string            `json:"uri,omitempty"`
+	Digest           map[string]string `json:"digest,omitempty"`
+	DownloadLocation string            `json:"downloadLocation,omitempty"`
+	Annotations      map[string]any    `json:"annotations,omitempty"`
 }
 
 func statement(predicateType, name string, image digest.Digest, predicate any) envelope {

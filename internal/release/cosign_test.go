@@ -182,6 +182,7 @@ func TestCosignVerifies(t *testing.T) {
 			}
 			for predicate, want := range map[string]int{
 				"slsaprovenance1": 2, evidence.ComparisonType: 1, evidence.SignatureType: 1,
+				"spdxjson": 1, evidence.DeclarationType: 1, evidence.TestsType: 1,
 			} {
 				out, err := verify("verify-attestation", pub, "--type", predicate)
 				if got := strings.Count(out, `"payloadType"`); err != nil || got != want {
@@ -191,8 +192,8 @@ func TestCosignVerifies(t *testing.T) {
 					t.Errorf("verify-attestation --type %s with another key: %s", predicate, out)
 				}
 			}
-			if out, err := verify("verify-attestation", pub, "--type", "spdxjson"); err == nil {
-				t.Errorf("an SBOM, which there is not: %s", out)
+			if out, err := verify("verify-attestation", pub, "--type", "cyclonedx"); err == nil {
+				t.Errorf("a kind of SBOM that there is not: %s", out)
 			}
 		})
 	}
