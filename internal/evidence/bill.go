@@ -113,8 +113,8 @@ var notInID = regexp.MustCompile(`[^A-Za-z0-9.]+`)
 // spdxID makes an identifier that can be read, and that no other name or version has.
 func spdxID(kind, name, version string) string {
 	sum := sha256.Sum256([]byte(kind + "\x00" + name + "\x00" + version))
-	readable := strings.Trim(notInID.ReplaceAllString(name, "-"), "-")
-	return "SPDXRef-" + kind + "-" + readable[:min(len(readable), 64)] + "-" + hex.EncodeToString(sum[:8])
+	readable := strings.Trim(notInID.ReplaceAllString(kind+"-"+name, "-"), "-")
+	return "SPDXRef-" + readable[:min(len(readable), 64)] + "-" + hex.EncodeToString(sum[:8])
 }
 
 func purlRef(purl string) []spdxRef { return []spdxRef{{"PACKAGE-MANAGER", "purl", purl}} }
@@ -236,7 +236,7 @@ func (w *billWriter) locked(p apk.Package) *Dependency {
 func (w *billWriter) program(p inventory.Program) error {
 	id := w.add("program", SPDXPackage{
 		Name: p.Path, FileName: strings.TrimPrefix(p.Path, "/"), Checksums: sha256Sum(p.SHA256),
-		Comment: "Go program of the package " + orNone(p.Package) + ".", Purpose: "APPLICATION",
+		Comment: "Go program of the package " + orNone(cmp.Or(p.Package, p.Main.Path)) + ".", Purpose: "APPLICATION",
 	})
 	w.relate(imageID, contains, id)
 	modules := append([]inventory.Module{library(p.Go)}, p.Modules...)
