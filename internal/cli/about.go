@@ -14,11 +14,7 @@ const notSaid = "not said: there is no such statement"
 
 // about shows, by lines, what the release says of its image beside how it was built.
 func (v verified) about(line func(name, format string, args ...any)) {
-	if len(v.Tests) == 0 {
-		line("tests", "NOT TESTED, as far as the release says")
-	} else {
-		line("tests", "%d passed: %s", len(v.Tests), strings.Join(v.Tests, ", "))
-	}
+	testsText(line, v.Tests)
 	line("contents", "%s", contentsText(v.SBOM))
 	if v.Declaration == nil {
 		line("declares", notSaid)
@@ -26,6 +22,15 @@ func (v verified) about(line func(name, format string, args ...any)) {
 	}
 	line("declares", "%s", privilegesText(v.Declaration))
 	line("support", "%s", supportText(v.Declaration.Base))
+}
+
+// testsText shows which tests passed.
+func testsText(line func(name, format string, args ...any), passed []string) {
+	if len(passed) == 0 {
+		line("tests", "NOT TESTED, as far as the release says")
+		return
+	}
+	line("tests", "%d passed: %s", len(passed), strings.Join(passed, ", "))
 }
 
 // contentsText says in a line what is in an image.
@@ -65,12 +70,4 @@ func privilegesText(d *evidence.Declaration) string {
 		names, top = append(names, string(id)), max(top, id.Tier())
 	}
 	return fmt.Sprintf("%s: %s", strings.Join(names, ", "), top.Describe())
-}
-
-// supportText says until when a base is supported.
-func supportText(b evidence.Base) string {
-	if b.EndOfSupport == "" {
-		return fmt.Sprintf("%s %s, and it isn't said until when", b.Name, b.Version)
-	}
-	return fmt.Sprintf("%s %s, until %s", b.Name, b.Version, b.EndOfSupport)
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,6 +112,9 @@ var rules = []rule{
 	on(func(e *verdict.Error) outcome { return outcome{code: verdictCode(e.Verdict.Kind)} }),
 	on(func(*release.SizeError) outcome {
 		return outcome{code: exitRecipe, hint: "there is no release; make the image smaller, or raise size in the recipe's limits"}
+	}),
+	on(func(e *noStatementError) outcome {
+		return outcome{code: exitOther, hint: "it has " + cmp.Or(strings.Join(e.Types, ", "), "none")}
 	}),
 	on(func(*release.InventoryError) outcome {
 		return outcome{code: exitRecipe, hint: "there is no release; see what the image has in lib/apk/db/installed, and which Go programs"}
