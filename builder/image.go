@@ -12,21 +12,13 @@ import (
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/declared"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
 
 // imagePath is the PATH of every image and build step.
 const imagePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-// The labels that carry what a recipe declares, so that it is signed with the
-// image. Their values are JSON.
-const (
-	labelPrivileges = "tailsbuild.privileges"
-	labelLimits     = "tailsbuild.limits"
-	labelPorts      = "tailsbuild.ports"
-	labelVolumes    = "tailsbuild.volumes"
-)
 
 // platformOf returns the OCI platform of an Alpine architecture.
 func platformOf(arch string) (ocispec.Platform, error) {
@@ -124,54 +116,11 @@ func imageLabels(r *recipe.Recipe) (map[string]string, error) {
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	type privilege struct {
-		Kind   string `json:"kind"`
-		Name   string `json:"name"`
-		Reason string `json:"reason"`
+	said, err := declared.Of(r).Labels()
+	if err != nil {
+		return nil, err
 	}
-	type port struct {
-		Name     string `json:"name"`
-		Number   uint16 `json:"number"`
-		Protocol string `json:"protocol"`
-		Onion    uint16 `json:"onion,omitempty"`
-	}
-	type volume struct {
-		Path       string `json:"path"`
-		Persistent bool   `json:"persistent"`
-	}
-	type limits struct {
-		Size   int64 `json:"size,omitempty"`
-		Memory int64 `json:"memory,omitempty"`
-		Pids   int64 `json:"pids,omitempty"`
-	}
-	privileges := []privilege{}
-	for _, p := range r.Privileges {
-		privileges = append(privileges, privilege{p.Kind, p.Name, p.Reason})
-	}
-	values := map[string]any{}
-	if r.Kind == recipe.Service {
-		values[labelPrivileges] = privileges // also when empty: "none" is a promise
-	}
-	if l := r.Limits; l.Size != 0 || l.Memory != 0 || l.Pids != 0 {
-		values[labelLimits] = limits{l.Size, l.Memory, l.Pids}
-	}
-	if rt := r.Runtime; rt != nil {
-		ports, volumes := []port{}, []volume{}
-		for _, p := range rt.Ports {
-			ports = append(ports, port{p.Name, p.Number, p.Protocol, p.Onion})
-		}
-		for _, v := range rt.Volumes {
-			volumes = append(volumes, volume{v.Path, v.Persistent})
-		}
-		values[labelPorts], values[labelVolumes] = ports, volumes
-	}
-	for name, value := range values {
-		b, err := json.Marshal(value)
-		if err != nil {
-			return nil, err
-		}
-		labels[name] = string(b)
-	}
+	maps.Copy(labels, said)
 	return labels, nil
 }
 

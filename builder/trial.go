@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
@@ -41,7 +42,9 @@ const (
 
 // A Tested is what came of one test.
 type Tested struct {
-	Name   string
+	Name string
+	// Image is the digest of the manifest of the image that was tested.
+	Image  digest.Digest
 	Passed bool
 	// Failed is the part at fault of a test that didn't pass.
 	Failed Part
@@ -138,6 +141,7 @@ func RunTests(ctx context.Context, p *Plan, r *Result, opts TestOptions) ([]Test
 			step.Done(err)
 			return all, err
 		}
+		tested.Image = r.Image.Digest
 		all = append(all, *tested)
 		if !tested.Passed {
 			failure.Failed = append(failure.Failed, *tested)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"golang.org/x/sys/unix"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
@@ -82,6 +83,7 @@ func TestScripts(t *testing.T) {
 			"spoil":  spoil,
 			"serve":  serve,
 			"token":  token,
+			"valid":  valid,
 		},
 	})
 }
@@ -129,6 +131,22 @@ func token(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Rename(made.Config, config))
 	ts.Setenv("TOKEN_KEY", kmstest.TokenKey)
 	ts.Setenv("TOKEN_P384", kmstest.TokenP384)
+}
+
+// valid checks that every line of stdout has the form that docs/schemas/NAME.json
+// says: valid NAME.
+func valid(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: valid NAME")
+	}
+	schema, err := jsonschema.NewCompiler().Compile("../../docs/schemas/" + args[0] + ".json")
+	ts.Check(err)
+	lines := strings.Split(strings.TrimSpace(ts.ReadFile("stdout")), "\n")
+	for _, line := range lines {
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
+		ts.Check(err)
+		ts.Check(schema.Validate(v))
+	}
 }
 
 // requirements are the conditions of scripts, with what is missing, "" if nothing.

@@ -1,10 +1,11 @@
 // Package apk reads what Alpine's package manager does, in the formats of
 // apk-tools 2: signed repository indexes (APKINDEX.tar.gz), packages (.apk),
-// public keys, versions and constraints.
+// public keys, versions and constraints, and the database of what is installed.
 //
 // It resolves nothing: which packages a constraint needs is decided by apk itself.
 // It uses no network, clock or environment, reads nothing without a limit, and
-// returns nothing from a file before a key of the caller's has signed it.
+// returns nothing from a file before a key of the caller's has signed it, but from
+// the database, which nobody signs.
 //
 // The formats have no specification but apk-tools. An index is two gzip members: a
 // tar archive with signatures, and one with DESCRIPTION and APKINDEX, whose bytes

@@ -14,7 +14,7 @@ func FuzzIndex(f *testing.F) {
 	f.Add("")
 	f.Add("C:\n\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		packages, err := parseIndex("i", text)
+		packages, err := parseIndex("i", text, "")
 		if err != nil {
 			return
 		}
@@ -36,6 +36,27 @@ func FuzzIndex(f *testing.F) {
 					t.Fatalf("%q became %q, %v", s, c, err)
 				}
 			}
+		}
+	})
+}
+
+// FuzzInstalled parses any text as a database of installed packages: an error, or
+// packages of different names.
+func FuzzInstalled(f *testing.F) {
+	f.Add(withFiles(fullEntry) + withFiles(entryText("bar", "1-r0")))
+	f.Add(entryText("bar", "1-r0") + entryText("bar", "1-r0"))
+	f.Add(files)
+	f.Fuzz(func(t *testing.T, text string) {
+		packages, err := ParseInstalled("db", text)
+		if err != nil {
+			return
+		}
+		names := map[string]bool{}
+		for _, p := range packages {
+			if names[p.Name] || checkIdentity(p.Name, p.Version, p.Arch) != nil || hasControl(p.License+p.Description+p.Maintainer+p.Origin) {
+				t.Fatalf("accepted %+v", p)
+			}
+			names[p.Name] = true
 		}
 	})
 }

@@ -9,8 +9,9 @@ import (
 const maxName = 255
 
 // parseIndex parses the packages of an APKINDEX: lines of one letter, a colon and
-// a value, and an empty line after each package.
-func parseIndex(name, text string) ([]Package, error) {
+// a value, and an empty line after each package. Lines of the letters in skip are
+// left out.
+func parseIndex(name, text, skip string) ([]Package, error) {
 	packages := make([]Package, 0, strings.Count(text, "\n\n"))
 	var e entry
 	for line := 1; text != ""; line++ {
@@ -26,7 +27,7 @@ func parseIndex(name, text string) ([]Package, error) {
 			return nil, &LimitError{fmt.Sprintf("%s, line %d", name, line), maxIndexLine}
 		}
 		if value != "" {
-			if err := e.add(value); err != nil {
+			if err := e.add(value, skip); err != nil {
 				return fail(err.Error())
 			}
 			if text != "" {
@@ -55,11 +56,14 @@ type entry struct {
 	seen uint64
 }
 
-// add takes one line.
-func (e *entry) add(line string) error {
+// add takes one line, unless its letter is in skip.
+func (e *entry) add(line, skip string) error {
 	letter := line[0]
 	if len(line) < 2 || line[1] != ':' || !isLetter(letter) {
 		return fmt.Errorf("%q is no field", clip(line))
+	}
+	if strings.IndexByte(skip, letter) >= 0 {
+		return nil
 	}
 	if hasControl(line) {
 		return fmt.Errorf("field %c has a control character", letter)

@@ -107,8 +107,7 @@ func (a *Assessor) Release(ctx context.Context, dir, reference string) (*Assessm
 	s.signatures()
 	s.rebuilds()
 	s.privileges()
-	// The end of the base's support is in no label and no statement, so it isn't
-	// known. Policies say what that means.
+	s.support(a.opts.Policy)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

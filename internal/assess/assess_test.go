@@ -197,11 +197,11 @@ func TestDemands(t *testing.T) {
 		``:                                                                          {verdict.Refused, verdict.PrivilegesUnknown},
 		"[" + strings.Repeat(`{"kind":"capability","name":"SYS_CHROOT"},`, 300) + "null]": {verdict.Refused, verdict.PrivilegesUnknown},
 	} {
-		m := makeRelease(t, "1.0", key(t, 0), map[string]string{"tailsbuild.privileges": label})
+		m := makeImage(t, "1.0", map[string]string{"tailsbuild.privileges": label})
 		w.list(m, 1, nil)
 		w.want(m, "mqtt", c.kind, c.code)
 	}
-	m := makeRelease(t, "2.0", key(t, 0), nil)
+	m := makeImage(t, "2.0", nil)
 	w.list(m, 2, func(t *trust.Target) { t.MinimumRebuilders = 1 })
 	s := w.want(m, "mqtt", verdict.Refused, verdict.TooFewRebuilds)
 	if !s.Facts.Privileges.Known || len(s.Facts.Privileges.IDs) > 0 || !s.Facts.EndOfSupport.IsZero() || s.Facts.Size != s.Contents.Compressed {

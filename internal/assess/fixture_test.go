@@ -93,14 +93,27 @@ type made struct {
 
 var none = map[string]string{"tailsbuild.privileges": "[]"}
 
+// makeImage makes what is no release: an image with these labels.
+func makeImage(t testing.TB, version string, labels map[string]string) made {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "dist")
+	return made{dir: dir, ref: trust.Ref{Name: "mqtt", Version: version}, image: writeImage(t, dir, version, labels)}
+}
+
 // makeRelease makes a release of mqtt, through the gate; unsigned when by is nil.
 func makeRelease(t testing.TB, version string, by *sign.Key, labels map[string]string) made {
+	t.Helper()
+	return makeReleaseOn(t, version, by, labels, "2027-05-01")
+}
+
+// makeReleaseOn makes one on a base whose support ends on that day.
+func makeReleaseOn(t testing.TB, version string, by *sign.Key, labels map[string]string, end string) made {
 	t.Helper()
 	dir := t.TempDir()
 	b := release.Build{
 		Closure: []*recipe.Recipe{
 			{Kind: recipe.Service, Name: "mqtt", Version: version, Bytes: []byte("service\n")},
-			{Kind: recipe.Base, Name: "alpine", Version: "3.19.4", Bytes: []byte("base\n")},
+			{Kind: recipe.Base, Name: "alpine", Version: "3.19.4", EndOfSupport: end, Bytes: []byte("base\n")},
 		},
 		Arch: "x86_64", Plan: digest.FromString("plan"), Lock: digest.FromString("lock"),
 		Output: lock.Output{Compatibility: 1, BuildKit: "v0.34.2", BuildKitCompatibility: 30, Compression: "gzip"},

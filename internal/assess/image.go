@@ -1,12 +1,9 @@
 package assess
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"slices"
 
-	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	"gitlab.com/tailsbuild/tailsbuild/internal/declared"
 	"gitlab.com/tailsbuild/tailsbuild/internal/privilege"
 	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
 )
@@ -34,52 +31,30 @@ func (s *Assessment) signatures() {
 // s.Contents.Statements, by known keys.
 func (s *Assessment) rebuilds() { s.Facts.Rebuilds = nil }
 
-// labelPrivileges has what a service asks for, in the config, which the image's
-// digest covers. An image without it asks for nothing.
-const labelPrivileges = "tailsbuild.privileges"
-
-const maxPrivileges = 256
-
+// privileges writes down what a service asks for, from the image's own label, which
+// its digest covers. An image without it asks for nothing.
 func (s *Assessment) privileges() {
-	label, ok := s.Contents.Labels[labelPrivileges]
+	label, ok := s.Contents.Labels[declared.LabelPrivileges]
 	if !ok {
 		s.Facts.Privileges.Known = true
 		return
 	}
-	ids, err := parsePrivileges([]byte(label))
+	ids, err := parsePrivileges(label)
 	if err != nil {
-		s.problem("label %s: %v", labelPrivileges, err)
+		s.problem("label %s: %v", declared.LabelPrivileges, err)
 		return
 	}
 	s.Facts.Privileges = verdict.Privileges{Known: true, IDs: ids}
 }
 
-// parsePrivileges reads the label. What isn't understood might be a privilege, too.
-func parsePrivileges(label []byte) ([]privilege.ID, error) {
-	type declared struct {
-		Kind   *string `json:"kind"`
-		Name   *string `json:"name"`
-		Reason *string `json:"reason"`
-	}
-	var all []*declared
-	if err := oci.UnmarshalJSON("privileges", label, &all, "kind", "name", "reason"); err != nil {
+func parsePrivileges(label string) ([]privilege.ID, error) {
+	all, err := declared.ParsePrivileges(label)
+	if err != nil {
 		return nil, err
-	}
-	strict := json.NewDecoder(bytes.NewReader(label))
-	strict.DisallowUnknownFields()
-	all = nil
-	if err := strict.Decode(&all); err != nil {
-		return nil, err
-	}
-	if all == nil || len(all) > maxPrivileges {
-		return nil, errors.New("it is no list of privileges, or too long")
 	}
 	ids := []privilege.ID{}
-	for _, d := range all {
-		if d == nil || d.Kind == nil || d.Name == nil {
-			return nil, errors.New("a privilege without kind or name")
-		}
-		id, err := privilege.Of(*d.Kind, *d.Name)
+	for _, p := range all {
+		id, err := privilege.Of(p.Kind, p.Name)
 		if err != nil {
 			return nil, err
 		}

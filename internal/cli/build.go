@@ -296,7 +296,7 @@ func (b *build) create(ctx context.Context, l *loaded, pair *builder.Pair, out *
 	if b.flags.seals.seal {
 		opts.Seal, opts.Store = l.seal, b.store
 	}
-	rel, err := release.Create(ctx, release.Build{
+	build := release.Build{
 		Closure: l.closure,
 		Files:   l.files,
 		Arch:    l.plan.Arch(),
@@ -306,7 +306,14 @@ func (b *build) create(ctx context.Context, l *loaded, pair *builder.Pair, out *
 		Inputs:  l.plan.Inputs(),
 		A:       pair.A,
 		B:       pair.B,
-	}, opts)
+	}
+	if out.Tests != nil {
+		build.Tested = out.Tests.all
+	}
+	if l.client != nil {
+		build.TestInputs = l.client.Inputs()
+	}
+	rel, err := release.Create(ctx, build, opts)
 	var different *release.DifferentError
 	if errors.As(err, &different) {
 		out.Report = different.Report

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
+	"gitlab.com/tailsbuild/tailsbuild/internal/declared"
 	"gitlab.com/tailsbuild/tailsbuild/internal/enforce"
 	"gitlab.com/tailsbuild/tailsbuild/internal/engine"
 	"gitlab.com/tailsbuild/tailsbuild/internal/git"
@@ -111,6 +113,14 @@ var rules = []rule{
 	on(func(*release.SizeError) outcome {
 		return outcome{code: exitRecipe, hint: "there is no release; make the image smaller, or raise size in the recipe's limits"}
 	}),
+	on(func(e *noStatementError) outcome {
+		return outcome{code: exitOther, hint: "it has " + cmp.Or(strings.Join(e.Types, ", "), "none")}
+	}),
+	on(func(*release.InventoryError) outcome {
+		return outcome{code: exitRecipe, hint: "there is no release; see what the image has in lib/apk/db/installed, and which Go programs"}
+	}),
+	on(func(*release.NotPassedError) outcome { return outcome{code: exitStep, hint: "there is no release"} }),
+	on(func(*declared.ContradictionError) outcome { return outcome{code: exitRefused} }),
 	on(func(*release.ReferenceError) outcome { return outcome{code: exitUsage} }),
 	on(func(*release.NameError) outcome { return outcome{code: exitRecipe} }),
 

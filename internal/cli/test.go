@@ -34,6 +34,8 @@ type tests struct {
 	// Limited is whether memory and processes were limited as declared.
 	Limited bool         `json:"limited"`
 	Results []testResult `json:"results"`
+
+	all []builder.Tested // that were run
 }
 
 type testResult struct {
@@ -49,7 +51,7 @@ type testResult struct {
 }
 
 func newTests(l *loaded, all []builder.Tested, err error) *tests {
-	t := &tests{State: testsPassed, Limited: len(all) > 0, Results: []testResult{}}
+	t := &tests{State: testsPassed, Limited: len(all) > 0, Results: []testResult{}, all: all}
 	if err != nil {
 		t.State = testsNotRun
 	}

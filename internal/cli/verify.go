@@ -42,6 +42,7 @@ func (v verified) text(w io.Writer) {
 		}
 		line("varied", "%s", strings.Join(variedNames(r), ", "))
 	}
+	v.about(line)
 	for i, p := range v.Problems {
 		if i == shownProblems {
 			line("", "and %d more", len(v.Problems)-i)

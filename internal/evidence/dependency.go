@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	intoto "github.com/in-toto/attestation/go/v1"
@@ -30,8 +29,10 @@ type Dependency struct {
 	Name string `json:"name"`
 	// Arch is an Alpine architecture, or "" for what all share.
 	Arch string `json:"arch,omitempty"`
-	// URI is a URL, or for Go a package URL; "" for a recipe's file.
+	// URI is a URL, or for Go and apk a package URL; "" for a recipe's file.
 	URI string `json:"uri,omitempty"`
+	// Location is the URL of an apk.
+	Location string `json:"location,omitempty"`
 	// SHA256 is that of the whole file, in hex.
 	SHA256 string `json:"sha256,omitempty"`
 	// DirHash is the Go sum of a module's content, in hex, which a module has
@@ -48,8 +49,11 @@ func Dependencies(in []lock.Input) ([]Dependency, error) {
 	var out []Dependency
 	for _, i := range in {
 		d := Dependency{Kind: i.Kind, Name: i.Name, Arch: i.Arch, URI: i.URL, SHA256: i.SHA256, Size: i.Size}
-		if i.Module != "" {
+		switch {
+		case i.Module != "":
 			d.URI = modulePURL(i.Module, i.Version)
+		case i.Kind == lock.KindPackage:
+			d.URI, d.Location = apkPURL(apkVendor(in, i.Repository, i.Arch), i.Name, i.Version, i.Arch, ""), i.URL
 		}
 		out = append(out, d)
 		if i.Kind != lock.KindGoModule {
@@ -70,16 +74,6 @@ func Dependencies(in []lock.Input) ([]Dependency, error) {
 	return out, nil
 }
 
-// modulePURL returns the package URL of a Go module (purl-spec, types/golang):
-// lower-case, each element and the version escaped.
-func modulePURL(path, version string) string {
-	parts := strings.Split(strings.ToLower(path), "/")
-	for i, p := range parts {
-		parts[i] = url.PathEscape(p)
-	}
-	return "pkg:golang/" + strings.Join(parts, "/") + "@" + url.QueryEscape(version)
-}
-
 // dirHash turns a sum "h1:base64" into hex, the form of in-toto's DigestSet.
 func dirHash(sum string) (string, error) {
 	enc, ok := strings.CutPrefix(sum, "h1:")
@@ -94,7 +88,10 @@ func dirHash(sum string) (string, error) {
 }
 
 func (d *Dependency) descriptor() descriptor {
-	rd := descriptor{Name: d.Name, URI: d.URI, Digest: map[string]string{}, Annotations: map[string]any{"kind": d.Kind}}
+	rd := descriptor{
+		Name: d.Name, URI: d.URI, DownloadLocation: d.Location,
+		Digest: map[string]string{}, Annotations: map[string]any{"kind": d.Kind},
+	}
 	if d.SHA256 != "" {
 		rd.Digest["sha256"] = d.SHA256
 		rd.Annotations["size"] = d.Size
@@ -123,7 +120,7 @@ func parseDependency(rd *intoto.ResourceDescriptor) (*Dependency, error) {
 		return nil, fmt.Errorf("annotations: %w", err)
 	}
 	d := &Dependency{
-		Kind: a.Kind, Name: rd.GetName(), Arch: a.Arch, URI: rd.GetUri(),
+		Kind: a.Kind, Name: rd.GetName(), Arch: a.Arch, URI: rd.GetUri(), Location: rd.GetDownloadLocation(),
 		SHA256: rd.GetDigest()["sha256"], DirHash: rd.GetDigest()["dirHash"],
 	}
 	if a.Size != nil {

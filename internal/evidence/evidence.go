@@ -1,6 +1,7 @@
 // Package evidence writes and reads the in-toto Statements v1 that a release
 // carries about its image: SLSA provenance of each build, the comparison of the
-// two, and the signature that cosign looks for. docs/evidence.md is the reference.
+// two, what is in it (an SBOM), which tests it passed, what it declares, and the
+// signature that cosign looks for. docs/evidence.md is the reference.
 //
 // The same values always give the same bytes. Reading is strict: every statement
 // has exactly one subject, no name twice, and exactly the parameters that its type
@@ -28,6 +29,13 @@ const (
 	ComparisonType = "https://gitlab.com/tailsbuild/tailsbuild/docs/evidence.md#comparison-v1"
 	// SignatureType is what cosign sign makes and cosign verify asks for.
 	SignatureType = "https://sigstore.dev/cosign/sign/v1"
+	// SBOMType is an SPDX document, whose version it has inside: what cosign calls
+	// spdxjson, BuildKit writes, and scanners look for.
+	SBOMType = "https://spdx.dev/Document"
+	// TestsType is in-toto's test result v0.1.
+	TestsType = "https://in-toto.io/attestation/test-result/v0.1"
+	// DeclarationType is what an image declares.
+	DeclarationType = "https://gitlab.com/tailsbuild/tailsbuild/docs/evidence.md#declaration-v1"
 )
 
 const (
@@ -95,10 +103,11 @@ type envelope struct {
 
 // descriptor is an in-toto ResourceDescriptor.
 type descriptor struct {
-	Name        string            `json:"name,omitempty"`
-	URI         string            `json:"uri,omitempty"`
-	Digest      map[string]string `json:"digest,omitempty"`
-	Annotations map[string]any    `json:"annotations,omitempty"`
+	Name             string            `json:"name,omitempty"`
+	URI              string            `json:"uri,omitempty"`
+	Digest           map[string]string `json:"digest,omitempty"`
+	DownloadLocation string            `json:"downloadLocation,omitempty"`
+	Annotations      map[string]any    `json:"annotations,omitempty"`
 }
 
 func statement(predicateType, name string, image digest.Digest, predicate any) envelope {
@@ -127,37 +136,56 @@ type parsed struct {
 	predicate *structpb.Struct
 }
 
-// parse reads the statement's outside with in-toto's own protobuf types, which,
-// other than encoding/json, refuse a name that comes twice or in another case.
+// Peek returns the type of a statement, and the image that it is about, of which its
+// predicate is not read. One that isn't about exactly one image by its sha256 is
+// refused.
+func Peek(statement []byte) (predicateType string, image digest.Digest, err error) {
+	st, predicateType, err := parseOutside(statement)
+	if err != nil {
+		return "", "", &StatementError{predicateType, err}
+	}
+	return predicateType, st.image, nil
+}
+
 func parse(b []byte, predicateType string) (*parsed, error) {
+	st, got, err := parseOutside(b)
+	if err != nil {
+		return nil, err
+	}
+	if got != predicateType {
+		return nil, fmt.Errorf("predicateType is %q", got)
+	}
+	return st, nil
+}
+
+// parseOutside reads the statement's outside with in-toto's own protobuf types,
+// which, other than encoding/json, refuse a name that comes twice or in another case.
+func parseOutside(b []byte) (*parsed, string, error) {
 	if len(b) > MaxStatement {
-		return nil, &LimitError{Size: int64(len(b)), Limit: MaxStatement}
+		return nil, "", &LimitError{Size: int64(len(b)), Limit: MaxStatement}
 	}
 	var st intoto.Statement
 	if err := (protojson.UnmarshalOptions{RecursionLimit: maxDepth}).Unmarshal(b, &st); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if err := st.Validate(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if st.GetType() != intoto.StatementTypeUri {
-		return nil, fmt.Errorf("_type is %q, want %q", st.GetType(), intoto.StatementTypeUri)
-	}
-	if st.GetPredicateType() != predicateType {
-		return nil, fmt.Errorf("predicateType is %q", st.GetPredicateType())
+		return nil, "", fmt.Errorf("_type is %q, want %q", st.GetType(), intoto.StatementTypeUri)
 	}
 	if n := len(st.GetSubject()); n != 1 {
-		return nil, fmt.Errorf("%d subjects, want 1", n)
+		return nil, "", fmt.Errorf("%d subjects, want 1", n)
 	}
 	subject := st.GetSubject()[0]
 	image, err := sha256Digest("sha256:" + subject.GetDigest()["sha256"])
 	if err != nil {
-		return nil, fmt.Errorf("subject: %w", err)
+		return nil, "", fmt.Errorf("subject: %w", err)
 	}
 	if len(subject.GetDigest()) != 1 {
-		return nil, fmt.Errorf("subject has %d digests, want sha256 alone", len(subject.GetDigest()))
+		return nil, "", fmt.Errorf("subject has %d digests, want sha256 alone", len(subject.GetDigest()))
 	}
-	return &parsed{name: subject.GetName(), image: image, predicate: st.GetPredicate()}, nil
+	return &parsed{name: subject.GetName(), image: image, predicate: st.GetPredicate()}, st.GetPredicateType(), nil
 }
 
 // sha256Digest returns s, which has to be "sha256:" and 64 digits of lower-case hex.

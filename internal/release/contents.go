@@ -39,7 +39,7 @@ type Statement struct {
 	// Manifest is the one that the bundle is in.
 	Manifest      digest.Digest `json:"manifest"`
 	PredicateType string        `json:"predicateType"`
-	// Body is the whole statement, nil when Key isn't known.
+	// Body is the whole statement, nil for a signature when Key isn't known.
 	Body []byte `json:"-"`
 }
 
@@ -49,13 +49,14 @@ func (s *Statement) Signature() bool { return s.PredicateType == evidence.Signat
 // Read reads the release in the folder dir: every blob of its one image, and what
 // is signed about it by keys or by anybody whose public key came with the bundle.
 // Layers are checked by their digests and not unpacked, and sealed inputs are not
-// read. By others than keys, only signatures of the image are kept.
+// read. By others than keys, only signatures of the image are kept, and declarations:
+// a trust root may name one by its manifest.
 //
 // A release without a signature is no error. A folder without exactly one image is
 // a *[RefusedError]; a file that is missing or isn't what its digest says is an
 // error of package oci.
 func Read(ctx context.Context, dir string, keys []*sign.PublicKey) (*Contents, error) {
-	l, img, manifests, err := openRelease(ctx, dir, dir, checkLayer)
+	l, img, manifests, err := openRelease(ctx, dir, dir, readPacked)
 	if err != nil {
 		return nil, err
 	}
@@ -108,10 +109,10 @@ func (c *Contents) add(a *attached, manifest digest.Digest, known map[string]*si
 		if _, err := evidence.ParseSignature(v.Statement); err != nil {
 			return err
 		}
-	case !isKnown:
+	case !isKnown && v.PredicateType != evidence.DeclarationType:
 		return fmt.Errorf("statement by the key %q, which isn't known: %s", id, v.PredicateType)
 	}
-	if isKnown {
+	if isKnown || !s.Signature() {
 		s.Body = v.Statement
 	}
 	c.Statements = append(c.Statements, s)
@@ -140,7 +141,8 @@ func (c *Contents) By(key *sign.PublicKey) (*Verification, error) {
 	if key == nil {
 		return nil, errors.New("release: no key to verify with")
 	}
-	v := newVerification(c.Dir, &image{desc: c.Image, compressed: c.Compressed, unpacked: unread}, key)
+	img := &image{desc: c.Image, compressed: c.Compressed, unpacked: unread, labels: c.Labels}
+	v := newVerification(c.Dir, img, key)
 	e := newSignedEvidence(c.Image, key)
 	for _, s := range c.Statements {
 		e.bundles++
@@ -148,7 +150,7 @@ func (c *Contents) By(key *sign.PublicKey) (*Verification, error) {
 			v.note(s.Manifest, e.add(s.PredicateType, s.Body, s.Manifest))
 		}
 	}
-	if err := v.judge(e); err != nil {
+	if err := v.judge(e, img); err != nil {
 		return nil, err
 	}
 	return v, nil

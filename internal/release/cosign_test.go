@@ -182,6 +182,7 @@ func TestCosignVerifies(t *testing.T) {
 			}
 			for predicate, want := range map[string]int{
 				"slsaprovenance1": 2, evidence.ComparisonType: 1, evidence.SignatureType: 1,
+				"spdxjson": 1, evidence.DeclarationType: 1, evidence.TestsType: 1,
 			} {
 				out, err := verify("verify-attestation", pub, "--type", predicate)
 				if got := strings.Count(out, `"payloadType"`); err != nil || got != want {
@@ -191,10 +192,51 @@ func TestCosignVerifies(t *testing.T) {
 					t.Errorf("verify-attestation --type %s with another key: %s", predicate, out)
 				}
 			}
-			if out, err := verify("verify-attestation", pub, "--type", "spdxjson"); err == nil {
-				t.Errorf("an SBOM, which there is not: %s", out)
+			if out, err := verify("verify-attestation", pub, "--type", "cyclonedx"); err == nil {
+				t.Errorf("a kind of SBOM that there is not: %s", out)
 			}
 		})
+	}
+}
+
+// TestDocsCommands types what docs/evidence.md says one can ask with cosign and jq,
+// each block as it stands there.
+func TestDocsCommands(t *testing.T) {
+	if _, err := exec.LookPath("jq"); err != nil {
+		unavailable(t, "no jq")
+	}
+	text := must[[]byte](t)(os.ReadFile("../../docs/evidence.md"))
+	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllSubmatch(text, -1)
+	if len(blocks) != 2 {
+		t.Fatalf("%d blocks", len(blocks))
+	}
+	dir, b := released(t)
+	c := newCosign(t)
+	c.file(t, "tails.pub", key(t, 0).Public().PEM())
+	check(t, os.Mkdir(filepath.Join(c.home, "dist"), 0o755))
+	check(t, os.Symlink(dir, filepath.Join(c.home, "dist", "mqtt")))
+	image := push(t, dir, serve(t, registry.WithReferrersSupport(true))).String()
+	// The registry of this test has no TLS, and cosign's cache is elsewhere.
+	script := "set -euo pipefail\ncosign() { \"$COSIGN\" \"$@\" --allow-http-registry 2>/dev/null; }\n"
+	for _, block := range blocks {
+		script += regexp.MustCompile(`(?m)^image=.*$`).ReplaceAllString(string(block[1]), "image="+image) + "\n"
+	}
+	limited, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(limited, "bash", "-c", script)
+	cmd.Dir = c.home
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.home, "COSIGN=" + c.binary}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{
+		b.A.Image.Digest.String(), `{"sha256":"`, `"umask"`, "musl 1.2.4-r2 MIT origin musl", "\nanswers\nrefuses\n", "\n2025-11-01\n",
+		`"predicateType": "https://spdx.dev/Document"`,
+	} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
 	}
 }
 

@@ -60,6 +60,20 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("the image has %d bytes, more than limits.size of %d", e.Size, e.Limit)
 }
 
+// A NotPassedError reports that Test, of those that were run in the image, didn't
+// pass, or isn't the recipe's, or is missing.
+type NotPassedError struct{ Test string }
+
+func (e *NotPassedError) Error() string {
+	return fmt.Sprintf("test %q of the recipe is not known to have passed in this image", e.Test)
+}
+
+// An InventoryError reports an image of which it can't be said what is in it.
+type InventoryError struct{ Err error }
+
+func (e *InventoryError) Error() string { return fmt.Sprintf("what is in the image: %v", e.Err) }
+func (e *InventoryError) Unwrap() error { return e.Err }
+
 // A NameError reports a recipe whose name and version make no image name.
 type NameError struct{ Name string }
 

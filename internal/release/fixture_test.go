@@ -40,17 +40,28 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// writeImage writes a layout with one image of two layers, the second with
-// content as a file, and returns the manifest's descriptor.
+// database is apk's, of the images that tests write.
+const database = "C:Q16vHLRZoP2NZ2lLj3reL8p+l/YE4=\nP:musl\nV:1.2.4-r2\nA:x86_64\nS:1\nL:MIT\no:musl\n\n"
+
+// writeImage writes a layout with one image of two layers, the first with a database
+// of apk's and the second with content as a file, and returns the manifest's
+// descriptor.
 func writeImage(t testing.TB, dir, content string) ocispec.Descriptor {
 	t.Helper()
 	w := must[*oci.Writer](t)(oci.Create(dir))
 	m := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest}
-	config := ocispec.Image{Platform: ocispec.Platform{Architecture: "amd64", OS: "linux"}, RootFS: ocispec.RootFS{Type: "layers"}}
+	config := ocispec.Image{
+		Platform: ocispec.Platform{Architecture: "amd64", OS: "linux"}, RootFS: ocispec.RootFS{Type: "layers"},
+		Config: ocispec.ImageConfig{Labels: map[string]string{"tailsbuild.privileges": "[]"}},
+	}
 	for _, body := range []string{"base", content} {
 		var plain, packed bytes.Buffer
 		tw := tar.NewWriter(&plain)
-		check(t, tw.WriteHeader(&tar.Header{Name: "etc/" + body[:4], Size: int64(len(body)), Mode: 0o644, ModTime: time.Unix(1, 0)}))
+		name := "etc/" + body[:4]
+		if body == "base" {
+			name, body = "lib/apk/db/installed", database
+		}
+		check(t, tw.WriteHeader(&tar.Header{Name: name, Size: int64(len(body)), Mode: 0o644, ModTime: time.Unix(1, 0)}))
 		must[int](t)(tw.Write([]byte(body)))
 		check(t, tw.Close())
 		zw := gzip.NewWriter(&packed)
@@ -75,9 +86,10 @@ func pair(t testing.TB, contentA, contentB string) (b Build, dist string) {
 			{
 				Kind: recipe.Service, Name: "mqtt", Version: "2.7.9", Release: 1, Epoch: 1714521600,
 				Files: []recipe.File{{Path: "/etc/mqtt", Source: "files/mqtt"}, {Path: "/etc/inline", Content: "x"}},
+				Tests: []recipe.Test{{Name: "answers"}, {Name: "refuses"}},
 				Bytes: []byte("service \"mqtt\" {}\n"),
 			},
-			{Kind: recipe.Base, Name: "alpine-3.19", Version: "3.19.4", Bytes: []byte("base {}\n")},
+			{Kind: recipe.Base, Name: "alpine-3.19", Version: "3.19.4", EndOfSupport: "2025-11-01", Bytes: []byte("base {}\n")},
 		},
 		Files: map[string][]byte{"/etc/mqtt": []byte("setting\n")},
 		Arch:  "x86_64", Plan: digest.FromString("plan"), Lock: digest.FromString("lock"),
@@ -97,6 +109,9 @@ func pair(t testing.TB, contentA, contentB string) (b Build, dist string) {
 	b.B.Variation["umask"] = "0077"
 	b.A.Image = writeImage(t, b.A.Layout, contentA)
 	b.B.Image = writeImage(t, b.B.Layout, contentB)
+	for _, test := range b.Closure[0].Tests {
+		b.Tested = append(b.Tested, builder.Tested{Name: test.Name, Image: b.A.Image.Digest, Passed: true})
+	}
 	dist = filepath.Join(dir, "dist")
 	check(t, os.Mkdir(dist, 0o755))
 	return b, dist

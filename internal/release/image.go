@@ -9,6 +9,7 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/inventory"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
@@ -22,6 +23,10 @@ type image struct {
 	// the layers' tar archives, or unread.
 	compressed, unpacked int64
 	labels               map[string]string // of the config
+	// inventory is what is in it, nil when its layers were not unpacked or it can't
+	// be said, with notListed as the reason.
+	inventory *inventory.Inventory
+	notListed error
 	// claimed is what the index calls it, which nobody signed.
 	claimed string
 }
@@ -36,8 +41,30 @@ const unread = -1
 
 // readImage reads all of the image that desc names: each blob has its digest and
 // size, and each layer the diffID that the config says.
-func readImage(ctx context.Context, l *layout, desc ocispec.Descriptor) (*image, error) {
-	return readImageBy(ctx, l, desc, readLayer)
+func readImage(ctx context.Context, l *layout, desc ocispec.Descriptor) (img *image, err error) {
+	s := inventory.NewScanner()
+	defer func() { err = errors.Join(err, s.Close()) }()
+	read := func(ctx context.Context, l *layout, desc ocispec.Descriptor, diffID string) (int64, error) {
+		return readLayer(ctx, l, desc, diffID, s)
+	}
+	if img, err = readImageBy(ctx, l, desc, read); err != nil {
+		return nil, err
+	}
+	img.inventory, img.notListed = s.Inventory()
+	return img, nil
+}
+
+// An imageReader reads the image that desc names.
+type imageReader func(ctx context.Context, l *layout, desc ocispec.Descriptor) (*image, error)
+
+// readPacked reads an image, and its layers without unpacking them.
+func readPacked(ctx context.Context, l *layout, desc ocispec.Descriptor) (*image, error) {
+	return readImageBy(ctx, l, desc, checkLayer)
+}
+
+// readWithoutLayers reads an image whose layers are not there.
+func readWithoutLayers(ctx context.Context, l *layout, desc ocispec.Descriptor) (*image, error) {
+	return readImageBy(ctx, l, desc, skipLayer)
 }
 
 // readImageBy reads an image, its layers with read.
@@ -125,8 +152,10 @@ func skipLayer(context.Context, *layout, ocispec.Descriptor, string) (int64, err
 	return unread, nil
 }
 
-// readLayer reads a layer to its end and returns its uncompressed size.
-func readLayer(ctx context.Context, l *layout, desc ocispec.Descriptor, diffID string) (size int64, err error) {
+// readLayer reads a layer to its end, shows its entries to s, and returns its
+// uncompressed size.
+func readLayer(ctx context.Context, l *layout, desc ocispec.Descriptor, diffID string, s *inventory.Scanner) (size int64, err error) {
+	s.NextLayer()
 	r, err := l.OpenLayer(desc, oci.LayerLimits{})
 	if err != nil {
 		return 0, err
@@ -136,9 +165,14 @@ func readLayer(ctx context.Context, l *layout, desc ocispec.Descriptor, diffID s
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		if _, err := r.Next(); err == io.EOF {
+		h, err := r.Next()
+		if err == io.EOF {
 			break
-		} else if err != nil {
+		}
+		if err == nil {
+			err = s.Entry(h, r)
+		}
+		if err != nil {
 			return 0, err
 		}
 	}

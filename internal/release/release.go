@@ -43,6 +43,12 @@ type Build struct {
 	Inputs []lock.Input
 
 	A, B *builder.Result
+
+	// Tested is what came of the recipe's tests in the image that A describes, nil
+	// when they were not run. Those that didn't pass make no release.
+	Tested []builder.Tested
+	// TestInputs are those that the clients of tests had beside the base.
+	TestInputs []lock.Input
 }
 
 // Options say where a release goes and who signs it.
@@ -74,6 +80,8 @@ type Release struct {
 	Unpacked   int64 `json:"unpacked"`
 	// Varied is what was different between the two builds.
 	Varied []evidence.Varied `json:"varied"`
+	// Tested says that the evidence has the tests that passed.
+	Tested bool `json:"tested"`
 }
 
 // Create compares b.A and b.B and, when they are identical, makes the release at
@@ -82,7 +90,10 @@ type Release struct {
 //
 // Two results that aren't two builds of b.Plan give a *[SameBuildError] or a
 // *[PlanError], an image larger than the recipe allows a *[SizeError], and images
-// that differ a *[DifferentError], with a report on disk and no release.
+// that differ a *[DifferentError], with a report on disk and no release. So does a
+// test that failed with a *[NotPassedError], an image whose labels aren't what the
+// recipe declares with a *[declared.ContradictionError], and one that can't be listed
+// with an *[InventoryError].
 func Create(ctx context.Context, b Build, opts Options) (*Release, error) {
 	if opts.Dir == "" {
 		return nil, errors.New("release: no folder")
@@ -136,6 +147,9 @@ func compare(ctx context.Context, b Build) (*reproduced, error) {
 	image, err := readImage(ctx, layoutA, b.A.Image)
 	if err != nil {
 		return nil, fmt.Errorf("build %s: %w", b.A.Builder, err)
+	}
+	if err := b.checkTested(image.desc.Digest); err != nil {
+		return nil, err
 	}
 	if limit := b.Closure[0].Limits.Size; limit > 0 && image.compressed > limit {
 		return nil, &SizeError{Size: image.compressed, Limit: limit}
@@ -221,5 +235,6 @@ func (r *reproduced) release(ctx context.Context, opts Options) (*Release, error
 	return &Release{
 		Dir: opts.Dir, Image: r.image.desc, Signed: opts.Key != nil, Sealed: sealed,
 		Compressed: r.image.compressed, Unpacked: r.image.unpacked, Varied: r.varied,
+		Tested: len(r.build.Tested) > 0,
 	}, nil
 }

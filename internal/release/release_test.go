@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
+	"gitlab.com/tailsbuild/tailsbuild/internal/declared"
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
@@ -74,7 +76,7 @@ func TestIndex(t *testing.T) {
 	if p := index[0].Platform; p == nil || p.Architecture != "amd64" || p.OS != "linux" {
 		t.Errorf("platform %+v", p)
 	}
-	want := []string{evidence.SignatureType, evidence.ComparisonType, evidence.ProvenanceType, evidence.ProvenanceType}
+	want := statementTypes
 	referrers := must[[]ocispec.Descriptor](t)(l.Referrers(b.A.Image.Digest))
 	if len(referrers) != len(want) || len(index) != 1+len(want) {
 		t.Fatalf("%d referrers, %d in the index", len(referrers), len(index))
@@ -112,10 +114,19 @@ func TestUnsigned(t *testing.T) {
 		m, _, err := l.ReadManifest(r)
 		check(t, err)
 		st := must[[]byte](t)(l.ReadBlob(m.Layers[0], evidence.MaxStatement))
-		_, errB := evidence.ParseBuild(st)
-		_, errC := evidence.ParseComparison(st)
-		if r.ArtifactType != evidence.MediaType || errB != nil && errC != nil {
-			t.Errorf("%s: %v, %v", r.ArtifactType, errB, errC)
+		var all []error
+		_, err = evidence.ParseBuild(st)
+		all = append(all, err)
+		_, err = evidence.ParseComparison(st)
+		all = append(all, err)
+		_, err = evidence.ParseSBOM(st)
+		all = append(all, err)
+		_, err = evidence.ParseDeclaration(st)
+		all = append(all, err)
+		_, err = evidence.ParseTests(st)
+		all = append(all, err)
+		if r.ArtifactType != evidence.MediaType || !slices.Contains(all, nil) {
+			t.Errorf("%s: %v", r.ArtifactType, all)
 		}
 	}
 }
@@ -260,9 +271,13 @@ func TestSizeLimit(t *testing.T) {
 	b, dist := pair(t, "same", "same")
 	dir := filepath.Join(dist, "mqtt")
 	rel := must[*Release](t)(Create(ctx, b, Options{Dir: dir}))
-	b.Closure[0].Limits.Size = rel.Compressed
-	must[*Release](t)(Create(ctx, b, Options{Dir: dir}))
 	check(t, os.RemoveAll(dir))
+	// It is small enough, though the image doesn't carry the limit.
+	b.Closure[0].Limits.Size = rel.Compressed
+	var contradiction *declared.ContradictionError
+	if _, err := Create(ctx, b, Options{Dir: dir}); !errors.As(err, &contradiction) || contradiction.Label != declared.LabelLimits {
+		t.Errorf("got %v", err)
+	}
 	b.Closure[0].Limits.Size--
 	var size *SizeError
 	if _, err := Create(ctx, b, Options{Dir: dir}); !errors.As(err, &size) || size.Size != rel.Compressed {

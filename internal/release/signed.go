@@ -26,6 +26,7 @@ type signedEvidence struct {
 	signed      bool
 	builds      map[string]*evidence.Build // by invocation
 	comparisons []comparison
+	said        []*said              // all else about the image
 	sealed      []ocispec.Descriptor // manifests of sealed inputs
 }
 
@@ -125,7 +126,14 @@ func (e *signedEvidence) add(predicateType string, statement []byte, manifest di
 		}
 		e.comparisons = append(e.comparisons, comparison{c, manifest})
 	default:
-		return fmt.Errorf("signed, but nothing that counts here: %s", predicateType)
+		s, err := parseSaid(predicateType, statement, manifest)
+		if err != nil {
+			return err
+		}
+		if s == nil {
+			return fmt.Errorf("signed, but nothing that counts here: %s", predicateType)
+		}
+		e.said = append(e.said, s)
 	}
 	e.good = append(e.good, manifest)
 	return nil

@@ -37,6 +37,16 @@ type Verification struct {
 	Dependencies []evidence.Dependency `json:"dependencies"`
 	// Reproductions has at least one pair of builds, in the index's order.
 	Reproductions []Reproduction `json:"reproductions"`
+	// Tests are the names of the recipe's tests that passed in the image, nil when it
+	// isn't known to have been tested.
+	Tests []string `json:"tests,omitempty"`
+	// SBOM is what is in the image, and Declaration what it declares; nil when there
+	// is no such statement.
+	SBOM        *SBOM                 `json:"sbom,omitempty"`
+	Declaration *evidence.Declaration `json:"declaration,omitempty"`
+	// Missing are the statements that there are none of, sorted: a Missing constant
+	// each.
+	Missing []string `json:"missing,omitempty"`
 	// Bundles are the manifests with what the key signed, sorted.
 	Bundles []digest.Digest `json:"bundles"`
 	// Sealed describes the sealed inputs, nil when the release has none. They are
@@ -88,9 +98,9 @@ func VerifyWith(ctx context.Context, dir string, key *sign.PublicKey, opts Verif
 	if key == nil {
 		return nil, errors.New("release: no key to verify with")
 	}
-	read := readLayer
+	read := readImage
 	if opts.WithoutLayers {
-		read = skipLayer
+		read = readWithoutLayers
 	}
 	opts.Called = cmp.Or(opts.Called, dir)
 	l, img, manifests, err := openRelease(ctx, dir, opts.Called, read)
@@ -110,7 +120,7 @@ func VerifyWith(ctx context.Context, dir string, key *sign.PublicKey, opts Verif
 		}
 		v.note(desc.Digest, problem)
 	}
-	if err := v.judge(e); err != nil {
+	if err := v.judge(e, img); err != nil {
 		return nil, err
 	}
 	for _, desc := range e.sealed {
@@ -131,8 +141,8 @@ func newVerification(called string, img *image, key *sign.PublicKey) *Verificati
 }
 
 // openRelease opens the release in dir, which errors call called, and reads its
-// image, the layers with read. The manifests are those of everything else in it.
-func openRelease(ctx context.Context, dir, called string, read layerReader) (*layout, *image, []ocispec.Descriptor, error) {
+// image with read. The manifests are those of everything else in it.
+func openRelease(ctx context.Context, dir, called string, read imageReader) (*layout, *image, []ocispec.Descriptor, error) {
 	opened, err := oci.OpenLayout(dir)
 	if err != nil {
 		return nil, nil, nil, err
@@ -151,12 +161,12 @@ func openRelease(ctx context.Context, dir, called string, read layerReader) (*la
 	return nil, nil, nil, fmt.Errorf("release %s: %w", called, err)
 }
 
-func readRelease(ctx context.Context, l *layout, read layerReader) (*image, []ocispec.Descriptor, error) {
+func readRelease(ctx context.Context, l *layout, read imageReader) (*image, []ocispec.Descriptor, error) {
 	desc, manifests, err := split(l)
 	if err != nil {
 		return nil, nil, err
 	}
-	img, err := readImageBy(ctx, l, desc, read)
+	img, err := read(ctx, l, desc)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -199,8 +209,8 @@ func (v *Verification) note(manifest digest.Digest, problem error) {
 	}
 }
 
-// judge fills v from what its key signed.
-func (v *Verification) judge(e *signedEvidence) error {
+// judge fills v from what its key signed about img.
+func (v *Verification) judge(e *signedEvidence, img *image) error {
 	if e.bundles == 0 {
 		return &UnsignedError{Dir: v.Dir, Image: v.Image.Digest}
 	}
@@ -215,7 +225,7 @@ func (v *Verification) judge(e *signedEvidence) error {
 	case len(v.Reproductions) == 0:
 		return &RefusedError{Dir: v.Dir, Image: v.Image.Digest, Reason: ErrNoComparison, Problems: v.Problems}
 	}
-	return nil
+	return v.consistent(e, img)
 }
 
 // add adds the pair of builds that c compared, which have to say the same as c.

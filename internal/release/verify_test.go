@@ -238,7 +238,7 @@ func TestVerifyTampered(t *testing.T) {
 	for _, e := range must[[]os.DirEntry](t)(os.ReadDir(blobs)) {
 		paths = append(paths, filepath.Join(blobs, e.Name()))
 	}
-	if len(paths) != 2+4+4*2+1 {
+	if len(paths) != 2+4+len(statementTypes)*2+1 {
 		t.Fatalf("%d files", len(paths))
 	}
 	for _, path := range paths {

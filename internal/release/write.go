@@ -56,6 +56,11 @@ func (r *reproduced) statements(opts Options) ([]statement, error) {
 		}
 		all = append(all, statement{evidence.ProvenanceType, body})
 	}
+	about, err := r.about(deps)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, about...)
 	if opts.Key == nil {
 		return all, nil
 	}
@@ -80,18 +85,23 @@ func (r *reproduced) comparison() *evidence.Comparison {
 	return c
 }
 
-func (r *reproduced) provenance(res *builder.Result, deps []evidence.Dependency, version string) *evidence.Build {
+// parameters are what decided the image.
+func (r *reproduced) parameters() evidence.Parameters {
 	rec := r.build.Closure[0]
+	return evidence.Parameters{
+		Recipe: rec.Name, Kind: string(rec.Kind), Version: rec.Version, Release: rec.Release,
+		Arch: r.build.Arch, Epoch: rec.Epoch, Plan: r.build.Plan, Lock: r.build.Lock,
+	}
+}
+
+func (r *reproduced) provenance(res *builder.Result, deps []evidence.Dependency, version string) *evidence.Build {
 	versions := map[string]string{"buildkit": r.build.Output.BuildKit}
 	if version != "" {
 		versions["tailsbuild"] = version
 	}
 	return &evidence.Build{
-		Image: r.image.desc.Digest,
-		Parameters: evidence.Parameters{
-			Recipe: rec.Name, Kind: string(rec.Kind), Version: rec.Version, Release: rec.Release,
-			Arch: r.build.Arch, Epoch: rec.Epoch, Plan: r.build.Plan, Lock: r.build.Lock,
-		},
+		Image:        r.image.desc.Digest,
+		Parameters:   r.parameters(),
 		Output:       evidence.NewOutput(r.build.Output),
 		Dependencies: deps,
 		Run: evidence.Run{
@@ -113,7 +123,7 @@ func (r *reproduced) dependencies() ([]evidence.Dependency, error) {
 		if len(rec.Bytes) == 0 {
 			return nil, fmt.Errorf("recipe %s: its text is needed", rec.Name)
 		}
-		out = append(out, file(path.Join(rec.Name, "recipe.hcl"), rec.Bytes))
+		out = append(out, file(path.Join(rec.Name, recipe.FileName), rec.Bytes))
 	}
 	rec := r.build.Closure[0]
 	for _, f := range rec.Files {

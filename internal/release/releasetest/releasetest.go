@@ -35,7 +35,8 @@ func Key() (*sign.Key, error) {
 }
 
 // Release makes a release of mqtt 2.7.9-r1 in the folder dir, which must not exist,
-// whose image has content in a file. A nil key leaves it unsigned.
+// whose image has content in a file and one apk package, and passed one test. A nil
+// key leaves it unsigned.
 func Release(ctx context.Context, dir, content string, key *sign.Key) (*release.Release, error) {
 	work, err := os.MkdirTemp(filepath.Dir(dir), "builds-")
 	if err != nil {
@@ -44,8 +45,9 @@ func Release(ctx context.Context, dir, content string, key *sign.Key) (*release.
 	defer os.RemoveAll(work)
 	b := release.Build{
 		Closure: []*recipe.Recipe{
-			{Kind: recipe.Service, Name: "mqtt", Version: "2.7.9", Release: 1, Epoch: 1714521600, Bytes: []byte("service \"mqtt\" {}\n")},
-			{Kind: recipe.Base, Name: "alpine-3.19", Version: "3.19.4", Bytes: []byte("base {}\n")},
+			{Kind: recipe.Service, Name: "mqtt", Version: "2.7.9", Release: 1, Epoch: 1714521600,
+				Tests: []recipe.Test{{Name: "answers"}}, Bytes: []byte("service \"mqtt\" {}\n")},
+			{Kind: recipe.Base, Name: "alpine-3.19", Version: "3.19.4", EndOfSupport: "2099-11-01", Bytes: []byte("base {}\n")},
 		},
 		Arch: "x86_64", Plan: digest.FromString("plan"), Lock: digest.FromString("lock"),
 		Output: lock.Output{Compatibility: 1, BuildKit: "v0.34.2", BuildKitCompatibility: 30, Compression: "gzip"},
@@ -60,6 +62,7 @@ func Release(ctx context.Context, dir, content string, key *sign.Key) (*release.
 	if b.B, err = build(filepath.Join(work, "b"), "b", content, b.Plan); err != nil {
 		return nil, err
 	}
+	b.Tested = []builder.Tested{{Name: "answers", Image: b.A.Image.Digest, Passed: true}}
 	return release.Create(ctx, b, release.Options{Dir: dir, Key: key, Version: "0.1.0"})
 }
 
@@ -80,13 +83,18 @@ func build(dir, name, content string, plan digest.Digest) (*builder.Result, erro
 	return res, w.Commit([]ocispec.Descriptor{res.Image})
 }
 
+// database is apk's.
+const database = "C:Q16vHLRZoP2NZ2lLj3reL8p+l/YE4=\nP:musl\nV:1.2.4-r2\nA:x86_64\nS:1\nL:MIT\no:musl\n\n"
+
 // writeImage writes an image with one layer, which has content as a file.
 func writeImage(w *oci.Writer, content string) (ocispec.Descriptor, error) {
 	var plain, packed bytes.Buffer
 	tw := tar.NewWriter(&plain)
 	// Nothing that writes to memory fails.
-	_ = tw.WriteHeader(&tar.Header{Name: "etc/content", Size: int64(len(content)), Mode: 0o644, ModTime: time.Unix(1, 0)})
-	_, _ = tw.Write([]byte(content))
+	for _, f := range [][2]string{{"etc/content", content}, {"lib/apk/db/installed", database}} {
+		_ = tw.WriteHeader(&tar.Header{Name: f[0], Size: int64(len(f[1])), Mode: 0o644, ModTime: time.Unix(1, 0)})
+		_, _ = tw.Write([]byte(f[1]))
+	}
 	_ = tw.Close()
 	zw := gzip.NewWriter(&packed)
 	_, _ = zw.Write(plain.Bytes())
@@ -97,6 +105,7 @@ func writeImage(w *oci.Writer, content string) (ocispec.Descriptor, error) {
 	}
 	config, err := add(w, ocispec.MediaTypeImageConfig, ocispec.Image{
 		Platform: ocispec.Platform{Architecture: "amd64", OS: "linux"},
+		Config:   ocispec.ImageConfig{Labels: map[string]string{"tailsbuild.privileges": "[]"}},
 		RootFS:   ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(plain.Bytes())}},
 	})
 	if err != nil {
