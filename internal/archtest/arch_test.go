@@ -57,26 +57,26 @@ var mayImport = map[string][]string{
 	"internal/git":       {},
 	"internal/apk":       {},
 	// For tests, of several packages.
-	"internal/apk/apktest":       {},
-	"internal/lock":              {"internal/recipe"},
-	"internal/sandbox":           {"internal/recipe"},
-	"internal/oci":               {},
-	"internal/recipe":            {"internal/hclschema"},
-	"internal/progress":          {},
-	"internal/archtest":          {},
-	"internal/trustroot":         {"internal/trust", "internal/sign", "internal/oci"},
-	"internal/trust/trusttest":   {"internal/trust"}, // for tests alone
-	"internal/kms/kmstest":       {},                 // for tests alone
-	"internal/hclschema":         {},
-	"internal/privilege":         {},
-	"internal/policy":            {"internal/hclschema", "internal/privilege", "internal/sign"},
-	"internal/verdict":           {"internal/policy", "internal/privilege"},
-	"internal/enforce":           {"internal/policy"},
-	"internal/engine":            {},
-	"internal/engine/enginetest": {}, // for tests alone
-	"internal/failopen":          {"internal/ownership", "internal/policy"},
-	"internal/acceptance":        {"internal/hclschema", "internal/progress", "internal/verdict"},
-	"internal/registry":          {"internal/oci"},
+	"internal/apk/apktest":     {},
+	"internal/lock":            {"internal/recipe"},
+	"internal/sandbox":         {"internal/recipe"},
+	"internal/oci":             {},
+	"internal/recipe":          {"internal/hclschema"},
+	"internal/progress":        {},
+	"internal/archtest":        {},
+	"internal/trustroot":       {"internal/trust", "internal/sign", "internal/oci"},
+	"internal/trust/trusttest": {"internal/trust"}, // for tests alone
+	"internal/kms/kmstest":     {},                 // for tests alone
+	"internal/hclschema":       {},
+	"internal/privilege":       {},
+	"internal/policy":          {"internal/hclschema", "internal/privilege", "internal/sign"},
+	"internal/verdict":         {"internal/policy", "internal/privilege"},
+	"internal/enforce":         {"internal/policy"},
+	"internal/engine":          {},
+	"internal/failopen":        {"internal/ownership", "internal/policy"},
+	"internal/acceptance":      {"internal/hclschema", "internal/progress", "internal/verdict"},
+	"internal/registry":        {"internal/oci"},
+	"internal/programtest":     {}, // for tests alone
 	"internal/release/releasetest": {
 		"builder", "internal/lock", "internal/oci", "internal/recipe", "internal/release", "internal/sign",
 	},

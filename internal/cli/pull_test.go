@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"gitlab.com/tailsbuild/tailsbuild/internal/engine/enginetest"
+	"gitlab.com/tailsbuild/tailsbuild/internal/programtest"
 )
 
 // standIn is a podman that writes down how it was called.
@@ -148,18 +148,14 @@ func TestPullPodman(t *testing.T) {
 func TestPullDocker(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	d, err := enginetest.StartDocker(ctx, t.TempDir())
+	d, err := programtest.StartDocker(ctx, t.TempDir())
 	if err != nil {
 		if os.Getenv("TAILSBUILD_REQUIRE_ALL") != "" {
 			t.Fatal(err)
 		}
 		t.Skipf("docker's daemon, as root: %v", err)
 	}
-	defer func() {
-		if err := d.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	defer d.Stop()
 	t.Setenv("DOCKER_HOST", d.Host)
 	p := publish(t)
 	t.Setenv("XDG_STATE_HOME", t.TempDir())

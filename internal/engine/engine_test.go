@@ -22,7 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/opencontainers/go-digest"
 
-	"gitlab.com/tailsbuild/tailsbuild/internal/engine/enginetest"
+	"gitlab.com/tailsbuild/tailsbuild/internal/programtest"
 )
 
 // unavailable skips the test, or fails it where nothing may be skipped.
@@ -176,15 +176,11 @@ func TestDocker(t *testing.T) {
 	if os.Geteuid() != 0 {
 		unavailable(t, "docker's daemon needs root")
 	}
-	d, err := enginetest.StartDocker(context.Background(), t.TempDir())
+	d, err := programtest.StartDocker(context.Background(), t.TempDir())
 	if err != nil {
 		unavailable(t, "%v", err)
 	}
-	defer func() {
-		if err := d.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	defer d.Stop()
 	e.Env = append(e.Env, "DOCKER_HOST="+d.Host)
 	pull(t, e, "{{index .RepoDigests 0}}")
 }
