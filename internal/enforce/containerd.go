@@ -25,7 +25,7 @@ func writeContainerd(p *policy.Policy, source []byte, o Options) *Export {
 	notes := []Note{
 		{Text: "when " + path.Dir(at(containerdVerifier)) + " is missing or empty, containerd allows everything: tailsbuild doctor looks at it"},
 		{Text: "containerd reads this only where its config.toml imports " + path.Dir(at(containerdConfig)) + "/*.toml"},
-		{Text: "what isn't pulled by containerd's transfer service is not asked about: ctr images pull --local, ctr images import, nerdctl, docker, and Kubernetes with use_local_image_pull = true"},
+		{Text: "what isn't pulled by containerd's transfer service is not asked about: ctr images pull --local, ctr images import, nerdctl, docker, and Kubernetes before containerd 2.1 or with use_local_image_pull = true"},
 		{Text: "nobody can be asked or warned: foreign and unsigned images are refused, but for digests that the administrator accepted"},
 		{Text: "images that are there already are not asked about again"},
 	}
