@@ -53,26 +53,31 @@ func (p Program) Build(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return binary, build(ctx, binary, p.Folder, path.Join(p.Module, p.Package), p.Tags)
+}
+
+// build builds a package in dir to the file binary, unless that is there.
+func build(ctx context.Context, binary, dir, pkg string, tags []string) error {
 	if _, err := os.Stat(binary); err == nil {
-		return binary, nil
+		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(binary), 0o755); err != nil {
-		return "", err
+		return err
 	}
 	temp, err := os.MkdirTemp(filepath.Dir(binary), ".build-")
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer os.RemoveAll(temp)
 	ctx, cancel := context.WithTimeout(ctx, buildTime)
 	defer cancel()
 	built := filepath.Join(temp, "program")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w",
-		"-tags="+strings.Join(p.Tags, ","), "-o", built, path.Join(p.Module, p.Package))
-	build.Dir = p.Folder
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%s can't be built: %w\n%s", p.Package, err, out)
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags=-s -w",
+		"-tags="+strings.Join(tags, ","), "-o", built, pkg)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s can't be built: %w\n%s", pkg, err, out)
 	}
-	return binary, os.Rename(built, binary)
+	return os.Rename(built, binary)
 }
