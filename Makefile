@@ -7,10 +7,10 @@ export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/.tools/go/bin:$(PATH):/usr/local/g
 BUILDVCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 TESTFLAGS ?=
 
-.PHONY: help setup build kms demo test check bench rebuild clean
+.PHONY: help setup build kms demo test test-kubernetes check bench rebuild clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## get what is missing: runc, crun, Go, modules
 	@scripts/setup.sh
@@ -33,6 +33,10 @@ test: setup ## the whole test suite, with real builds
 	@if command -v gcc >/dev/null; then cd kms/pkcs11 && CGO_ENABLED=1 go vet ./...; fi
 	@# podman's library has its own OpenPGP, or needs a C library.
 	@if [[ -e test/interop/go.mod ]]; then cd test/interop && CGO_ENABLED=0 go test -timeout 25m -tags containers_image_openpgp $(TESTFLAGS) ./...; fi
+
+test-kubernetes: ## what policy export writes, with policy-controller and Kyverno; builds them, which takes half an hour
+	go vet -tags kubernetes ./internal/cli
+	go test -timeout 2h -count=1 -v -tags kubernetes -run 'TestPolicyController|TestKyverno' ./internal/cli
 
 check: setup ## what CI checks before it tests
 	@scripts/tools.sh

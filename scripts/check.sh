@@ -24,6 +24,7 @@ formatted() {
 
 check format formatted
 check vet go vet ./...
+check vet go vet -tags kubernetes ./internal/cli
 check staticcheck .tools/bin/staticcheck ./...
 check tidy go mod tidy -diff
 check rules go test -count=1 ./internal/archtest

@@ -2,8 +2,8 @@
 # Gets what building and testing tailsbuild needs and this machine lacks: runc,
 # crun, uidmap (to build without root), git, make and certificates from the
 # distribution, Go 1.26.8 into .tools/, and the Go modules. Where no test may be
-# skipped (TAILSBUILD_REQUIRE_ALL), also a token in software, a C compiler and jq. It
-# asks for root only if a package is missing.
+# skipped (TAILSBUILD_REQUIRE_ALL), also podman, docker, a token in software, a C
+# compiler and jq. It asks for root only if a package is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,6 +28,7 @@ missing_packages() {
   # What tests need that may be skipped elsewhere.
   if [[ -n ${TAILSBUILD_REQUIRE_ALL:-} ]]; then
     command -v podman >/dev/null || echo podman
+    command -v dockerd >/dev/null || echo docker.io
     command -v softhsm2-util >/dev/null || echo softhsm2
     command -v jq >/dev/null || echo jq
     command -v gcc >/dev/null || printf '%s

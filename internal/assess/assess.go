@@ -28,6 +28,9 @@ type Options struct {
 	Cache string
 	// Offline asks no source that needs a network.
 	Offline bool
+	// WithoutLayers says that images have no layers, as for
+	// [release.VerifyOptions].
+	WithoutLayers bool
 	// Now is the time to judge by. Required.
 	Now time.Time
 }
@@ -87,7 +90,7 @@ type Assessment struct {
 // release merely claims is refused. An error is about the release's files, of
 // package release or oci.
 func (a *Assessor) Release(ctx context.Context, dir, reference string) (*Assessment, error) {
-	contents, err := release.Read(ctx, dir, a.keys)
+	contents, err := release.ReadWith(ctx, dir, a.keys, release.VerifyOptions{WithoutLayers: a.opts.WithoutLayers})
 	if err != nil {
 		return nil, err
 	}

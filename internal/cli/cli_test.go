@@ -22,6 +22,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/ownership"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sandbox"
@@ -174,7 +175,7 @@ func TestOutcomes(t *testing.T) {
 		{&kms.ReferenceError{}, exitUsage, ""},
 		{&kms.SchemeError{Scheme: "a", Files: []string{"/etc/x"}}, exitUsage, "/etc/x"},
 		{&kms.ConfigError{Diags: hcl.Diagnostics{{Subject: &hcl.Range{}}}}, exitUsage, "docs/keys.md"},
-		{&kms.UnsafeError{}, exitRefused, ""},
+		{&ownership.UnsafeError{}, exitRefused, "root's or this user's"},
 		{&kms.ProgramError{Err: &kms.AnswerError{Message: "wrong PIN"}}, exitRefused, "wrong PINs"},
 		{&kms.ProgramError{Err: context.DeadlineExceeded}, exitOther, ""},
 		{&sign.AnswerError{}, exitRefused, ""},

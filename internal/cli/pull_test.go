@@ -2,11 +2,15 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/programtest"
 )
 
 // standIn is a podman that writes down how it was called.
@@ -137,5 +141,54 @@ func TestPullPodman(t *testing.T) {
 	out, err := exec.Command("podman", "image", "inspect", "--format", "{{.Digest}}", p.tag).CombinedOutput()
 	if err != nil || !strings.HasSuffix(p.digest, "@"+strings.TrimSpace(string(out))) {
 		t.Errorf("podman has %s, want %s: %v", out, p.digest, err)
+	}
+}
+
+// TestPullDocker: with the real one, whose daemon is the test's own.
+func TestPullDocker(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	d, err := programtest.StartDocker(ctx, t.TempDir())
+	if err != nil {
+		if os.Getenv("TAILSBUILD_REQUIRE_ALL") != "" {
+			t.Fatal(err)
+		}
+		t.Skipf("docker's daemon, as root: %v", err)
+	}
+	defer d.Stop()
+	t.Setenv("DOCKER_HOST", d.Host)
+	p := publish(t)
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	has := func() string {
+		t.Helper()
+		return string(must[[]byte](t)(exec.CommandContext(ctx, "docker", "image", "ls", "--digests", "--format", "{{.Repository}}:{{.Tag}} {{.Digest}}").Output()))
+	}
+	for name, args := range map[string][]string{
+		"another key":      {p.tag, "--key", p.other},
+		"unsigned":         {p.unsigned, "--key", p.key},
+		"policy of others": {p.tag, "--policy", policyOf(t, p.repo, p.other)},
+	} {
+		if code, stdout, stderr := run(append([]string{"pull", "--engine", "docker"}, args...)...); code != exitRefused && code != exitForeign {
+			t.Errorf("%s: exit %d\n%s%s", name, code, stdout, stderr)
+		}
+	}
+	if got := has(); got != "" {
+		t.Errorf("docker has what was refused:\n%s", got)
+	}
+	for name, args := range map[string][]string{
+		"key":    {"--key", p.key},
+		"policy": {"--policy", policyOf(t, p.repo, p.key)},
+	} {
+		code, stdout, stderr := run(append([]string{"pull", p.tag, "--engine", "docker"}, args...)...)
+		if code != exitOK && strings.Contains(stderr, "remount /, flags") {
+			return // no engine can unpack in a chroot, which package engine tests
+		}
+		if code != exitOK || !strings.HasSuffix(stdout, "docker has "+p.digest+"\n  tagged     "+p.tag+"\n") {
+			t.Errorf("%s: exit %d\n%s%s", name, code, stdout, stderr)
+		}
+	}
+	_, digest, _ := strings.Cut(p.digest, "@")
+	if want := p.tag + " " + digest; !strings.Contains(has(), want) {
+		t.Errorf("docker has\n%swant %s", has(), want)
 	}
 }

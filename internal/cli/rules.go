@@ -17,9 +17,11 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/engine"
 	"gitlab.com/tailsbuild/tailsbuild/internal/git"
 	"gitlab.com/tailsbuild/tailsbuild/internal/graph"
+	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/ownership"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
@@ -131,8 +133,8 @@ var rules = []rule{
 	on(func(*changedReleaseError) outcome { return outcome{code: exitRefused} }),
 	on(func(*registry.OverwrittenError) outcome { return outcome{code: exitOther, hint: "push again"} }),
 	on(func(*askedError) outcome { return outcome{code: exitRefused} }),
-	on(func(e *writableError) outcome {
-		return outcome{code: exitRefused, hint: "chown root " + e.Path + "; chmod 644 " + e.Path}
+	on(func(*ownership.UnsafeError) outcome {
+		return outcome{code: exitRefused, hint: "who can change it decides what is trusted: it has to be root's or this user's, with all folders and links on the way to it"}
 	}),
 	on(func(*registry.ReferenceError) outcome {
 		return outcome{code: exitUsage, hint: "write HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:DIGEST"}
@@ -150,8 +152,11 @@ var rules = []rule{
 	on(func(e *kms.SchemeError) outcome {
 		return outcome{code: exitUsage, hint: fmt.Sprintf("to use a key file, name its path; to use a program, name it in a block scheme %q of %s (docs/keys.md)", e.Scheme, strings.Join(e.Files, " or "))}
 	}),
-	on(func(*kms.ConfigError) outcome { return outcome{code: exitUsage, hint: "see docs/keys.md"} }),
-	on(func(*kms.UnsafeError) outcome { return outcome{code: exitRefused} }),
+	on(func(e *kms.ConfigError) outcome {
+		var b strings.Builder
+		_ = hclschema.WriteDiagnostics(&b, map[string][]byte{e.File: e.Source}, e.Diags, false)
+		return outcome{code: exitUsage, detail: b.String(), hint: "see docs/keys.md"}
+	}),
 	on(func(*kms.AnswerError) outcome {
 		return outcome{code: exitRefused, hint: "mind that tokens lock after a few wrong PINs"}
 	}),

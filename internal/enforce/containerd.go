@@ -15,6 +15,7 @@ const (
 	containerdVerifier = "usr/lib/tailsbuild/containerd/tailsbuild"
 	policyFile         = "etc/tailsbuild/policy.hcl"
 	program            = "usr/bin/tailsbuild"
+	stateFolder        = "var/lib/tailsbuild/trust"
 )
 
 // writeContainerd has containerd ask tailsbuild, so that all of the policy holds,
@@ -24,8 +25,7 @@ func writeContainerd(p *policy.Policy, source []byte, o Options) *Export {
 	notes := []Note{
 		{Text: "when " + path.Dir(at(containerdVerifier)) + " is missing or empty, containerd allows everything: tailsbuild doctor looks at it"},
 		{Text: "containerd reads this only where its config.toml imports " + path.Dir(at(containerdConfig)) + "/*.toml"},
-		{Text: "what isn't pulled by containerd's transfer service is not asked about: ctr images pull --local, ctr images import, nerdctl, docker, and Kubernetes with use_local_image_pull = true"},
-		{Text: "a tailsbuild whose containerd-verify doesn't take --policy refuses everything"},
+		{Text: "what isn't pulled by containerd's transfer service is not asked about: ctr images pull --local, ctr images import, nerdctl, docker, and Kubernetes before containerd 2.1 or with use_local_image_pull = true"},
 		{Text: "nobody can be asked or warned: foreign and unsigned images are refused, but for digests that the administrator accepted"},
 		{Text: "images that are there already are not asked about again"},
 	}
@@ -45,7 +45,7 @@ func writeContainerd(p *policy.Policy, source []byte, o Options) *Export {
   per_verifier_timeout = "10s"
 `, path.Dir(at(containerdVerifier)))
 	// The paths need no quotes: see plainPath.
-	script := fmt.Sprintf("#!/bin/sh\n# %s\nexec %s containerd-verify --policy %s \"$@\"\n", title, at(program), at(policyFile))
+	script := fmt.Sprintf("#!/bin/sh\n# %s\nexec %s containerd-verify --policy %s --cache %s \"$@\"\n", title, at(program), at(policyFile), at(stateFolder))
 	return &Export{[]File{
 		{containerdConfig, 0o644, []byte(config)},
 		{containerdVerifier, 0o755, []byte(script)},

@@ -67,7 +67,7 @@ func TestContainerd(t *testing.T) {
 	}
 	called, err := os.ReadFile(filepath.Join(dir, "called"))
 	want := strings.Join([]string{
-		"containerd-verify", "--policy", dir + "/" + policyFile, "-name", name,
+		"containerd-verify", "--policy", dir + "/" + policyFile, "--cache", dir + "/" + stateFolder, "-name", name,
 		"-digest", digest.FromString("x").String(), "-stdin-media-type", "application/vnd.oci.descriptor.v1+json", "",
 	}, "\n")
 	if err != nil || string(called) != want {

@@ -34,6 +34,18 @@ func literal(pattern string) string {
 	return before
 }
 
+// policyControllerConfig is about what no ClusterImagePolicy matches.
+const policyControllerConfig = `# By tailsbuild policy export --for policy-controller: it refuses what no scope matches.
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: config-policy-controller
+  namespace: cosign-system
+data:
+  no-match-policy: deny
+  fail-on-empty-authorities: "true"
+`
+
 // policyController writes ClusterImagePolicies of policy.sigstore.dev/v1beta1. With
 // static keys it verifies the legacy format alone (policy-controller v0.13.1,
 // checkOptsFromAuthority).
@@ -47,7 +59,10 @@ func (w *writer) policyController() (*Export, error) {
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(&b, "---\napiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\nmetadata:\n  name: tailsbuild-%d\nspec:\n  mode: enforce\n  images:\n", i+1)
+		if i > 0 {
+			b.WriteString("---\n")
+		}
+		fmt.Fprintf(&b, "apiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\nmetadata:\n  name: tailsbuild-%d\nspec:\n  mode: enforce\n  images:\n", i+1)
 		for _, g := range globs {
 			fmt.Fprintf(&b, "  - glob: %q\n", g)
 		}
@@ -56,12 +71,14 @@ func (w *writer) policyController() (*Export, error) {
 			fmt.Fprintf(&b, "  - name: key-%d\n    signatureFormat: legacy\n    key:\n      hashAlgorithm: sha256\n      data: |\n%s", j+1, indent(k, 8))
 		}
 	}
-	// What no ClusterImagePolicy matches.
-	b.WriteString("---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: config-policy-controller\n  namespace: cosign-system\ndata:\n  no-match-policy: deny\n  fail-on-empty-authorities: \"true\"\n")
 	w.notes = append(w.notes, notBound,
 		Note{Text: "only namespaces with the label policy.sigstore.dev/include=true are checked; all others allow everything"},
 		Note{Text: "of releases, the signatures in tags sha256-….sig alone are seen"})
-	return &Export{[]File{{"tailsbuild.policy-controller.yaml", 0o644, []byte(w.comment() + b.String())}}, w.notes}, nil
+	// policy-controller's tester takes files of nothing but policies.
+	return &Export{[]File{
+		{"tailsbuild.policy-controller.yaml", 0o644, []byte(w.comment() + b.String())},
+		{"tailsbuild.policy-controller-config.yaml", 0o644, []byte(policyControllerConfig)},
+	}, w.notes}, nil
 }
 
 // globs returns what matches exactly the references of the rule's images: in globs
@@ -128,7 +145,7 @@ spec:
   - name: images-of-the-policy
 ` + kyvernoMatch + `    validate:
       failureAction: Enforce
-      message: "no scope of the policy matches the image {{ element.image }}"
+      message: "an image that no scope of the policy matches"
       foreach:
       - list: "request.object.spec.[initContainers, containers, ephemeralContainers][]"
         deny:

@@ -21,6 +21,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/opencontainers/go-digest"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/programtest"
 )
 
 // unavailable skips the test, or fails it where nothing may be skipped.
@@ -146,8 +148,47 @@ func TestTail(t *testing.T) {
 	}
 }
 
-// A moving registry answers for a tag with another image from the second time on.
+// TestPodman pulls with the real podman, into storage of its own.
+func TestPodman(t *testing.T) {
+	e, err := Find(Podman)
+	if err != nil {
+		unavailable(t, "%v: apt-get install podman", err)
+	}
+	if os.Geteuid() != 0 {
+		unavailable(t, "podman's storage in a temporary folder needs root")
+	}
+	storage := t.TempDir()
+	config := filepath.Join(storage, "storage.conf")
+	text := "[storage]\ndriver = \"vfs\"\ngraphroot = \"" + storage + "/graph\"\nrunroot = \"" + storage + "/run\"\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e.Env = append(e.Env, "CONTAINERS_STORAGE_CONF="+config)
+	pull(t, e, "{{.Digest}}")
+}
+
+// TestDocker pulls with the real docker, whose daemon is the test's own.
+func TestDocker(t *testing.T) {
+	e, err := Find(Docker)
+	if err != nil {
+		unavailable(t, "%v: apt-get install docker.io", err)
+	}
+	if os.Geteuid() != 0 {
+		unavailable(t, "docker's daemon needs root")
+	}
+	d, err := programtest.StartDocker(context.Background(), t.TempDir())
+	if err != nil {
+		unavailable(t, "%v", err)
+	}
+	defer d.Stop()
+	e.Env = append(e.Env, "DOCKER_HOST="+d.Host)
+	pull(t, e, "{{index .RepoDigests 0}}")
+}
+
+// A moving is a registry whose tag 1 becomes another image's.
 type moving struct {
+	t       *testing.T
+	repo    string
 	handler http.Handler
 	mu      sync.Mutex
 	asked   []string
@@ -160,72 +201,64 @@ func (m *moving) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.handler.ServeHTTP(w, r)
 }
 
-// TestPodman pulls with the real podman, into storage of its own.
-func TestPodman(t *testing.T) {
-	e, err := Find(Podman)
+func newMoving(t *testing.T) *moving {
+	t.Helper()
+	m := &moving{t: t, handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
+	server := httptest.NewServer(m)
+	t.Cleanup(server.Close)
+	m.repo = strings.TrimPrefix(server.URL, "http://") + "/tails/mqtt"
+	return m
+}
+
+// push gives the tag 1 to another image, and returns its digest.
+func (m *moving) push() digest.Digest {
+	m.t.Helper()
+	img, err := random.Image(256, 1)
 	if err != nil {
-		unavailable(t, "%v: apt-get install podman", err)
+		m.t.Fatal(err)
 	}
-	if os.Geteuid() != 0 {
-		unavailable(t, "podman's storage in a temporary folder needs root")
+	ref, err := name.ParseReference(m.repo + ":1")
+	if err != nil {
+		m.t.Fatal(err)
 	}
+	if err := remote.Write(ref, img); err != nil {
+		m.t.Fatal(err)
+	}
+	h, err := img.Digest()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return digest.Digest(h.String())
+}
+
+// pull has e pull what was verified, which format shows the digest of.
+func pull(t *testing.T, e *Engine, format string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	storage := t.TempDir()
-	config := filepath.Join(storage, "storage.conf")
-	text := "[storage]\ndriver = \"vfs\"\ngraphroot = \"" + storage + "/graph\"\nrunroot = \"" + storage + "/run\"\n"
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	e.Env = append(e.Env, "CONTAINERS_STORAGE_CONF="+config)
-
-	m := &moving{handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
-	server := httptest.NewServer(m)
-	defer server.Close()
-	repo := strings.TrimPrefix(server.URL, "http://") + "/tails/mqtt"
-	push := func(tag string) digest.Digest {
-		img, err := random.Image(256, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ref, err := name.ParseReference(repo + ":" + tag)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := remote.Write(ref, img); err != nil {
-			t.Fatal(err)
-		}
-		h, err := img.Digest()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return digest.Digest(h.String())
-	}
-	good := push("1")
-	// Between verifying and pulling, the tag is moved.
-	verify := func(context.Context, string) (digest.Digest, error) {
-		push("1")
+	m := newMoving(t)
+	repo, good := m.repo, m.push()
+	p, err := e.Pull(ctx, repo+":1", func(context.Context, string) (digest.Digest, error) {
+		m.push()
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.asked = nil
 		return good, nil
-	}
-	p, err := e.Pull(ctx, repo+":1", verify)
+	})
+	var c *CommandError
 	if inChroot(t) {
-		var c *CommandError
 		if !errors.As(err, &c) || !strings.Contains(string(c.Log), "remount /") {
-			t.Fatalf("podman can't unpack in a chroot, and says %v", err)
+			t.Fatalf("%s can't unpack in a chroot, and says %v", e.Name, err)
 		}
 		return
 	}
 	if err != nil {
-		var c *CommandError
 		if errors.As(err, &c) {
 			t.Logf("%s", c.Log)
 		}
 		t.Fatal(err)
 	}
-	if p.Digest != good || p.Image != repo+"@"+good.String() || p.Tag != repo+":1" || p.Engine != Podman {
+	if p.Digest != good || p.Image != repo+"@"+good.String() || p.Tag != repo+":1" || p.Engine != e.Name {
 		t.Errorf("pulled %+v", p)
 	}
 	m.mu.Lock()
@@ -233,14 +266,13 @@ func TestPodman(t *testing.T) {
 		t.Errorf("the tag was asked for again: %q", m.asked)
 	}
 	m.mu.Unlock()
-	out, err := e.run(ctx, "image", "inspect", "--format", "{{.Digest}}", p.Tag)
-	if err != nil || strings.TrimSpace(string(out)) != good.String() {
+	out, err := e.run(ctx, "image", "inspect", "--format", format, p.Tag)
+	if err != nil || !strings.HasSuffix(strings.TrimSpace(string(out)), good.String()) {
 		t.Errorf("the tag is %s, want %s: %v", out, good, err)
 	}
 
 	gone := digest.FromString("nothing")
 	p, err = e.Pull(ctx, repo+":2", func(context.Context, string) (digest.Digest, error) { return gone, nil })
-	var c *CommandError
 	if p != nil || !errors.As(err, &c) || len(c.Log) == 0 {
 		t.Errorf("an image that isn't there: %v, %v", p, err)
 	}
@@ -249,7 +281,7 @@ func TestPodman(t *testing.T) {
 	}
 }
 
-// inChroot reports whether / is no mount point, so that podman can't unpack layers.
+// inChroot reports whether / is no mount point, so that no engine can unpack layers.
 func inChroot(t *testing.T) bool {
 	t.Helper()
 	b, err := os.ReadFile("/proc/self/mountinfo")

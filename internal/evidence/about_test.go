@@ -250,11 +250,13 @@ func TestParseSBOMRefuses(t *testing.T) {
 
 	// Whose namespace is right, and whose elements are not.
 	for name, change := range map[string]func(d *SPDX){
-		"twice an ID":       func(d *SPDX) { d.Packages[2].ID = d.Packages[1].ID },
-		"odd ID":            func(d *SPDX) { d.Packages[2].ID = "SPDXRef-a_b" },
-		"no name":           func(d *SPDX) { d.Packages[2].Name = "" },
-		"no image":          func(d *SPDX) { d.Relationships = d.Relationships[1:] },
-		"two images":        func(d *SPDX) { d.Relationships = append(d.Relationships, spdxRelationship{documentID, describes, d.Packages[1].ID}) },
+		"twice an ID": func(d *SPDX) { d.Packages[2].ID = d.Packages[1].ID },
+		"odd ID":      func(d *SPDX) { d.Packages[2].ID = "SPDXRef-a_b" },
+		"no name":     func(d *SPDX) { d.Packages[2].Name = "" },
+		"no image":    func(d *SPDX) { d.Relationships = d.Relationships[1:] },
+		"two images": func(d *SPDX) {
+			d.Relationships = append(d.Relationships, spdxRelationship{documentID, describes, d.Packages[1].ID})
+		},
 		"another image":     func(d *SPDX) { d.Packages[0].Checksums[0].Value = digest.FromString("x").Encoded() },
 		"relates elsewhere": func(d *SPDX) { d.Relationships[1].Related = "SPDXRef-x" },
 	} {

@@ -1,6 +1,7 @@
 package failopen
 
 import (
+	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,12 +18,18 @@ const (
 	containerdConfig = "/etc/containerd/config.toml"
 	bindirPlugin     = "io.containerd.image-verifier.v1.bindir"
 	imagesPlugin     = "io.containerd.cri.v1.images"
+	// olderImages is where that was in configurations before version 3.
+	olderImages = "io.containerd.grpc.v1.cri"
 	// defaultBinDir and defaultMaxVerifiers are containerd's.
 	defaultBinDir       = "/opt/containerd/image-verifier/bin"
 	defaultMaxVerifiers = 10
 	// maxConfigs is how many files a configuration may import.
 	maxConfigs = 64
 )
+
+const everything = "containerd allows every image"
+
+var containerdPrograms = []string{"/usr/bin/containerd", "/usr/sbin/containerd", "/usr/local/bin/containerd"}
 
 const exportContainerd = "tailsbuild policy export POLICY --for containerd"
 
@@ -38,8 +45,15 @@ type containerdSettings struct {
 // containerd looks at the verifiers of containerd's own plugin, which allows
 // everything when there are none (containerd, docs/image-verification.md).
 func containerd(m *Machine) []Finding {
-	if !m.any("/etc/containerd", "/usr/bin/containerd", "/usr/sbin/containerd", "/usr/local/bin/containerd") {
+	if !m.any(append([]string{"/etc/containerd"}, containerdPrograms...)...) {
 		return nil
+	}
+	if file := m.withoutVerifiers(); file != "" {
+		return []Finding{{
+			Place: "containerd", Open: true, Says: file + " is a containerd before 2.0, which asks no verifier",
+			Means: everything,
+			Fix:   "use containerd 2.1 or newer; then " + exportContainerd,
+		}}
 	}
 	s, err := m.containerdSettings()
 	if err != nil {
@@ -54,10 +68,23 @@ func containerd(m *Machine) []Finding {
 		all = append(all, Finding{
 			Place: "containerd", Open: true, Says: "Kubernetes pulls images locally, because of " + strings.Join(s.local, ", "),
 			Means: "only the transfer service asks verifiers: what Kubernetes pulls is not checked",
-			Fix:   "take these settings away from the plugin " + imagesPlugin + "; registries belong into config_path",
+			Fix:   "take these settings away from the plugin " + imagesPlugin + ", or " + olderImages + " in older files; registries belong into config_path",
 		})
 	}
 	return all
+}
+
+// withoutVerifiers returns a program that is a containerd without verifiers, which
+// came with the module's second major version, or "". A program that doesn't say
+// what it was built from is taken for a newer one: its configuration is looked at.
+func (m *Machine) withoutVerifiers() string {
+	for _, file := range containerdPrograms {
+		info, err := buildinfo.ReadFile(m.path(file))
+		if err == nil && strings.HasPrefix(info.Path, "github.com/containerd/containerd/cmd/") {
+			return file
+		}
+	}
+	return ""
 }
 
 // verifiers looks at the folder of verifiers.
@@ -65,7 +92,6 @@ func (m *Machine) verifiers(s containerdSettings) Finding {
 	open := func(says, means, fix string) Finding {
 		return Finding{Place: "containerd", Open: true, Says: says, Means: means, Fix: fix}
 	}
-	const everything = "containerd allows every image"
 	if s.disabled {
 		return open("the plugin "+bindirPlugin+" is disabled", everything, "take it out of disabled_plugins in "+containerdConfig)
 	}
@@ -184,10 +210,31 @@ func (s *containerdSettings) merge(path string, f containerdFile, local map[stri
 		}
 		s.maxVerifiers = n
 	}
-	for _, name := range localPulls(f.Plugins[imagesPlugin]) {
+	for _, name := range localPulls(migrated(f.Plugins)) {
 		local[name] = true
 	}
 	return nil
+}
+
+// migrated returns the settings of Kubernetes' images, with those that are where
+// older configurations have them (containerd v2.4, plugins/cri/images, migrateConfig).
+func migrated(plugins map[string]map[string]any) map[string]any {
+	images := maps.Clone(plugins[imagesPlugin])
+	if images == nil {
+		images = map[string]any{}
+	}
+	take := func(from map[string]any, names ...string) {
+		for _, name := range names {
+			if v, ok := from[name]; ok {
+				images[name] = v
+			}
+		}
+	}
+	older := plugins[olderImages]
+	take(older, "registry", "max_concurrent_downloads", "image_pull_with_sync_fs")
+	inner, _ := older["containerd"].(map[string]any)
+	take(inner, "disable_snapshot_annotations", "discard_unpacked_layers")
+	return images
 }
 
 // localPulls returns the settings of Kubernetes' images with which containerd falls

@@ -12,9 +12,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/ownership"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 )
 
@@ -96,55 +96,29 @@ func (m *Machine) read(file string) ([]byte, error) {
 	return b, err
 }
 
-// A rights says who may change a file: "" or a problem.
-type rights string
-
-// others looks for who, besides root and owners, may change what file is: by it,
-// or by a folder that it is in, wherever symbolic links lead.
-func (m *Machine) others(file string, owners ...uint32) rights {
-	// Links are resolved as the machine itself does.
-	resolved, err := filepath.EvalSymlinks(m.path(file))
-	if err != nil {
-		return rights(reason(err))
-	}
-	rel, err := filepath.Rel(m.Root, resolved)
-	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
-		return rights("it is elsewhere, by a symbolic link")
-	}
-	at := m.Root
-	elements := strings.Split(rel, "/")
-	for i, element := range elements {
-		at = filepath.Join(at, element)
-		name := "/" + strings.Join(elements[:i+1], "/")
-		if r := m.one(at, name, owners); r != "" {
-			return r
-		}
-	}
-	return ""
+// others returns "", or how others than root and the owners may change the file.
+func (m *Machine) others(file string, owners ...uint32) string {
+	_, err := ownership.FileIn(m.Root, file, owners...)
+	return unsafe(file, err)
 }
 
-func (m *Machine) one(path, name string, owners []uint32) rights {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return rights(reason(err))
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return rights("it isn't known whose " + name + " is")
-	}
-	mine := st.Uid == 0
-	for _, owner := range owners {
-		mine = mine || st.Uid == owner
-	}
-	// In a folder with the sticky bit, others can't replace what isn't theirs.
-	sticky := info.IsDir() && info.Mode()&fs.ModeSticky != 0
+// othersIn is others for a folder.
+func (m *Machine) othersIn(folder string, owners ...uint32) string {
+	_, err := ownership.FolderIn(m.Root, folder, owners...)
+	return unsafe(folder, err)
+}
+
+func unsafe(path string, err error) string {
+	var u *ownership.UnsafeError
 	switch {
-	case !mine:
-		return rights(fmt.Sprintf("%s belongs to user %d", name, st.Uid))
-	case info.Mode().Perm()&0o022 != 0 && !sticky:
-		return rights(fmt.Sprintf("others can write %s, mode %04o", name, info.Mode().Perm()))
+	case err == nil:
+		return ""
+	case !errors.As(err, &u):
+		return reason(err)
+	case u.Path == path:
+		return u.Problem
 	}
-	return ""
+	return u.Error()
 }
 
 // reason leaves out where Root is.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -116,6 +117,7 @@ func TestContainerd(t *testing.T) {
 	}
 	const config, verifier = "/etc/containerd/config.toml", "/usr/lib/v/tailsbuild 0755"
 	const images = "[plugins.\"io.containerd.cri.v1.images\"]\n"
+	const older = "[plugins.\"io.containerd.grpc.v1.cri\"]\n"
 	for name, c := range map[string]struct {
 		files files
 		want  string // "" for none
@@ -128,12 +130,12 @@ func TestContainerd(t *testing.T) {
 		"relative":           {files{config: strings.Replace(bindir, `"/usr`, `"usr`, 1), verifier: "x"}, `bin_dir "usr/lib/v" is relative`},
 		"no bin_dir":         {files{config: strings.Replace(bindir, `"/usr/lib/v"`, `""`, 1), verifier: "x"}, "is relative"},
 		"a file":             {files{config: bindir, "/usr/lib/v": "x"}, "not a directory"},
-		"writable verifier":  {files{config: bindir, "/usr/lib/v/tailsbuild 0775": "x"}, "mode 0775"},
-		"writable folder":    {files{config: bindir, verifier: "x", "/usr/lib/v/ 0777": ""}, "others can write /usr/lib/v, mode 0777"},
-		"writable above":     {files{config: bindir, verifier: "x", "/usr/ 0777": ""}, "others can write /usr, mode 0777"},
+		"writable verifier":  {files{config: bindir, "/usr/lib/v/tailsbuild 0775": "x"}, "others may write to it (-rwxrwxr-x)"},
+		"writable folder":    {files{config: bindir, verifier: "x", "/usr/lib/v/ 0777": ""}, "/usr/lib/v: others may write to it"},
+		"writable above":     {files{config: bindir, verifier: "x", "/usr/ 0777": ""}, "/usr: others may write to it"},
 		"sticky above":       {files{config: bindir, verifier: "x", "/usr/ 1777": ""}, ""},
 		"link to elsewhere":  {files{config: bindir, "/usr/lib/v/x": "-> ../../../../x"}, "no such file"},
-		"link to writable":   {files{config: bindir, "/usr/lib/v/x": "-> ../../../y", "/y 0757": "x"}, "others can write /y"},
+		"link to writable":   {files{config: bindir, "/usr/lib/v/x": "-> ../../../y", "/y 0757": "x"}, "/y: others may write to it"},
 		"too many":           {files{config: bindir + "  max_verifiers = 1\n", verifier: "x", "/usr/lib/v/a 0755": "x"}, "max_verifiers is 1"},
 		"no limit":           {files{config: bindir + "  max_verifiers = -1\n", verifier: "x"}, ""},
 		"disabled":           {files{config: "disabled_plugins = [\"io.containerd.image-verifier.v1.bindir\"]\n" + bindir, verifier: "x"}, "is disabled"},
@@ -145,6 +147,10 @@ func TestContainerd(t *testing.T) {
 		"import of itself":   {files{config: "imports = [\"config.toml\"]\n" + bindir, verifier: "x"}, ""},
 		"local pulls":        {files{config: bindir + images + "use_local_image_pull = true\n", verifier: "x"}, "because of use_local_image_pull"},
 		"old mirrors":        {files{config: bindir + images + "max_concurrent_downloads = 9\n[plugins.\"io.containerd.cri.v1.images\".registry.mirrors.x]\nendpoint = []\n", verifier: "x"}, "because of max_concurrent_downloads, registry.mirrors"},
+		"older mirrors":      {files{config: "version = 2\n" + older + "  [plugins.\"io.containerd.grpc.v1.cri\".registry.mirrors.x]\n", "/opt/containerd/image-verifier/bin/v 0755": "x"}, "because of registry.mirrors"},
+		"older snapshots":    {files{config: "version = 2\n" + older + "  [plugins.\"io.containerd.grpc.v1.cri\".containerd]\n    discard_unpacked_layers = true\n", "/opt/containerd/image-verifier/bin/v 0755": "x"}, "because of discard_unpacked_layers"},
+		"older, good":        {files{config: "version = 2\n" + older + "  [plugins.\"io.containerd.grpc.v1.cri\".registry]\n    config_path = \"/etc/containerd/certs.d\"\n", "/opt/containerd/image-verifier/bin/v 0755": "x"}, ""},
+		"none is asked":      {files{config: bindir + "  max_verifiers = 0\n", verifier: "x"}, "max_verifiers is 0"},
 		"no local pulls":     {files{config: bindir + images + "use_local_image_pull = false\nmax_concurrent_downloads = 3\n", verifier: "x"}, ""},
 		"endless":            {files{config: strings.Repeat("#", maxFile+1)}, "more than 1048576 bytes"},
 		"config is a folder": {files{config + "/": ""}, "no regular file"},
@@ -160,6 +166,23 @@ func TestContainerd(t *testing.T) {
 				t.Error("containerd isn't mentioned")
 			}
 		})
+	}
+}
+
+// TestOlderContainerd: what containerd was built from says whether it has verifiers.
+func TestOlderContainerd(t *testing.T) {
+	for module, want := range map[string]string{
+		"github.com/containerd/containerd":    "/usr/bin/containerd is a containerd before 2.0",
+		"github.com/containerd/containerd/v2": "image-verifier/bin, is missing",
+	} {
+		m := machineOf(t, files{"/usr/bin/": "", "/src/go.mod": "module " + module + "\n", "/src/cmd/containerd/main.go": "package main\n\nfunc main() {}\n"})
+		build := exec.Command("go", "build", "-o", m.path("/usr/bin/containerd"), "./cmd/containerd")
+		build.Dir = m.path("/src")
+		build.Env = append(os.Environ(), "GOFLAGS=-mod=mod -buildvcs=false", "GOWORK=off", "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		check(t, containerd(m), want)
 	}
 }
 
@@ -186,7 +209,7 @@ func TestPodman(t *testing.T) {
 		"a scope accepts":   {files{config: `{"default":[{"type":"reject"}],"transports":{"docker":{"b":[{"type":"insecureAcceptAnything"}],"a":[{"type":"insecureAcceptAnything"}]}}}`, registryD: attached}, `has insecureAcceptAnything for "a", "b"`},
 		"one of two":        {files{config: `{"default":[{"type":"insecureAcceptAnything"},{"type":"reject"}]}`, registryD: attached}, ""},
 		"user's own":        {files{config: rejects, "/home/u/.config/containers/policy.json": accepts, registryD: attached}, "/home/u/.config/containers/policy.json has the default"},
-		"writable":          {files{config + " 0666": rejects, registryD: attached}, "others can write " + config},
+		"writable":          {files{config + " 0666": rejects, registryD: attached}, "others may write to it"},
 		"broken":            {files{config: `{`, registryD: attached}, config + " is wrong"},
 		"no registries.d":   {files{config: rejects}, `for "registry.example/tails/*"`},
 		"other registry":    {files{config: rejects, registryD: strings.Replace(attached, "registry", "other", 1)}, `for "registry.example/tails/*"`},
@@ -208,34 +231,42 @@ func TestPodman(t *testing.T) {
 }
 
 func TestOwn(t *testing.T) {
-	const file = "/etc/tailsbuild/policy.hcl"
-	m := machineOf(t, files{file: policySource, acceptedFile: "", "/home/u/.local/state/tailsbuild/": ""}).withPolicy(t)
+	const file, root, service = "/etc/tailsbuild/policy.hcl", "/etc/tailsbuild/root.json", "/var/lib/tailsbuild"
+	m := machineOf(t, files{file: policySource, root: "", acceptedFile: "", "/home/u/.local/state/tailsbuild/": "", service + "/": ""}).withPolicy(t)
 	m.PolicyFile = file
-	root := os.Geteuid() == 0
-	if root { // otherwise nothing here is root's
+	asRoot := os.Geteuid() == 0
+	if asRoot { // otherwise nothing here is root's
 		check(t, own(m))
 	}
 	m.Policy = nil
 	check(t, own(m)[:1], "can't be read, or is wrong")
-	m = machineOf(t, files{file + " 0664": policySource, acceptedFile + " 0646": "", "/home/u/.local/state/tailsbuild/ 0770": ""}).withPolicy(t)
+	m = machineOf(t, files{file + " 0664": policySource, acceptedFile + " 0646": "", m.State + "/ 0770": "", service + "/ 0707": ""}).withPolicy(t)
 	m.PolicyFile = file
-	check(t, own(m)[:1], "others can write "+file)
-	check(t, m.cache(), "mode 0770")
-	if !root {
+	check(t, m.policy(), file+": others may write to it")
+	check(t, m.pinned(), "/etc/tailsbuild/root.json: no such file")
+	check(t, m.cache(m.State, m.User), "(drwxrwx---)")
+	if !asRoot {
 		t.Log("without root, files can't be given to others: that part is left out")
 		return
 	}
-	check(t, m.accepted(), "mode 0646")
+	check(t, m.cache(service), "(drwx---rwx)")
+	check(t, m.accepted(), "(-rw-r--rw-)")
 	if err := os.Chown(m.path("/etc/tailsbuild"), 12345, 0); err != nil {
 		t.Fatal(err)
 	}
-	check(t, own(m), "/etc/tailsbuild belongs to user 12345", "/etc/tailsbuild belongs to user 12345", "mode 0770")
+	const theirs = "/etc/tailsbuild: it belongs to user 12345"
+	check(t, own(m), theirs, theirs, theirs, "(drwxrwx---)", "(drwx---rwx)")
 	m.User = 12345
-	check(t, m.policy(), "others can write "+file)
-	check(t, m.accepted(), "belongs to user 12345")
+	check(t, m.policy(), file+": others may write to it")
+	check(t, m.accepted(), theirs)
 }
 
 func TestDocker(t *testing.T) {
+	const daemon = "docker's daemon is here, and verifies no signature"
+	check(t, docker(machineOf(t, files{"/usr/bin/docker": "", "/etc/docker/": ""})))
+	for _, file := range []string{"/usr/sbin/dockerd", "/run/docker.sock"} {
+		check(t, docker(machineOf(t, files{file: ""})), daemon)
+	}
 	m := machineOf(t, files{"/etc/environment": "PATH=/bin\n"})
 	m.Env = []string{"DOCKER_CONTENT_TRUST=", "DOCKER_HOST=x"}
 	check(t, docker(m))

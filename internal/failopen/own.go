@@ -2,14 +2,19 @@ package failopen
 
 import (
 	"fmt"
-	"strings"
+	"path"
+	"slices"
 )
 
-const acceptedFile = "/etc/tailsbuild/accepted.hcl"
+const (
+	acceptedFile = "/etc/tailsbuild/accepted.hcl"
+	// serviceState is where root's services keep what the user's state folder has.
+	serviceState = "/var/lib/tailsbuild"
+)
 
 // own looks at tailsbuild's files.
 func own(m *Machine) []Finding {
-	return append(append(m.policy(), m.accepted()...), m.cache()...)
+	return slices.Concat(m.policy(), m.pinned(), m.accepted(), m.cache(m.State, m.User), m.cache(serviceState))
 }
 
 func (m *Machine) policy() []Finding {
@@ -31,6 +36,29 @@ func (m *Machine) policy() []Finding {
 	return []Finding{f}
 }
 
+// pinned looks at the roots that the policy pins: all else of a trust root is
+// verified by them.
+func (m *Machine) pinned() []Finding {
+	if m.Policy == nil || m.PolicyFile == "" {
+		return nil
+	}
+	var all []Finding
+	for _, t := range m.Policy.TrustRoots {
+		root := t.Root
+		if !path.IsAbs(root) {
+			root = path.Join(path.Dir(m.PolicyFile), root)
+		}
+		f := Finding{Place: "trust root", Says: root}
+		if r := m.others(root, m.User); r != "" {
+			f.Open, f.Says = true, fmt.Sprintf("%s: %s", root, r)
+			f.Means = fmt.Sprintf("who can change the pinned root of %q decides what it lists; while it is missing, its images are refused", t.Name)
+			f.Fix = "chown root " + root + " and its folders, and chmod go-w"
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
 func (m *Machine) accepted() []Finding {
 	if !m.exists(acceptedFile) {
 		return nil
@@ -44,41 +72,17 @@ func (m *Machine) accepted() []Finding {
 	return []Finding{f}
 }
 
-// cache looks at what is remembered of trust roots.
-func (m *Machine) cache() []Finding {
-	dir := m.State
+// cache looks at what is remembered of trust roots in dir, which root and owners may
+// change.
+func (m *Machine) cache(dir string, owners ...uint32) []Finding {
 	if dir == "" || !m.exists(dir) {
 		return nil
 	}
 	f := Finding{Place: "cache", Says: dir}
-	if r := m.others(dir, m.User); r != "" {
+	if r := m.othersIn(dir, owners...); r != "" {
 		f.Open, f.Says = true, fmt.Sprintf("%s: %s", dir, r)
 		f.Means = "who can change what is remembered of trust roots can have older releases and revoked keys accepted"
 		f.Fix = "chmod -R go-w " + dir + " and its folders; when somebody else may have been there, remove it"
 	}
 	return []Finding{f}
 }
-
-// docker looks for settings of Docker Content Trust, which was switched off.
-func docker(m *Machine) []Finding {
-	var set []string
-	for _, v := range m.Env {
-		if name, value, _ := strings.Cut(v, "="); strings.HasPrefix(name, contentTrust) && value != "" {
-			set = append(set, name)
-		}
-	}
-	if b, err := m.read("/etc/environment"); err == nil && strings.Contains(string(b), contentTrust) {
-		set = append(set, "/etc/environment")
-	}
-	if len(set) == 0 {
-		return nil
-	}
-	return []Finding{{
-		Place: "docker", Open: true,
-		Says:  "Docker Content Trust is asked for, in " + strings.Join(set, ", "),
-		Means: "its servers are switched off in December 2026, and newer docker programs ignore it: docker pull checks no signature",
-		Fix:   "take it away; pull by digest what tailsbuild verified, or use podman or containerd with tailsbuild policy export",
-	}}
-}
-
-const contentTrust = "DOCKER_CONTENT_TRUST"

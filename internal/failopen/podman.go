@@ -69,7 +69,7 @@ func (m *Machine) podmanPolicy(file string) Finding {
 		return Finding{Place: "podman", Open: true, Says: file + says, Means: means, Fix: fix}
 	}
 	if r := m.others(file, m.User); r != "" {
-		return open(": "+string(r), "who can change it decides what podman allows", "chown root and chmod go-w, on the file and its folders")
+		return open(": "+r, "who can change it decides what podman allows", "chown root and chmod go-w, on the file and its folders")
 	}
 	b, err := m.read(file)
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/ownership"
 )
 
 // ConfigFile is the name of the configuration, in the folder "tailsbuild" of the
@@ -37,7 +39,7 @@ type Scheme struct {
 // program returns the path of the program, after it has checked who could have
 // changed it.
 func (s *Scheme) program() (string, error) {
-	path, err := resolve(s.Program, os.Getuid())
+	path, err := ownership.File(s.Program, uint32(os.Getuid()))
 	if err != nil {
 		return "", err
 	}
@@ -46,7 +48,7 @@ func (s *Scheme) program() (string, error) {
 		return "", err
 	}
 	if info.Mode().Perm()&0o111 == 0 {
-		return "", &UnsafeError{Path: path, Problem: "it is not executable"}
+		return "", &ownership.UnsafeError{Path: path, Problem: "it is not executable"}
 	}
 	return path, nil
 }
@@ -57,15 +59,21 @@ type Config struct {
 	files   []string // where they are looked for
 }
 
-// A ConfigError reports that the configuration File is wrong.
+// A ConfigError reports that the configuration File, whose content is Source, is
+// wrong.
 type ConfigError struct {
-	File  string
-	Diags hcl.Diagnostics
+	File   string
+	Source []byte
+	Diags  hcl.Diagnostics
 }
 
 func (e *ConfigError) Error() string {
 	d := e.Diags[0]
-	return fmt.Sprintf("%s:%d: %s: %s", e.File, d.Subject.Start.Line, d.Summary, d.Detail)
+	s := fmt.Sprintf("%s:%d: %s: %s", e.File, d.Subject.Start.Line, d.Summary, d.Detail)
+	if n := len(e.Diags) - 1; n > 0 {
+		s += fmt.Sprintf(" (and %d more)", n)
+	}
+	return s
 }
 
 // ConfigFiles returns the files that [ReadConfig] is to read: the user's, whose
@@ -81,7 +89,7 @@ func ConfigFiles() []string {
 // ReadConfig reads the configurations at the paths, of which any may be missing.
 // A scheme of an earlier one hides that of a later one.
 //
-// One that others could have changed gives an *[UnsafeError], one that is wrong a
+// One that others could have changed gives an *[ownership.UnsafeError], one that is wrong a
 // *[ConfigError]. Then there is no configuration at all.
 func ReadConfig(paths ...string) (*Config, error) {
 	c := &Config{schemes: map[string]*Scheme{}, files: paths}
@@ -95,7 +103,7 @@ func ReadConfig(paths ...string) (*Config, error) {
 		}
 		schemes, diags := DecodeConfig(path, src)
 		if diags.HasErrors() {
-			return nil, &ConfigError{File: path, Diags: diags}
+			return nil, &ConfigError{File: path, Source: src, Diags: diags}
 		}
 		for _, s := range schemes {
 			if c.schemes[s.Name] == nil {
@@ -107,7 +115,7 @@ func ReadConfig(paths ...string) (*Config, error) {
 }
 
 func readConfig(path string) (_ []byte, err error) {
-	path, err = resolve(path, os.Getuid())
+	path, err = ownership.File(path, uint32(os.Getuid()))
 	if err != nil {
 		return nil, err
 	}

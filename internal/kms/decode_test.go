@@ -40,48 +40,38 @@ scheme "hashivault" {
 	}
 }
 
+// TestDecodeConfigRefuses: what package hclschema refuses is tested there.
 func TestDecodeConfigRefuses(t *testing.T) {
 	scheme := func(body string) string { return "scheme \"a\" {\n  program = \"/p\"\n" + body + "\n}\n" }
 	for src, want := range map[string]string{
-		`scheme "a" {}`:                                     "Missing required argument",
-		`scheme {}`:                                         "Missing name for scheme",
-		`scheme "A" { program = "/p" }`:                     "Not a scheme",
-		`scheme "a" { program = "p" }`:                      "Not an absolute path",
-		`scheme "a" { program = "./p" }`:                    "Not an absolute path",
-		`scheme "a" { program = "/a/../p" }`:                "Not an absolute path",
-		`scheme "a" { program = "" }`:                       "Not an absolute path",
-		`scheme "a" { program = true }`:                     "Not a text",
-		`scheme "a" { program = "/${p}" }`:                  "Expression in a configuration",
-		`scheme "a" { program = p }`:                        "Not a text",
-		scheme(`pin = "yes"`):                               "Neither true nor false",
-		scheme(`pin = null`):                                "Neither true nor false",
-		scheme(`more = "x"`):                                "Unsupported argument",
-		scheme(`more {}`):                                   "Unsupported block type",
-		scheme(`variables = "HOME"`):                        "Invalid expression",
+		"scheme \"a\" {\n}\n":                               "Missing program",
+		"scheme {\n}\n":                                     "Wrong number of labels",
+		"scheme \"A\" {\n  program = \"/p\"\n}\n":           "Not a scheme",
+		"scheme \"a\" {\n  program = \"p\"\n}\n":            "Not an absolute path",
+		"scheme \"a\" {\n  program = \"./p\"\n}\n":          "Not an absolute path",
+		"scheme \"a\" {\n  program = \"/a/../p\"\n}\n":      "Not an absolute path",
+		"scheme \"a\" {\n  program = \"\"\n}\n":             "Text is empty",
+		"scheme \"a\" {\n  program = p\n}\n":                "Nothing to refer to",
+		"scheme \"a\" {\n  program = 1E9999999\n}\n":        "Number is out of range",
+		scheme(`pin = "yes"`):                               "Not true or false",
+		scheme(`pin = null`):                                "Value is null",
+		scheme(`more = "x"`):                                "Unknown attribute",
+		scheme(`variables = "HOME"`):                        "Not a list",
 		scheme(`variables = ["A=B"]`):                       "Not a variable's name",
-		scheme(`variables = ["A", ["B"]]`):                  "Not a text",
-		scheme(`variables = [[["B"]]]`):                     "Nested too deeply",
+		scheme(`variables = ["A", "A"]`):                    "Variable is there twice",
 		scheme(`variables = ["TAILSBUILD_PASSWORD"]`):       "Variable of tailsbuild's own",
-		scheme(`environment = ["A"]`):                       "Invalid expression",
-		scheme(`environment = { A = "1", "A" = "2" }`):      "Variable is there twice",
-		scheme(`environment = { A = ["1"] }`):               "Not a text",
+		scheme(`environment = ["A"]`):                       "Wrong type",
+		scheme(`environment = { A = "1", "A" = "2" }`):      "Key is there twice",
+		scheme(`environment = { "A B" = "1" }`):             "Not a variable's name",
+		scheme(`environment = { A = "\u0000" }`):            "Invisible character",
 		scheme(`environment = { TAILSBUILD_PIN_FD = "0" }`): "Variable of tailsbuild's own",
-		scheme(`environment = { A = "` + strings.Repeat("x", maxValue+1) + `" }`): "Not a text",
-		scheme("") + scheme(""):              "Scheme is there twice",
-		`key = "x"`:                          "Unsupported argument",
-		`scheme "a" { program = 1E9999999 }`: "Expression in a configuration",
-		strings.Repeat("[", 30_000):          "Nested too deeply",
-		"x = \xff":                           "Invalid character",
-		"scheme":                             "Argument or block definition required",
+		scheme("") + scheme(""):                             "Name is there twice",
+		"key = \"x\"\n":                                     "Unknown attribute",
+		strings.Repeat("[", 30_000):                         "Nested too deeply",
 	} {
 		got, diags := DecodeConfig("keys.hcl", []byte(src))
-		if got != nil || !diags.HasErrors() || !strings.Contains(diags.Error(), want) {
+		if got != nil || len(diags) != 1 || diags[0].Summary != want || diags[0].Subject == nil {
 			t.Errorf("%.60s: %v, want %q", src, diags, want)
-		}
-		for _, d := range diags {
-			if d.Subject == nil {
-				t.Errorf("%.60s: %v has no place", src, d)
-			}
 		}
 	}
 }

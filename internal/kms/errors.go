@@ -22,12 +22,6 @@ func (e *SchemeError) Error() string {
 	return fmt.Sprintf("no program is configured for keys %s://", e.Scheme)
 }
 
-// An UnsafeError reports that Path, a program or a configuration, could have been
-// replaced by others, or isn't what it has to be.
-type UnsafeError struct{ Path, Problem string }
-
-func (e *UnsafeError) Error() string { return fmt.Sprintf("%s: %s", e.Path, e.Problem) }
-
 // A ProgramError reports that a program did not do what it was asked: it said so,
 // ended in an unexpected way, took too long, or wrote what is no answer.
 type ProgramError struct {

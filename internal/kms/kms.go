@@ -33,7 +33,9 @@ const (
 	maxStderr    = 16 << 10
 )
 
-var schemePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+const schemeExpression = `[a-z][a-z0-9-]{0,31}`
+
+var schemePattern = regexp.MustCompile(`^` + schemeExpression + `$`)
 
 // IsReference reports whether s is meant as a reference to a key, SCHEME://KEY,
 // and not as the path of a file.
@@ -51,7 +53,7 @@ type Key struct {
 // Key returns the key that reference, SCHEME://KEY, names. It runs nothing.
 //
 // It returns a *[ReferenceError], a *[SchemeError] when nothing is configured for
-// the scheme, or an *[UnsafeError] when others could have replaced the program.
+// the scheme, or an *[ownership.UnsafeError] when others could have replaced the program.
 func (c *Config) Key(reference string) (*Key, error) {
 	name, resource, _ := strings.Cut(reference, "://")
 	if problem := checkReference(reference, name, resource); problem != "" {

@@ -127,7 +127,9 @@ func TestContradicts(t *testing.T) {
 		"programs": {[]string{MissingSBOM}, func(b *evidence.Bill, _ *evidence.Declaration, _ *evidence.Tests) {
 			b.Inventory.Programs = []inventory.Program{{Path: "/usr/bin/app", SHA256: elsewhere.Encoded(), Go: "go1"}}
 		}},
-		"sources": {[]string{MissingSBOM}, func(b *evidence.Bill, _ *evidence.Declaration, _ *evidence.Tests) { b.Dependencies = b.Dependencies[1:] }},
+		"sources": {[]string{MissingSBOM}, func(b *evidence.Bill, _ *evidence.Declaration, _ *evidence.Tests) {
+			b.Dependencies = b.Dependencies[1:]
+		}},
 		"recipe's text": {[]string{MissingTests}, func(_ *evidence.Bill, _ *evidence.Declaration, t *evidence.Tests) {
 			t.Configuration = []evidence.Dependency{file("mqtt/recipe.hcl", []byte("another"))}
 		}},

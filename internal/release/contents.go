@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,13 +57,23 @@ func (s *Statement) Signature() bool { return s.PredicateType == evidence.Signat
 // a *[RefusedError]; a file that is missing or isn't what its digest says is an
 // error of package oci.
 func Read(ctx context.Context, dir string, keys []*sign.PublicKey) (*Contents, error) {
-	l, img, manifests, err := openRelease(ctx, dir, dir, readPacked)
+	return ReadWith(ctx, dir, keys, VerifyOptions{})
+}
+
+// ReadWith is [Read] of what opts say there is.
+func ReadWith(ctx context.Context, dir string, keys []*sign.PublicKey, opts VerifyOptions) (*Contents, error) {
+	read := readPacked
+	if opts.WithoutLayers {
+		read = readWithoutLayers
+	}
+	opts.Called = cmp.Or(opts.Called, dir)
+	l, img, manifests, err := openRelease(ctx, dir, opts.Called, read)
 	if err != nil {
 		return nil, err
 	}
 	defer l.Close()
 	c := &Contents{
-		Dir: dir, Image: img.desc, Claimed: img.claimed,
+		Dir: opts.Called, Image: img.desc, Claimed: img.claimed,
 		Compressed: img.compressed, Labels: img.labels,
 	}
 	known := make(map[string]*sign.PublicKey, len(keys))
@@ -75,7 +86,7 @@ func Read(ctx context.Context, dir string, keys []*sign.PublicKey) (*Contents, e
 		}
 		a, problem, err := readAttached(l, c.Image, desc)
 		if err != nil {
-			return nil, fmt.Errorf("release %s: %w", dir, err)
+			return nil, fmt.Errorf("release %s: %w", opts.Called, err)
 		}
 		if problem == nil && a.artifactType != inputs.SealedType {
 			problem = c.add(a, desc.Digest, known)

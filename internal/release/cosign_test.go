@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +25,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	"gitlab.com/tailsbuild/tailsbuild/internal/programtest"
 	ours "gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
@@ -43,36 +43,14 @@ func unavailable(t *testing.T, format string, args ...any) {
 // once and kept in the user's cache folder: that takes minutes.
 func cosignBinary(t *testing.T) string {
 	t.Helper()
-	module := must[string](t)(filepath.Abs("../../test/cosign"))
-	mod := must[[]byte](t)(os.ReadFile(filepath.Join(module, "go.mod")))
-	version := regexp.MustCompile(`(?m)^\tgithub\.com/sigstore/cosign/v3 (v[0-9.]+) `).FindSubmatch(mod)
-	if version == nil {
-		t.Fatal("test/cosign/go.mod doesn't pin cosign")
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = t.TempDir()
-	}
-	binary := filepath.Join(cache, "tailsbuild-test", "cosign-"+string(version[1])+"-"+runtime.Version())
-	if _, err := os.Stat(binary); err == nil {
-		return binary
-	}
-	if testing.Short() {
+	p := programtest.Program{Folder: "../../test/cosign", Module: "github.com/sigstore/cosign/v3", Package: "cmd/cosign"}
+	if _, err := os.Stat(must[string](t)(p.Path())); err != nil && testing.Short() {
 		unavailable(t, "cosign isn't built yet, which -short leaves out")
 	}
-	check(t, os.MkdirAll(filepath.Dir(binary), 0o755))
-	temp := must[string](t)(os.MkdirTemp(filepath.Dir(binary), ".build-"))
-	defer os.RemoveAll(temp)
-	limited, cancel := context.WithTimeout(ctx, 20*time.Minute)
-	defer cancel()
-	build := exec.CommandContext(limited, "go", "build", "-trimpath", "-buildvcs=false",
-		"-o", filepath.Join(temp, "cosign"), "github.com/sigstore/cosign/v3/cmd/cosign")
-	build.Dir = module
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		unavailable(t, "cosign can't be built: %v\n%s", err, out)
+	binary, err := p.Build(ctx)
+	if err != nil {
+		unavailable(t, "%v", err)
 	}
-	check(t, os.Rename(filepath.Join(temp, "cosign"), binary))
 	return binary
 }
 
