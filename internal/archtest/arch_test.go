@@ -104,7 +104,7 @@ var doors = map[string][]string{
 	"github.com/google/go-containerregistry": {"internal/registry"},
 	"github.com/klauspost/compress":          {"internal/oci", "internal/inputs"},
 	"github.com/github/go-spdx":              {"internal/evidence"},
-	"debug/buildinfo":                        {"internal/inventory"},
+	"debug/buildinfo":                        {"internal/inventory", "internal/failopen"},
 	"github.com/hashicorp/hcl/v2":            {"internal/hclschema", "internal/recipe", "internal/lock", "internal/policy", "internal/acceptance", "internal/kms", "builder", "internal/cli"},
 	"github.com/hashicorp/hcl/v2/hclsyntax":  {"internal/hclschema", "internal/recipe", "internal/lock"},
 	"github.com/hashicorp/hcl/v2/hclwrite":   {"internal/hclschema", "internal/recipe", "internal/lock"},
