@@ -117,7 +117,7 @@ and this user alone, and so must the cache.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.policy, "policy", "", "`FILE` with the policy to judge by")
 	flags.StringVar(&keyFile, "key", "", "`FILE` with the public key that is trusted, to ask no policy")
-	flags.StringVar(&f.cache, "cache", "", "`DIR` that keeps trust roots, and what was seen of them (default "+serviceState+"/trust for root, else in the user's state folder)")
+	flags.StringVar(&f.cache, "cache", "", "`DIR` with what was seen of trust roots (default for root "+serviceState+"/trust)")
 	flags.StringVar(&q.name, "name", "", "`REF` that the image was asked for by")
 	flags.StringVar(&q.digest, "digest", "", "`DIGEST` of its manifest or index")
 	flags.StringVar(&q.stdinType, "stdin-media-type", "", "`TYPE` of what is on stdin: "+ocispec.MediaTypeDescriptor)
