@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/.tools/go/bin:$(PATH):/usr/local/g
 BUILDVCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 TESTFLAGS ?=
 
-.PHONY: help setup build kms demo test test-kubernetes check bench rebuild clean
+.PHONY: help setup build kms demo test test-kubernetes test-vault check bench rebuild clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: setup ## the whole test suite, with real builds
 test-kubernetes: ## what policy export writes, with policy-controller and Kyverno; builds them, which takes half an hour
 	go vet -tags kubernetes ./internal/cli
 	go test -timeout 2h -count=1 -v -tags kubernetes -run 'TestPolicyController|TestKyverno' ./internal/cli
+
+test-vault: ## keys in Vault or OpenBao, with the server for tests that VAULT_ADDR and VAULT_TOKEN name
+	cd test/interop && CGO_ENABLED=0 go test -count=1 -v -tags containers_image_openpgp,vault -run TestVault .
 
 check: setup ## what CI checks before it tests
 	@scripts/tools.sh
