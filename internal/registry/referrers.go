@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
@@ -134,7 +134,7 @@ func (f *fetch) listProblem(err error) error {
 	return nil
 }
 
-var nextLink = regexp.MustCompile(`^<([^>]*)>\s*;\s*rel="?next"?\s*$`)
+var nextLink = lazyregexp.New(`^<([^>]*)>\s*;\s*rel="?next"?\s*$`)
 
 // next returns the address of a list's next page, "" when there is none. It is
 // where the first page was, whatever host and path the registry names.

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/inventory"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
@@ -184,7 +184,7 @@ func readLayer(ctx context.Context, l *layout, desc ocispec.Descriptor, diffID s
 
 // validRefName is the grammar of org.opencontainers.image.ref.name (image-spec,
 // annotations.md) as far as "name:tag" goes, with a tag that registries take.
-var validRefName = regexp.MustCompile(`^[A-Za-z0-9]+([-._]+[A-Za-z0-9]+)*:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+var validRefName = lazyregexp.New(`^[A-Za-z0-9]+([-._]+[A-Za-z0-9]+)*:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
 // refName returns what the image is called in the release's index.
 func refName(r *recipe.Recipe) (string, error) {
