@@ -1,5 +1,5 @@
 // Package firstgc puts the first garbage collection of a program that imports it
-// off, from 4 MiB of memory to 16 MiB.
+// off, from 4 MiB of memory to 10 MiB.
 //
 // What initializes the packages of a large program allocates nearly 4 MiB, none of
 // which is garbage. Two collections of that take a quarter of the time of a command
@@ -14,7 +14,7 @@ import (
 
 const (
 	// The first collection comes when 4 MiB were allocated, times first / 100.
-	first = 400
+	first = 250
 	// usual is Go's default: a collection when as much was allocated as is in use.
 	usual = 100
 )

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -279,7 +280,12 @@ func TestFlood(t *testing.T) {
 	// Those who know it find it.
 	f.asked = nil
 	opts := options()
-	opts.Known = []digest.Digest{good.Digest}
+	opts.Known = func(_ context.Context, d digest.Digest) []digest.Digest {
+		if d != image.Digest {
+			t.Errorf("asked what is known of %s", d)
+		}
+		return []digest.Digest{good.Digest}
+	}
 	opts.Limits.Referrers = 1
 	g, err = f.fetch(":1-r0", opts)
 	check(t, err)

@@ -30,8 +30,10 @@ const (
 // believed but as a hint where to look first.
 func (f *fetch) referrers(ctx context.Context) ([]ocispec.Descriptor, error) {
 	var all []ocispec.Descriptor
-	for _, d := range f.opts.Known {
-		all = append(all, ocispec.Descriptor{Digest: d, Size: unknownSize})
+	if f.opts.Known != nil {
+		for _, d := range f.opts.Known(ctx, f.image.Digest) {
+			all = append(all, ocispec.Descriptor{Digest: d, Size: unknownSize})
+		}
 	}
 	listed, err := f.api(ctx)
 	if err != nil {

@@ -26,10 +26,10 @@ type Options struct {
 	// Artifacts are the kinds of artifact that are fetched with an image, for
 	// which there is no default. Others are named as problems.
 	Artifacts []Artifact
-	// Known are manifests of artifacts that are known to belong to the image. They
+	// Known returns manifests of artifacts that are known to belong to an image. They
 	// are asked for first, whatever the registry's lists say, so that a flood of
-	// others doesn't hide them.
-	Known []digest.Digest
+	// others doesn't hide them. When it is nil, none are known.
+	Known func(ctx context.Context, image digest.Digest) []digest.Digest
 	// Layers says to fetch the image's layers. Otherwise the layout has its
 	// manifest and config only.
 	Layers bool

@@ -69,7 +69,7 @@ func readWithoutLayers(ctx context.Context, l *layout, desc ocispec.Descriptor) 
 
 // readImageBy reads an image, its layers with read.
 func readImageBy(ctx context.Context, l *layout, desc ocispec.Descriptor, read layerReader) (*image, error) {
-	manifest, raw, err := l.ReadManifest(desc)
+	manifest, err := l.manifest(desc)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func readImageBy(ctx context.Context, l *layout, desc ocispec.Descriptor, read l
 			MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size, Platform: &config.Platform,
 		},
 		manifest:   manifest,
-		compressed: int64(len(raw)) + manifest.Config.Size,
+		compressed: desc.Size + manifest.Config.Size,
 		labels:     config.Config.Labels,
 	}
 	for i, d := range manifest.Layers {

@@ -143,11 +143,10 @@ func newVerification(called string, img *image, key *sign.PublicKey) *Verificati
 // openRelease opens the release in dir, which errors call called, and reads its
 // image with read. The manifests are those of everything else in it.
 func openRelease(ctx context.Context, dir, called string, read imageReader) (*layout, *image, []ocispec.Descriptor, error) {
-	opened, err := oci.OpenLayout(dir)
+	l, err := openLayout(dir)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	l := &layout{opened}
 	img, manifests, err := readRelease(ctx, l, read)
 	if err == nil {
 		return l, img, manifests, nil
@@ -186,7 +185,7 @@ func split(l *layout) (ocispec.Descriptor, []ocispec.Descriptor, error) {
 		return ocispec.Descriptor{}, nil, &oci.LimitError{What: "index.json", Size: int64(len(index)), Limit: maxEvidence + 1}
 	}
 	for _, desc := range index {
-		m, _, err := l.ReadManifest(desc)
+		m, err := l.manifest(desc)
 		if err != nil {
 			return ocispec.Descriptor{}, nil, err
 		}
