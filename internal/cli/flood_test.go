@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
+	"gitlab.com/tailsbuild/tailsbuild/internal/release/releasetest"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust/trusttest"
@@ -57,6 +59,7 @@ func listedPolicy(t *testing.T, p *published, bundles []digest.Digest) string {
 type flood struct {
 	list      []byte
 	manifests map[string][]byte
+	blobs     map[string][]byte
 	huge      map[string]bool // blobs that don't end
 	asked     atomic.Int64    // manifests of the junk
 	sent      atomic.Int64    // bytes of blobs of the junk
@@ -66,29 +69,53 @@ type flood struct {
 // they have 300 MB, and some say that they are small and then have 300 MB.
 func newFlood(t *testing.T, image ocispec.Descriptor) *flood {
 	t.Helper()
-	f := &flood{manifests: map[string][]byte{}, huge: map[string]bool{}}
-	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex}
-	empty := ocispec.DescriptorEmptyJSON
-	empty.Data = nil
+	f := &flood{manifests: map[string][]byte{}, blobs: map[string][]byte{}, huge: map[string]bool{}}
+	var all []ocispec.Descriptor
 	for i := range 1000 {
 		blob := ocispec.Descriptor{MediaType: sign.BundleMediaType, Digest: digest.FromString(fmt.Sprint("junk ", i)), Size: 300 << 20}
 		if i%50 == 0 {
 			blob.Size = 3000
 			f.huge[blob.Digest.String()] = true
 		}
-		body := must[[]byte](t)(json.Marshal(ocispec.Manifest{
-			Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
-			ArtifactType: sign.BundleMediaType, Config: empty, Layers: []ocispec.Descriptor{blob},
-			Subject: &ocispec.Descriptor{MediaType: image.MediaType, Digest: image.Digest, Size: image.Size},
-		}))
-		d := digest.FromBytes(body)
-		f.manifests[d.String()] = body
-		index.Manifests = append(index.Manifests, ocispec.Descriptor{
-			MediaType: ocispec.MediaTypeImageManifest, Digest: d, Size: int64(len(body)), ArtifactType: sign.BundleMediaType,
-		})
+		all = append(all, f.attach(t, image, nil, blob))
 	}
-	f.list = must[[]byte](t)(json.Marshal(index))
+	f.list = index(t, all)
 	return f
+}
+
+// bundles returns a list of bundles that are there, and about image.
+func (f *flood) bundles(t *testing.T, image ocispec.Descriptor, annotations map[string]string, bundles []string) []byte {
+	t.Helper()
+	var all []ocispec.Descriptor
+	for i, b := range bundles {
+		d := digest.FromString(b)
+		f.blobs[d.String()] = []byte(b)
+		annotations["n"] = fmt.Sprint(i)
+		all = append(all, f.attach(t, image, annotations, ocispec.Descriptor{MediaType: sign.BundleMediaType, Digest: d, Size: int64(len(b))}))
+	}
+	return index(t, all)
+}
+
+// attach adds the manifest of a bundle about image.
+func (f *flood) attach(t *testing.T, image ocispec.Descriptor, annotations map[string]string, blob ocispec.Descriptor) ocispec.Descriptor {
+	t.Helper()
+	empty := ocispec.DescriptorEmptyJSON
+	empty.Data = nil
+	body := must[[]byte](t)(json.Marshal(ocispec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
+		ArtifactType: sign.BundleMediaType, Config: empty, Layers: []ocispec.Descriptor{blob}, Annotations: annotations,
+		Subject: &ocispec.Descriptor{MediaType: image.MediaType, Digest: image.Digest, Size: image.Size},
+	}))
+	d := digest.FromBytes(body)
+	f.manifests[d.String()] = body
+	return ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: d, Size: int64(len(body)), ArtifactType: sign.BundleMediaType}
+}
+
+func index(t *testing.T, all []ocispec.Descriptor) []byte {
+	t.Helper()
+	return must[[]byte](t)(json.Marshal(ocispec.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: all,
+	}))
 }
 
 // serve answers for what the flood has; it doesn't say what really refers to the
@@ -103,6 +130,8 @@ func (f *flood) serve(w http.ResponseWriter, r *http.Request) bool {
 		f.asked.Add(1)
 		w.Header().Set("Content-Type", ocispec.MediaTypeImageManifest)
 		_, _ = w.Write(f.manifests[name])
+	case f.blobs[name] != nil:
+		_, _ = w.Write(f.blobs[name])
 	case f.huge[name]:
 		zeros := make([]byte, 32<<10)
 		for sent := 0; sent < 300<<20; sent += len(zeros) {
@@ -176,4 +205,51 @@ func TestFloodHidesTheRest(t *testing.T) {
 			t.Errorf("%s: %d KiB of memory, %d manifests and %d bytes of junk", name, kib, f.asked.Load(), f.sent.Load())
 		}
 	}
+}
+
+// TestMemory: what is small, and would be large once it is decoded, takes little
+// memory, too.
+func TestMemory(t *testing.T) {
+	p := publish(t)
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	policy := policyOf(t, p.repo, p.key)
+	image := p.verified(t).Image
+	stranger := must[*sign.Key](t)(releasetest.Key())
+	many := func(item string, n int) string { return strings.Repeat(item+",", n/(len(item)+1)) + item }
+	// What a stranger signs is read as far as that it isn't known who that is.
+	signed := must[[]byte](t)(stranger.Sign(t.Context(), fmt.Appendf(nil, `{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":%q}}],`+
+		`"predicateType":"https://example.org/x","predicate":{"a":[%s]}}`, image.Digest.Encoded(), many("0", 79_000))))
+	for name, bundles := range map[string][]string{
+		"log entries": {`{"mediaType":"` + sign.BundleMediaType + `","verificationMaterial":{"tlogEntries":[` + many("{}", sign.MaxBundle-1000) + `]}}`},
+		"signatures":  {`{"dsseEnvelope":{"signatures":[` + many("{}", sign.MaxBundle-1000) + `]}}`},
+		"brackets":    {strings.Repeat("[", sign.MaxBundle)},
+		"statements":  slices.Repeat([]string{string(signed)}, 20),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFlood(t, image)
+			f.list = f.bundles(t, image, map[string]string{"org.example": "x", "tailsbuild.signer-key": string(stranger.Public().PEM())}, bundles)
+			p.before = f.serve
+			kib, code, output := peakOf(t, "verify", p.tag, "--policy", policy)
+			if code != exitRefused || kib > maxPeak || len(f.blobs) == 0 || f.asked.Load() == 0 {
+				t.Errorf("exit %d, %d KiB\n%s", code, kib, output)
+			}
+			t.Logf("%d KiB", kib)
+		})
+	}
+	t.Run("config", func(t *testing.T) {
+		f := newFlood(t, image)
+		config := []byte(`{"architecture":"amd64","os":"linux","history":[` + many("{}", 1<<20-1000) + `]}`)
+		body := must[[]byte](t)(json.Marshal(ocispec.Manifest{
+			Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
+			Config: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageConfig, Digest: digest.FromBytes(config), Size: int64(len(config))},
+			Layers: []ocispec.Descriptor{},
+		}))
+		f.blobs[digest.FromBytes(config).String()] = config
+		f.manifests["evil"] = body
+		p.before = f.serve
+		kib, code, output := peakOf(t, "verify", p.repo+":evil", "--policy", policy)
+		if code != exitRefused || kib > maxPeak || !strings.Contains(output, "values in config") {
+			t.Errorf("exit %d, %d KiB\n%s", code, kib, output)
+		}
+	})
 }

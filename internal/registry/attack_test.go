@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -556,6 +557,17 @@ func TestMemory(t *testing.T) {
 		"endless lists": func() { f.listed = nil; f.manifests[tagOf(image)] = answer{} },
 		"many objects":  func() { f.listed = nil; f.put(blown("{}"), tagOf(image)) },
 		"deep objects":  func() { f.listed = nil; f.put(blown(nested), tagOf(image)) },
+		"many manifests": func() {
+			f.listed = nil
+			f.put(answer{ocispec.MediaTypeImageIndex, bytes.Replace(blown("{}").body, []byte(`"manifests":[],"annotations":`), []byte(`"manifests":`), 1)}, tagOf(image))
+		},
+		"many layers": func() {
+			f.listed = nil
+			for i := range 20 {
+				body := fmt.Sprintf(`{"schemaVersion":2,"artifactType":%q,"config":{},"layers":[%s{}]}%*s`, bundleType, strings.Repeat("{},", 300_000), i, "")
+				f.listed = append(f.listed, f.put(answer{ocispec.MediaTypeImageManifest, []byte(body)}))
+			}
+		},
 	} {
 		prepare()
 		f.before = func(w http.ResponseWriter, r *http.Request) bool {

@@ -193,7 +193,7 @@ func checkDigest(d digest.Digest) error {
 // decodeStrict decodes src into v. It refuses what two parsers could read in two
 // ways, and members that v doesn't have or that differ from keys by case alone.
 func decodeStrict(what string, src []byte, v any, keys []string) error {
-	if err := oci.UnmarshalJSON(what, src, new(any), keys...); err != nil {
+	if err := oci.UnmarshalLongJSON(what, src, new(any), keys...); err != nil {
 		return formatError(what, err)
 	}
 	dec := json.NewDecoder(bytes.NewReader(src))
