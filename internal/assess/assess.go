@@ -29,9 +29,6 @@ type Options struct {
 	Cache string
 	// Offline asks no source that needs a network.
 	Offline bool
-	// WithoutLayers says that images have no layers, as for
-	// [release.VerifyOptions].
-	WithoutLayers bool
 	// Now is the time to judge by. Required.
 	Now time.Time
 }
@@ -87,18 +84,18 @@ type Assessment struct {
 
 // Release assesses the release in the folder dir: it reads and then judges it.
 func (a *Assessor) Release(ctx context.Context, dir, reference string) (*Assessment, error) {
-	contents, err := a.Read(ctx, dir)
+	contents, err := a.Read(ctx, dir, release.VerifyOptions{})
 	if err != nil {
 		return nil, err
 	}
 	return a.Judge(ctx, contents, reference)
 }
 
-// Read reads the release in the folder dir, and verifies its signatures with the
-// policy's keys: what takes time, and depends on nothing but the files. An error is
-// about them, of package release or oci.
-func (a *Assessor) Read(ctx context.Context, dir string) (*release.Contents, error) {
-	return release.Read(ctx, dir, a.keys)
+// Read reads the release in the folder dir, as much as opts say there is of it, and
+// verifies its signatures with the policy's keys: what takes time, and depends on
+// nothing but the files. An error is about them, of package release or oci.
+func (a *Assessor) Read(ctx context.Context, dir string, opts release.VerifyOptions) (*release.Contents, error) {
+	return release.ReadWith(ctx, dir, a.keys, opts)
 }
 
 // Judge assesses what was read of a release, which was asked for by reference. What

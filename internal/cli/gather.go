@@ -18,10 +18,12 @@ type gathered struct {
 	problems  []registry.Problem
 }
 
-// gather reads the release that arg names, from a folder or a registry.
+// gather reads the release that arg names, from a folder or a registry. From there,
+// the layers aren't fetched: the verdict is on the manifest's digest, and who runs the
+// image has to get them by that.
 func (j *judging) gather(ctx context.Context, arg string, f judgeFlags) (*gathered, error) {
 	if !isReference(arg) {
-		contents, err := j.assessor.Read(ctx, arg)
+		contents, err := j.assessor.Read(ctx, arg, release.VerifyOptions{})
 		return &gathered{contents: contents, reference: f.reference}, err
 	}
 	ref, err := registry.ParseReference(arg)
@@ -30,7 +32,6 @@ func (j *judging) gather(ctx context.Context, arg string, f judgeFlags) (*gather
 	}
 	g := &gathered{reference: ref.String()}
 	opts := fetchOptions()
-	opts.Layers = true
 	opts.Known = func(ctx context.Context, image digest.Digest) []digest.Digest {
 		return j.assessor.Bundles(ctx, g.reference, image)
 	}
@@ -40,7 +41,7 @@ func (j *judging) gather(ctx context.Context, arg string, f judgeFlags) (*gather
 			return err
 		}
 		g.problems = fetched.Problems
-		g.contents, err = j.assessor.Read(ctx, dir)
+		g.contents, err = j.assessor.Read(ctx, dir, release.VerifyOptions{Called: g.reference, WithoutLayers: true})
 		return err
 	})
 	return g, err

@@ -173,7 +173,7 @@ type Fetched struct {
 }
 
 // Fetch writes image, one of s.Images, and the artifacts that refer to it to the
-// layout that it makes at dir.
+// layout that it makes at dir, for this process to verify: it isn't synced to disk.
 //
 // It is an error when the image or a list of what refers to it can't be read, as
 // for [Open]. What is wrong with an artifact is one of the result's Problems.
@@ -183,6 +183,7 @@ func (s *Source) Fetch(ctx context.Context, image ocispec.Descriptor, dir string
 		return nil, err
 	}
 	defer w.Abort()
+	w.Passing()
 	f := &fetch{Source: s, w: w, image: image, left: s.opts.Limits.Evidence}
 	if err := f.run(ctx); err != nil {
 		return nil, err
