@@ -83,9 +83,9 @@ func (j judged) kind() string { return "verdict" }
 
 func (j judged) text(w io.Writer) {
 	line := func(format string, args ...any) {
-		fmt.Fprintf(w, "  %s\n", progress.Clean(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(w, "  %s\n", progress.Line(fmt.Sprintf(format, args...)))
 	}
-	fmt.Fprintf(w, "%s is %s\n", progress.Clean(j.Dir), j.Kind)
+	fmt.Fprintf(w, "%s is %s\n", progress.Line(j.Dir), j.Kind)
 	line("%-10s %q", "reference", j.Reference)
 	line("%-10s %s", "image", j.Digest)
 	if j.Scope != "" {
@@ -112,7 +112,7 @@ type accepted struct {
 func (a accepted) kind() string { return "acceptance" }
 
 func (a accepted) text(w io.Writer) {
-	fmt.Fprintf(w, "%s was accepted, which %s says\n", progress.Clean(a.Dir), progress.Clean(a.Log))
+	fmt.Fprintf(w, "%s was accepted, which %s says\n", progress.Line(a.Dir), progress.Line(a.Log))
 }
 
 // A notTrustedError reports a release that the policy doesn't trust. The verdict
