@@ -62,6 +62,13 @@ type Reproduction struct {
 	Varied   []evidence.Varied `json:"varied"`
 }
 
+// same reports whether o is of the same two builds.
+func (r *Reproduction) same(o Reproduction) bool {
+	a, b := r.Builders[0].Invocation, r.Builders[1].Invocation
+	c, d := o.Builders[0].Invocation, o.Builders[1].Invocation
+	return a == c && b == d || a == d && b == c
+}
+
 // A Builder is one of the two, in one run.
 type Builder struct {
 	ID         string            `json:"id"`
@@ -256,6 +263,10 @@ func (v *Verification) add(c comparison, builds map[string]*evidence.Build) erro
 			ID: b.Run.Builder, Versions: b.Run.Versions, Invocation: b.Run.Invocation,
 			Started: b.Run.Started, Finished: b.Run.Finished,
 		}
+	}
+	// The same comparison can be written in other bytes.
+	if slices.ContainsFunc(v.Reproductions, r.same) {
+		return fmt.Errorf("a second comparison of the invocations %s and %s", r.Builders[0].Invocation, r.Builders[1].Invocation)
 	}
 	v.Unpacked = c.Unpacked
 	if len(v.Reproductions) == 0 {
