@@ -63,6 +63,9 @@ func TestSelectCases(t *testing.T) {
 			t.Errorf("case %s is %v, %v", d.name, one, err)
 		}
 	}
+	if some, err := selectCases("verify,start"); err != nil || len(some) != 2 || some[1].name != "start" {
+		t.Errorf("two cases are %v, %v", some, err)
+	}
 	if _, err := selectCases("none"); err == nil {
 		t.Error("there is a case none")
 	}
@@ -85,7 +88,7 @@ func TestPeersAreTheEmbedded(t *testing.T) {
 func TestMeasureCountsGrandchildren(t *testing.T) {
 	const burn = `i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done`
 	cmd := exec.Command("sh", "-c", `sh -c "$1"; true`, "sh", burn)
-	c, err := measure(nil, func() error { return start(cmd).wait() })
+	c, err := measure(nil, 1, func() error { return start(cmd).wait() })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +109,7 @@ func TestMeasureCountsTheDaemon(t *testing.T) {
 		cmd.Wait()
 	}()
 	time.Sleep(500 * time.Millisecond)
-	c, err := measure(&daemon{cmd: cmd}, func() error {
+	c, err := measure(&daemon{cmd: cmd}, 1, func() error {
 		time.Sleep(300 * time.Millisecond)
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -28,24 +29,47 @@ var definitions = []definition{
 	{"sftp", fetched("sftp"), (*bench).openSFTP},
 	{"mqtt", fetched("mqtt"), (*bench).openMQTT},
 	{"lock", fetched("sftp"), (*bench).openLock},
+	{"start", fetched(worldBase), (*bench).openStart},
+	{"verify", fetched(worldBase), (*bench).openVerify},
+	{"verify-100", fetched(worldBase), (*bench).openVerifyMany},
+	{"sign", fetched(worldBase), (*bench).openSign},
+	{"junk-huge", fetched(worldBase), openJunk("verify beside 300 MB of junk", hugeJunk)},
+	{"junk-many", fetched(worldBase), openJunk("verify beside 1,000 junk bundles", manyJunk)},
 }
 
-// fetched fills the store with the inputs of one of the repository's recipes.
+func caseNames() string {
+	var all []string
+	for _, d := range definitions {
+		all = append(all, d.name)
+	}
+	return strings.Join(all, ", ")
+}
+
+// fetched fills the store with the inputs of one of the repository's recipes, once.
 func fetched(name string) func(*bench, context.Context) error {
-	return func(b *bench, ctx context.Context) error { return b.ours.fetch(ctx, b.recipes(), name) }
+	return func(b *bench, ctx context.Context) error {
+		if b.fetched[name] {
+			return nil
+		}
+		b.fetched[name] = true
+		return b.ours.fetch(ctx, b.recipes(), name)
+	}
 }
 
-// selectCases returns the case called only, or all for "".
+// selectCases returns the cases called only, with commas between them, or all for "".
 func selectCases(only string) ([]definition, error) {
 	if only == "" {
 		return definitions, nil
 	}
-	for _, d := range definitions {
-		if d.name == only {
-			return []definition{d}, nil
+	var chosen []definition
+	for name := range strings.SplitSeq(only, ",") {
+		i := slices.IndexFunc(definitions, func(d definition) bool { return d.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no case %q; there are %s", name, caseNames())
 		}
+		chosen = append(chosen, definitions[i])
 	}
-	return nil, fmt.Errorf("there is no case %q", only)
+	return chosen, nil
 }
 
 // A contender is one way to do a case.
@@ -55,6 +79,7 @@ type contender struct {
 	rows   []comparison
 	daemon *daemon // that was there before, or nil
 	run    func(context.Context) error
+	times  int          // that it runs in a round, whose cost is that of one; 0 means 1
 	after  func() error // clears up, outside the measured time, or nil
 	costs  []cost
 }
@@ -65,15 +90,16 @@ type comparison struct {
 	of   func(ours, other *contender, of func(cost) float64) spread
 }
 
-func ratio(to string) []comparison {
-	return []comparison{{"ours / " + to, (*contender).over}}
-}
+func ratio(to string) []comparison { return compared("ours / " + to) }
+
+func compared(name string) []comparison { return []comparison{{name, (*contender).over}} }
 
 // A benchCase is one task and everyone who does it, ours first.
 type benchCase struct {
 	name       string
 	contenders []*contender
 	daemon     *daemon // the warm one, or nil
+	milli      bool    // it takes milliseconds, and memory counts
 	notes      []string
 }
 
@@ -89,7 +115,7 @@ func (c *benchCase) round(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, roundLimit)
 	defer cancel()
 	for _, k := range c.contenders {
-		got, err := measure(k.daemon, func() error { return k.run(ctx) })
+		got, err := measure(k.daemon, max(1, k.times), func() error { return k.run(ctx) })
 		if err != nil {
 			return fmt.Errorf("%s: %w", k.name, err)
 		}
@@ -124,20 +150,41 @@ func (b *bench) prepare(ctx context.Context, cases []definition) error {
 	return nil
 }
 
+// A figure is one of a case's columns.
+type figure struct {
+	name string
+	of   func(cost) float64
+}
+
+// figures returns the columns: what takes milliseconds is not in seconds.
+func (c *benchCase) figures() []figure {
+	if !c.milli {
+		return []figure{{"wall s", wall}, {"CPU s", cpu}}
+	}
+	milli := func(of func(cost) float64) func(cost) float64 {
+		return func(c cost) float64 { return 1000 * of(c) }
+	}
+	return []figure{{"wall ms", milli(wall)}, {"CPU ms", milli(cpu)}, {"peak MB", peak}}
+}
+
 // write prints the costs of all contenders, ours beside the others', and the notes.
 func (c *benchCase) write(w io.Writer) error {
 	var s strings.Builder
-	row := func(name string, columns ...any) {
-		fmt.Fprintf(&s, "%-34s %20v %20v  %s\n", append([]any{name}, columns...)...)
+	row := func(name string, column func(figure) any, last string) {
+		fmt.Fprintf(&s, "%-34s", name)
+		for _, f := range c.figures() {
+			fmt.Fprintf(&s, " %26v", column(f))
+		}
+		fmt.Fprintf(&s, "  %s\n", last)
 	}
-	row("\n"+c.name, "wall s", "CPU s", "others' CPUs")
+	row("\n"+c.name, func(f figure) any { return f.name }, "others' CPUs")
 	for _, k := range c.contenders {
-		row(k.name, k.spread(wall), k.spread(cpu), fmt.Sprintf("%.1f", k.spread(others).median))
+		row(k.name, func(f figure) any { return k.spread(f.of) }, fmt.Sprintf("%.1f", k.spread(others).median))
 	}
 	us := c.contenders[0]
 	for _, k := range c.contenders {
 		for _, r := range k.rows {
-			row(r.name, r.of(us, k, wall), r.of(us, k, cpu), "")
+			row(r.name, func(f figure) any { return r.of(us, k, f.of) }, "")
 		}
 	}
 	for _, note := range c.notes {
@@ -150,6 +197,7 @@ func (c *benchCase) write(w io.Writer) error {
 func wall(c cost) float64   { return c.wall.Seconds() }
 func cpu(c cost) float64    { return c.cpu.Seconds() }
 func others(c cost) float64 { return c.others }
+func peak(c cost) float64   { return float64(c.peak) / 1e6 }
 
 func (k *contender) spread(of func(cost) float64) spread {
 	var values []float64

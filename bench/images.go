@@ -191,6 +191,9 @@ func (b *bench) openImage(ctx context.Context, recipes, name string, inputs []in
 	if err := place(b.ours.path(rootfs), filepath.Join(file.dir, "alpine-minirootfs.tar.gz")); err != nil {
 		return nil, err
 	}
+	if err := b.peers.build(ctx, b.cache, filepath.Join(b.repository, "bench")); err != nil {
+		return nil, err
+	}
 	d, err := b.peers.start("warm")
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 // The bench command compares tailsbuild with the plain way to build an image twice
 // and look whether the two are the same: buildctl build --no-cache of a Dockerfile,
-// two times, and sha256sum. What is measured, and how, is in docs/benchmarks.md.
+// two times, and sha256sum; and with cosign, where images are signed and verified.
+// What is measured, and how, is in docs/benchmarks.md.
 package main
 
 import (
@@ -26,7 +27,11 @@ func main() {
 	// A daemon gets its parent-death signal when the thread that started it ends.
 	// This one lives as long as the process, so all are started from here.
 	runtime.LockOSThread()
-	if err := run(); err != nil {
+	work := run
+	if filepath.Base(os.Args[0]) == registryName && len(os.Args) == 2 {
+		work = func() error { return serveRegistry(os.Args[1]) }
+	}
+	if err := work(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: error:", err)
 		os.Exit(1)
 	}
@@ -34,7 +39,7 @@ func main() {
 
 func run() (err error) {
 	rounds := flag.Int("n", 5, "`rounds` of each case")
-	only := flag.String("run", "", "only the `case` trivial, sftp, mqtt or lock")
+	only := flag.String("run", "", "only these `cases`, with commas: "+caseNames())
 	quick := flag.Bool("quick", false, "one round, to see that the benchmark works")
 	program := flag.String("tailsbuild", "../bin/tailsbuild", "`file` of the program")
 	repository := flag.String("repository", "..", "`folder` of the repository")
@@ -78,13 +83,16 @@ func run() (err error) {
 // A bench is one run of this program.
 type bench struct {
 	repository string
+	cache      string // has the peers, once they are built
 	ours       ours
 	peers      peers
-	dir        string // holds everything that ends with this run
+	fetched    map[string]bool // recipes whose inputs the store has
+	world      *world          // nil before a case needs it
+	dir        string          // holds everything that ends with this run
 }
 
 // newBench makes a folder for this run beside the store, so that both are on one
-// file system, and builds the peers if they aren't there.
+// file system.
 func newBench(ctx context.Context, program, repository string) (*bench, error) {
 	program, err := filepath.Abs(program)
 	if err != nil {
@@ -102,10 +110,6 @@ func newBench(ctx context.Context, program, repository string) (*bench, error) {
 	if err := os.MkdirAll(filepath.Join(cache, "bench"), 0o755); err != nil {
 		return nil, err
 	}
-	p, err := buildPeers(ctx, cache, filepath.Join(repository, "bench"))
-	if err != nil {
-		return nil, err
-	}
 	runs := filepath.Join(cache, "bench", "run")
 	if err := removeStale(runs); err != nil {
 		return nil, err
@@ -115,12 +119,10 @@ func newBench(ctx context.Context, program, repository string) (*bench, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	p.dir, p.cgroup = dir, cgroupPrefix+pid
 	return &bench{
-		repository: repository,
-		ours:       ours{program: program, store: filepath.Join(cache, "bench", "store"), dir: dir},
-		peers:      p,
-		dir:        dir,
+		repository: repository, cache: cache, dir: dir, fetched: map[string]bool{},
+		ours:  ours{program: program, store: filepath.Join(cache, "bench", "store"), dir: dir},
+		peers: peers{dir: dir, cgroup: cgroupPrefix + pid},
 	}, nil
 }
 
@@ -145,7 +147,11 @@ func removeStale(dir string) error {
 }
 
 func (b *bench) remove() error {
-	return errors.Join(os.RemoveAll(b.dir), removeCgroups(b.peers.cgroup))
+	var err error
+	if b.world != nil {
+		err = b.world.registry.stop()
+	}
+	return errors.Join(err, os.RemoveAll(b.dir), removeCgroups(b.peers.cgroup))
 }
 
 // bench runs one case, its contenders in turn in every round, and prints what they

@@ -19,24 +19,36 @@ type cost struct {
 	cpu time.Duration
 	// others is how many CPUs were busy with anything else, on average.
 	others float64
+	// peak is the most memory that one of the processes had which this one waited
+	// for, and those that they waited for, in bytes.
+	peak int64
 }
 
-// measure returns what run takes. daemon, if not nil, works for run but was there
-// before and stays.
-func measure(daemon *daemon, run func() error) (cost, error) {
+// largest is the most memory that a process had since measure began, in bytes. What
+// this program has itself is in it, and less than anything that it measures: a process
+// begins with what its parent had.
+var largest int64
+
+// measure returns what run takes, on average of as many times. daemon, if not nil,
+// works for run but was there before and stays.
+func measure(daemon *daemon, times int, run func() error) (cost, error) {
+	largest = 0
 	before, err := readClocks(daemon)
 	if err != nil {
 		return cost{}, err
 	}
-	if err := run(); err != nil {
-		return cost{}, err
+	for range times {
+		if err := run(); err != nil {
+			return cost{}, err
+		}
 	}
 	after, err := readClocks(daemon)
 	if err != nil {
 		return cost{}, err
 	}
-	c := cost{wall: after.wall.Sub(before.wall), cpu: after.cpu - before.cpu}
+	c := cost{wall: after.wall.Sub(before.wall), cpu: after.cpu - before.cpu, peak: largest}
 	c.others = max(0, (after.machine-before.machine-c.cpu).Seconds()/c.wall.Seconds())
+	c.wall, c.cpu = c.wall/time.Duration(times), c.cpu/time.Duration(times)
 	return c, nil
 }
 

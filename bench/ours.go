@@ -110,7 +110,11 @@ func (r *running) wait() error {
 	if r.err != nil {
 		return r.err
 	}
-	if err := r.cmd.Wait(); err != nil {
+	err := r.cmd.Wait()
+	if usage, ok := r.cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		largest = max(largest, usage.Maxrss<<10)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w\n%s", filepath.Base(r.cmd.Path), err, bytes.TrimSpace(r.output.Bytes()))
 	}
 	return nil

@@ -27,18 +27,18 @@ type peers struct {
 	cgroup              string // for the containers of this run
 }
 
-// buildPeers builds the peers once, from what the go.mod in module pins, into the
-// cache folder.
-func buildPeers(ctx context.Context, cache, module string) (peers, error) {
+// build builds the peers once, from what the go.mod in module pins, into the cache
+// folder.
+func (p *peers) build(ctx context.Context, cache, module string) error {
 	dir := filepath.Join(cache, "buildkit-"+peerVersion)
-	p := peers{buildkitd: filepath.Join(dir, "buildkitd"), buildctl: filepath.Join(dir, "buildctl")}
+	p.buildkitd, p.buildctl = filepath.Join(dir, "buildkitd"), filepath.Join(dir, "buildctl")
 	if _, err := os.Stat(p.buildkitd); err == nil {
-		return p, nil
+		return nil
 	}
 	fmt.Fprintf(os.Stderr, "bench: building BuildKit %s, once, into %s\n", peerVersion, dir)
 	aside, err := os.MkdirTemp(cache, "buildkit-")
 	if err != nil {
-		return peers{}, err
+		return err
 	}
 	defer os.RemoveAll(aside)
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", aside+"/",
@@ -46,9 +46,9 @@ func buildPeers(ctx context.Context, cache, module string) (peers, error) {
 	cmd.Dir = module
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if err := start(cmd).wait(); err != nil {
-		return peers{}, err
+		return err
 	}
-	return p, os.Rename(aside, dir)
+	return os.Rename(aside, dir)
 }
 
 // A daemon is a running buildkitd.

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/client/llb"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
@@ -107,7 +107,7 @@ func (g *graph) selects(w lock.World) (place, string) {
 // selectedLine is how apk 2 says that it installs a package, or replaces the one
 // that is there: "(1/3) Installing musl (1.2.4-r4)", "(2/3) Upgrading zlib (1.3-r0
 // -> 1.3.1-r0)".
-var selectedLine = regexp.MustCompile(`^\([0-9]+/[0-9]+\) (Installing|Upgrading|Downgrading|Replacing|Reinstalling) ([^ ()]+) \((?:[^ ()]+ -> )?([^ ()]+)\)$`)
+var selectedLine = lazyregexp.New(`^\([0-9]+/[0-9]+\) (Installing|Upgrading|Downgrading|Replacing|Reinstalling) ([^ ()]+) \((?:[^ ()]+ -> )?([^ ()]+)\)$`)
 
 func parseSelected(said string) ([]Selected, error) {
 	var all []Selected

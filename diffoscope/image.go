@@ -3,16 +3,17 @@ package diffoscope
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strconv"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // blobMember matches the members of a manifest that say which bytes the config
 // and layers have: the comparison of those bytes explains them. A whole
 // layers[2] is one that the other image lacks.
-var blobMember = regexp.MustCompile(`^(config|layers\[\d+\])\.(digest|size)$|^layers\[\d+\]$`)
+var blobMember = lazyregexp.New(`^(config|layers\[\d+\])\.(digest|size)$|^layers\[\d+\]$`)
 
-var diffIDMember = regexp.MustCompile(`^rootfs\.diff_ids\[(\d+)\]$`)
+var diffIDMember = lazyregexp.New(`^rootfs\.diff_ids\[(\d+)\]$`)
 
 // compareImages lists what differs between two images whose blobs were verified.
 func compareImages(ctx context.Context, r *recorder, a, b *Image) ([]*Difference, error) {

@@ -13,9 +13,10 @@ import (
 	"io"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // Limits on keys and on the root file system that has them.
@@ -82,7 +83,7 @@ func notInName(r rune) bool { return r <= ' ' || r == '/' || r == '\\' || r >= 0
 
 // ownKeyName is what a key that comes without a name may be called: apk looks for
 // it in a folder, under the name in the signature.
-var ownKeyName = regexp.MustCompile(`^[A-Za-z0-9_@+][A-Za-z0-9._@+-]*\.rsa\.pub$`)
+var ownKeyName = lazyregexp.New(`^[A-Za-z0-9_@+][A-Za-z0-9._@+-]*\.rsa\.pub$`)
 
 // ReadOwnIndex is [ReadIndex] for a repository with one key of its own, in PEM. It
 // also returns the repository's set: that key, under the name with which the index

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"go/ast"
+	"go/types"
 	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -104,6 +107,45 @@ func TestBans(t *testing.T) {
 				t.Errorf("%s: %s: the same bytes in must give the same bytes out", s.path, p)
 			}
 		}
+	}
+}
+
+// TestRegularExpressions: those of packages are compiled when they are used, since
+// every command would pay for all of them, and they are valid.
+func TestRegularExpressions(t *testing.T) {
+	found := 0
+	for _, s := range sources(t) {
+		for _, decl := range s.file.Decls {
+			_, inFunc := decl.(*ast.FuncDecl)
+			ast.Inspect(decl, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				at := s.fset.Position(call.Pos())
+				switch name := types.ExprString(call.Fun); name {
+				case "regexp.MustCompile":
+					if !inFunc {
+						t.Errorf("%s: it is compiled by every command: use lazyregexp", at)
+					}
+				case "lazyregexp.New", "hclschema.Matches":
+					literal, ok := call.Args[0].(*ast.BasicLit)
+					if !ok {
+						break
+					}
+					found++
+					if expr, err := strconv.Unquote(literal.Value); err != nil {
+						t.Errorf("%s: %v", at, err)
+					} else if _, err := regexp.Compile(expr); err != nil {
+						t.Errorf("%s: %v", at, err)
+					}
+				}
+				return true
+			})
+		}
+	}
+	if found < 40 {
+		t.Errorf("found %d regular expressions, which can't be all", found)
 	}
 }
 

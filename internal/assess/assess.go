@@ -8,6 +8,7 @@ package assess
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
@@ -28,18 +29,16 @@ type Options struct {
 	Cache string
 	// Offline asks no source that needs a network.
 	Offline bool
-	// WithoutLayers says that images have no layers, as for
-	// [release.VerifyOptions].
-	WithoutLayers bool
 	// Now is the time to judge by. Required.
 	Now time.Time
 }
 
 // An Assessor assesses images by one policy. It opens each trust root once, when it
-// is needed, and is not for concurrent use.
+// is needed. Several images may be read at once; they are judged one by one.
 type Assessor struct {
 	opts  Options
 	keys  []*sign.PublicKey
+	mu    sync.Mutex // holds roots
 	roots map[string]opened
 }
 
@@ -83,17 +82,29 @@ type Assessment struct {
 	view  *trust.View
 }
 
-// Release assesses the release in the folder dir, which was asked for by reference.
-//
-// Without a reference, its name is what a trust root of the policy lists its digest
-// as or, when none does, what one of the policy's signers signed. A name that the
-// release merely claims is refused. An error is about the release's files, of
-// package release or oci.
+// Release assesses the release in the folder dir: it reads and then judges it.
 func (a *Assessor) Release(ctx context.Context, dir, reference string) (*Assessment, error) {
-	contents, err := release.ReadWith(ctx, dir, a.keys, release.VerifyOptions{WithoutLayers: a.opts.WithoutLayers})
+	contents, err := a.Read(ctx, dir, release.VerifyOptions{})
 	if err != nil {
 		return nil, err
 	}
+	return a.Judge(ctx, contents, reference)
+}
+
+// Read reads the release in the folder dir, as much as opts say there is of it, and
+// verifies its signatures with the policy's keys: what takes time, and depends on
+// nothing but the files. An error is about them, of package release or oci.
+func (a *Assessor) Read(ctx context.Context, dir string, opts release.VerifyOptions) (*release.Contents, error) {
+	return release.ReadWith(ctx, dir, a.keys, opts)
+}
+
+// Judge assesses what was read of a release, which was asked for by reference. What
+// was accepted before counts.
+//
+// Without a reference, its name is what a trust root of the policy lists its digest
+// as or, when none does, what one of the policy's signers signed. A name that the
+// release merely claims is refused.
+func (a *Assessor) Judge(ctx context.Context, contents *release.Contents, reference string) (*Assessment, error) {
 	s := &Assessment{Contents: contents}
 	s.Facts.Digest, s.Facts.Size = contents.Image.Digest, contents.Compressed
 	if reference == "" {

@@ -26,6 +26,8 @@ type opened struct {
 
 // view opens a trust root, once.
 func (a *Assessor) view(ctx context.Context, t *policy.TrustRoot) (*trust.View, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	o, ok := a.roots[t.Name]
 	if !ok {
 		o.view, o.err = a.open(ctx, t)

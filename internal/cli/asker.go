@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
@@ -195,7 +195,7 @@ func (q *asker) goVersions(ctx context.Context, in lock.Input) (goVersions, erro
 }
 
 // minirootfs is the end of the URL of one of Alpine's root file systems.
-var minirootfs = regexp.MustCompile(`^alpine-minirootfs-([0-9][0-9a-z._]*)-([a-z0-9_]+)\.tar\.gz$`)
+var minirootfs = lazyregexp.New(`^alpine-minirootfs-([0-9][0-9a-z._]*)-([a-z0-9_]+)\.tar\.gz$`)
 
 // rootfs asks Alpine's list of releases for a newer one of the same branch.
 func (q *asker) rootfs(ctx context.Context, f *lock.File, closure []*recipe.Recipe, arch string) []age {
@@ -286,7 +286,7 @@ func (q *asker) bases(closure []*recipe.Recipe) []age {
 	return all
 }
 
-var versionSuffix = regexp.MustCompile(`-[0-9][0-9.]*$`)
+var versionSuffix = lazyregexp.New(`-[0-9][0-9.]*$`)
 
 // family is what bases of different branches have in common.
 func family(name string) string { return versionSuffix.ReplaceAllString(name, "") }

@@ -41,6 +41,9 @@ type imageJudge interface {
 	judge(ctx context.Context, dir, reference string, index digest.Digest) (*ruling, error)
 	// describe says in out who decided.
 	describe(out *allowed)
+	// known returns what is known to be attached to an image that was asked for as
+	// reference.
+	known(ctx context.Context, reference string, image digest.Digest) []digest.Digest
 }
 
 // A ruling is on an image that may be used.
@@ -86,6 +89,8 @@ type keyJudge struct{ key *sign.PublicKey }
 
 func (j keyJudge) describe(out *allowed) { out.Key = j.key.ID() }
 
+func (j keyJudge) known(context.Context, string, digest.Digest) []digest.Digest { return nil }
+
 func (j keyJudge) judge(ctx context.Context, dir, reference string, _ digest.Digest) (*ruling, error) {
 	v, err := release.VerifyWith(ctx, dir, j.key, release.VerifyOptions{Called: reference, WithoutLayers: true})
 	if err != nil {
@@ -124,7 +129,7 @@ func (a *app) newPolicyJudge(f judgeFlags) (imageJudge, error) {
 		return nil, err
 	}
 	now := time.Now()
-	assessor, err := assess.New(assess.Options{Policy: p, Folder: folder, Cache: cache, WithoutLayers: true, Now: now})
+	assessor, err := assess.New(assess.Options{Policy: p, Folder: folder, Cache: cache, Now: now})
 	if err != nil {
 		return nil, err
 	}
@@ -173,8 +178,16 @@ func serviceFolders(cache string) (_, log string, err error) {
 
 func (j *policyJudge) describe(out *allowed) { out.Policy = j.file }
 
+func (j *policyJudge) known(ctx context.Context, reference string, image digest.Digest) []digest.Digest {
+	return j.assessor.Bundles(ctx, reference, image)
+}
+
 func (j *policyJudge) judge(ctx context.Context, dir, reference string, index digest.Digest) (*ruling, error) {
-	s, err := j.assessor.Release(ctx, dir, reference)
+	contents, err := j.assessor.Read(ctx, dir, release.VerifyOptions{Called: reference, WithoutLayers: true})
+	if err != nil {
+		return nil, err
+	}
+	s, err := j.assessor.Judge(ctx, contents, reference)
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +248,9 @@ func judgeAll(ctx context.Context, ref registry.Reference, desc ocispec.Descript
 	at := ref.WithDigest(desc.Digest)
 	out := &allowed{Reference: at.String()}
 	j.describe(out)
-	s, err := openAsked(ctx, at, desc)
+	s, err := openAsked(ctx, at, desc, func(ctx context.Context, image digest.Digest) []digest.Digest {
+		return j.known(ctx, ref.String(), image)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -263,8 +278,9 @@ func judgeAll(ctx context.Context, ref registry.Reference, desc ocispec.Descript
 }
 
 // openAsked opens what ref names, which has to be what containerd was given.
-func openAsked(ctx context.Context, ref registry.Reference, desc ocispec.Descriptor) (*registry.Source, error) {
+func openAsked(ctx context.Context, ref registry.Reference, desc ocispec.Descriptor, known func(context.Context, digest.Digest) []digest.Digest) (*registry.Source, error) {
 	opts := fetchOptions()
+	opts.Known = known
 	if deadline, ok := ctx.Deadline(); ok {
 		opts.Limits.EvidenceTime = time.Until(deadline)
 	}

@@ -41,12 +41,12 @@ func (f finding) text(w io.Writer) {
 	case !f.OK:
 		mark = "MISS"
 	}
-	fmt.Fprintf(w, "%s  %-12s %s\n", mark, f.Need, progress.Clean(f.Says))
+	fmt.Fprintf(w, "%s  %-12s %s\n", mark, f.Need, progress.Line(f.Says))
 	if f.Means != "" {
-		fmt.Fprintf(w, "      %-12s %s\n", "", progress.Clean(f.Means))
+		fmt.Fprintf(w, "      %-12s %s\n", "", progress.Line(f.Means))
 	}
 	if f.Fix != "" {
-		fmt.Fprintf(w, "      %-12s fix: %s\n", "", progress.Clean(f.Fix))
+		fmt.Fprintf(w, "      %-12s fix: %s\n", "", progress.Line(f.Fix))
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	goversion "go/version"
 	"maps"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
 
@@ -163,8 +163,8 @@ func literal(s string) string { return template(templateEscapes.Replace(s)) }
 func template(s string) string { return `"` + quoteEscapes.Replace(s) + `"` }
 
 var (
-	majorSuffix = regexp.MustCompile(`[/.]v[0-9]+$`)
-	notInSource = regexp.MustCompile(`[^a-z0-9]+`)
+	majorSuffix = lazyregexp.New(`[/.]v[0-9]+$`)
+	notInSource = lazyregexp.New(`[^a-z0-9]+`)
 )
 
 // sourceName returns a name for the source that a Go module is: its path's last

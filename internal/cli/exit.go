@@ -68,11 +68,10 @@ func (a *app) report(cmd string, err error) int {
 	if o.code == exitUsage && o.hint == "" {
 		o.hint = cmd + " --help"
 	}
-	msg := indent(err.Error())
-	fmt.Fprint(a.stderr, o.detail)
-	fmt.Fprintf(a.stderr, "tailsbuild: error: %s\n", progress.Clean(msg))
+	fmt.Fprint(a.stderr, progress.Clean(o.detail))
+	a.say("error", err.Error())
 	if o.hint != "" {
-		fmt.Fprintf(a.stderr, "tailsbuild: hint: %s\n", progress.Clean(indent(o.hint)))
+		a.say("hint", o.hint)
 	}
 	if a.out.json() {
 		if a.out.command == "" {
@@ -88,7 +87,9 @@ func (a *app) report(cmd string, err error) int {
 	return o.code
 }
 
-// indent makes the lines after the first belong to it, as those of joined errors do.
-func indent(s string) string {
-	return strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n  ")
+// say writes a message to stderr. The lines after the first, as those of joined errors,
+// are seen to belong to it: names in it may have line breaks of their own.
+func (a *app) say(kind, message string) {
+	message = strings.TrimRight(progress.Clean(message), "\n")
+	fmt.Fprintf(a.stderr, "tailsbuild: %s: %s\n", kind, strings.ReplaceAll(message, "\n", "\n  "))
 }

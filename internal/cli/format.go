@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
+	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
 
@@ -33,7 +34,7 @@ type formatted struct {
 }
 
 func (f formatted) kind() string     { return "unformatted" }
-func (f formatted) text(w io.Writer) { fmt.Fprintln(w, f.File) }
+func (f formatted) text(w io.Writer) { fmt.Fprintln(w, progress.Line(f.File)) }
 
 func (a *app) fmtCommand() *cobra.Command {
 	var (

@@ -16,7 +16,6 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/assess"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
-	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
 )
@@ -84,9 +83,9 @@ func (j judged) kind() string { return "verdict" }
 
 func (j judged) text(w io.Writer) {
 	line := func(format string, args ...any) {
-		fmt.Fprintf(w, "  %s\n", progress.Clean(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(w, "  %s\n", progress.Line(fmt.Sprintf(format, args...)))
 	}
-	fmt.Fprintf(w, "%s is %s\n", progress.Clean(j.Dir), j.Kind)
+	fmt.Fprintf(w, "%s is %s\n", progress.Line(j.Dir), j.Kind)
 	line("%-10s %q", "reference", j.Reference)
 	line("%-10s %s", "image", j.Digest)
 	if j.Scope != "" {
@@ -113,7 +112,7 @@ type accepted struct {
 func (a accepted) kind() string { return "acceptance" }
 
 func (a accepted) text(w io.Writer) {
-	fmt.Fprintf(w, "%s was accepted, which %s says\n", progress.Clean(a.Dir), progress.Clean(a.Log))
+	fmt.Fprintf(w, "%s was accepted, which %s says\n", progress.Line(a.Dir), progress.Line(a.Log))
 }
 
 // A notTrustedError reports a release that the policy doesn't trust. The verdict
@@ -167,19 +166,25 @@ func (a *app) judge(ctx context.Context, f judgeFlags, args []string) error {
 		return err
 	}
 	some := &someUntrustedError{Total: len(args)}
-	for _, arg := range args {
-		s, err := j.assess(ctx, arg, f)
+	err = inOrder(ctx, args, func(ctx context.Context, arg string) (*gathered, error) {
+		return j.gather(ctx, arg, f)
+	}, func(arg string, g *gathered, err error) error {
 		if err != nil {
 			return asBroken(err)
 		}
-		switch refusal, err := j.judge(ctx, arg, s); {
-		case err != nil:
+		s, err := j.assess(ctx, g)
+		if err != nil {
 			return err
-		case refusal != nil:
+		}
+		refusal, err := j.judge(ctx, arg, s)
+		if refusal != nil {
 			some.add(refusal)
 		}
-	}
+		return err
+	})
 	switch {
+	case err != nil:
+		return err
 	case some.Untrusted == 0:
 		return nil
 	case some.Total == 1:
@@ -230,32 +235,6 @@ func (a *app) newJudging(f judgeFlags) (*judging, error) {
 		return nil, err
 	}
 	return &judging{app: a, assessor: assessor, now: now, log: filepath.Join(state, "accepted.jsonl"), accept: f.accept}, nil
-}
-
-// assess gathers what there is to know of the release that arg names.
-func (j *judging) assess(ctx context.Context, arg string, f judgeFlags) (s *assess.Assessment, err error) {
-	if !isReference(arg) {
-		return j.assessor.Release(ctx, arg, f.reference)
-	}
-	ref, err := registry.ParseReference(arg)
-	if err != nil {
-		return nil, err
-	}
-	opts := fetchOptions()
-	opts.Layers = true
-	err = inTemp(func(dir string) error {
-		fetched, err := registry.Fetch(ctx, ref, f.platform, dir, opts)
-		if err != nil {
-			return err
-		}
-		j.warnProblems(fetched.Problems)
-		s, err = j.assessor.Release(ctx, dir, ref.String())
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
 }
 
 // judge prints the verdict on a release, and returns why it must not be used.

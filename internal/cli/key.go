@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
+	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
@@ -67,7 +68,7 @@ type newKey struct {
 func (k newKey) kind() string { return "key" }
 
 func (k newKey) text(w io.Writer) {
-	fmt.Fprintf(w, "private  %s\npublic   %s\nid       %s\n", k.Private, k.Public, k.ID)
+	fmt.Fprintf(w, "private  %s\npublic   %s\nid       %s\n", progress.Line(k.Private), progress.Line(k.Public), k.ID)
 }
 
 func (a *app) newKey(ctx context.Context, prefix string, pass passphraseFlag) error {
@@ -148,5 +149,5 @@ func publicPath(path string) string {
 
 // warn says something on stderr that is no error.
 func (a *app) warn(format string, args ...any) {
-	fmt.Fprintf(a.stderr, "tailsbuild: warning: "+format+"\n", args...)
+	a.say("warning", fmt.Sprintf(format, args...))
 }

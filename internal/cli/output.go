@@ -7,6 +7,10 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 )
 
 // protocol is the version of what --format json prints. It changes when a field
@@ -37,7 +41,8 @@ func (o *output) print(r result) error {
 	}
 	var b bytes.Buffer
 	r.text(&b)
-	return o.write(b.Bytes())
+	// Whatever is in a result, no terminal acts on it.
+	return o.write([]byte(progress.Clean(b.String())))
 }
 
 func (o *output) object(kind string, v any) error {
@@ -56,7 +61,21 @@ func (o *output) object(kind string, v any) error {
 	if err := enc.Encode(map[string]any{kind: v}); err != nil {
 		return fmt.Errorf("result %s: %w", kind, err)
 	}
-	return o.write(b.Bytes())
+	return o.write(escape(b.String()))
+}
+
+// escape writes in JSON as \uXXXX what a terminal would act on, and JSON may have
+// as it is.
+func escape(s string) []byte {
+	out := make([]byte, 0, len(s))
+	for _, r := range s {
+		if r >= 0x7f && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			out = fmt.Appendf(out, `\u%04x`, r)
+		} else {
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return out
 }
 
 func (o *output) write(b []byte) error {

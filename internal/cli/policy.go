@@ -44,7 +44,7 @@ type checkedPolicy struct {
 func (c checkedPolicy) kind() string { return "policy" }
 
 func (c checkedPolicy) text(w io.Writer) {
-	fmt.Fprintf(w, "%s is valid, with %s and %s\n", c.File, count(c.Scopes, "scope"), count(c.Warnings, "warning"))
+	fmt.Fprintf(w, "%s is valid, with %s and %s\n", progress.Line(c.File), count(c.Scopes, "scope"), count(c.Warnings, "warning"))
 }
 
 // count writes a number of things.
@@ -196,10 +196,10 @@ func (e explained) kind() string { return "explanation" }
 
 func (e explained) text(w io.Writer) {
 	if e.Scope == "" {
-		fmt.Fprintf(w, "No scope of %s matches %s. It is refused.\n", e.File, e.Name)
+		fmt.Fprintf(w, "No scope of %s matches %s. It is refused.\n", progress.Line(e.File), e.Name)
 		return
 	}
-	fmt.Fprintf(w, "%s has the scope %q, line %d of %s. What it asks:\n", e.Name, e.Scope, e.Line, e.File)
+	fmt.Fprintf(w, "%s has the scope %q, line %d of %s. What it asks:\n", e.Name, e.Scope, e.Line, progress.Line(e.File))
 	for _, d := range e.Asks {
 		fmt.Fprintf(w, "  - %s\n", d.Text)
 	}

@@ -84,9 +84,13 @@ func (a *app) verifiedByPolicy(ctx context.Context, ref string, f judgeFlags) (d
 	if err != nil {
 		return "", err
 	}
-	s, err := j.assess(ctx, ref, f)
+	g, err := j.gather(ctx, ref, f)
 	if err != nil {
 		return "", asBroken(err)
+	}
+	s, err := j.assess(ctx, g)
+	if err != nil {
+		return "", err
 	}
 	refusal, err := j.judge(ctx, ref, s)
 	if err := errors.Join(err, refusal); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -14,6 +13,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
 	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
@@ -187,11 +187,11 @@ func nobodyHas(err error) bool {
 }
 
 // revision is what Alpine counts packagings of one version with.
-var revision = regexp.MustCompile(`-r[0-9]+$`)
+var revision = lazyregexp.New(`-r[0-9]+$`)
 
 // unnamed is what Alpine writes for licenses that SPDX has no name for, in a form that
 // could be one.
-var unnamed = regexp.MustCompile(`(?i)\b(custom|unknown|none|proprietary)\b`)
+var unnamed = lazyregexp.New(`(?i)\b(custom|unknown|none|proprietary)\b`)
 
 // offer takes what the index says of the package that a service is about. What a
 // recipe can't say so is left out.

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trustroot"
@@ -88,7 +88,7 @@ func keyRefs(args []string) ([]trustroot.KeyRef, error) {
 	return refs, nil
 }
 
-var durationPattern = regexp.MustCompile(`^([1-9][0-9]{0,4})([hd])$`)
+var durationPattern = lazyregexp.New(`^([1-9][0-9]{0,4})([hd])$`)
 
 // parseExpiry reads a date, a time, or a duration from now. The zero time stands
 // for "".

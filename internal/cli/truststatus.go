@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trustroot"
 )
@@ -109,7 +109,7 @@ func (d description) text(w io.Writer) {
 }
 
 // metadataFile is how the files of published metadata are called.
-var metadataFile = regexp.MustCompile(`^(?:[1-9][0-9]*\.)?(.+)\.json$`)
+var metadataFile = lazyregexp.New(`^(?:[1-9][0-9]*\.)?(.+)\.json$`)
 
 func (a *app) trustShowCommand() *cobra.Command {
 	var (

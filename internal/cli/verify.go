@@ -24,9 +24,9 @@ func (v verified) text(w io.Writer) {
 	p := v.Parameters
 	line := func(name, format string, args ...any) {
 		// A release comes from anywhere; what its key signed is shown, not obeyed.
-		fmt.Fprintf(w, "  %-10s %s\n", name, progress.Clean(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(w, "  %-10s %s\n", name, progress.Line(fmt.Sprintf(format, args...)))
 	}
-	fmt.Fprintf(w, "%s is verified\n", v.Dir)
+	fmt.Fprintf(w, "%s is verified\n", progress.Line(v.Dir))
 	line("recipe", "%s %s-r%d for %s", p.Recipe, p.Version, p.Release, p.Arch)
 	line("image", "%s", v.Image.Digest)
 	line("size", "%s compressed, %s unpacked", size(v.Compressed), size(v.Unpacked))

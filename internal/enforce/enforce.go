@@ -11,10 +11,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 )
 
@@ -97,7 +97,7 @@ func (e *PrefixError) Error() string {
 	return fmt.Sprintf("prefix %q is no clean absolute path of letters, digits, dots, dashes and underscores", e.Prefix)
 }
 
-var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
+var plainPath = lazyregexp.New(`^(/[A-Za-z0-9._-]+)+$`)
 
 // Write returns the configuration with which engine enforces p, which was decoded
 // from source.

@@ -2,9 +2,9 @@ package enforce
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 )
 
@@ -187,4 +187,4 @@ func indent(k policy.Key, spaces int) string {
 	return lineStart.ReplaceAllString(strings.TrimRight(string(k.Public.PEM()), "\n"), margin) + "\n"
 }
 
-var lineStart = regexp.MustCompile(`(?m)^`)
+var lineStart = lazyregexp.New(`(?m)^`)

@@ -2,10 +2,11 @@ package engine
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // A ReferenceError reports what engines and tailsbuild could understand in
@@ -26,9 +27,9 @@ type reference struct {
 // The registry is one by its form alone, as engines see it: it has a dot or a
 // port, or is localhost. So nobody completes the name by another one's.
 var (
-	hostName   = regexp.MustCompile(`^(localhost|[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+|(localhost|[a-z0-9]([a-z0-9.-]*[a-z0-9])?):[0-9]{1,5})$`)
-	repository = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
-	tagName    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+	hostName   = lazyregexp.New(`^(localhost|[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+|(localhost|[a-z0-9]([a-z0-9.-]*[a-z0-9])?):[0-9]{1,5})$`)
+	repository = lazyregexp.New(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+	tagName    = lazyregexp.New(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 )
 
 // maxReference bounds a name, as registries do.

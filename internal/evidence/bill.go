@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inventory"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 )
 
@@ -108,7 +108,7 @@ func (w *billWriter) add(kind string, p SPDXPackage) string {
 	return p.ID
 }
 
-var notInID = regexp.MustCompile(`[^A-Za-z0-9.]+`)
+var notInID = lazyregexp.New(`[^A-Za-z0-9.]+`)
 
 // spdxID makes an identifier that can be read, and that no other name or version has.
 func spdxID(kind, name, version string) string {
@@ -182,7 +182,7 @@ func (w *billWriter) sources() {
 }
 
 // person is how a maintainer is written.
-var person = regexp.MustCompile(`^([^<>()]*[^<>() ]) *<([^<>() ]+)>$`)
+var person = lazyregexp.New(`^([^<>()]*[^<>() ]) *<([^<>() ]+)>$`)
 
 // apk adds a package of the image's database.
 func (w *billWriter) apk(p apk.Package) string {

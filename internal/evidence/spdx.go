@@ -5,10 +5,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // SBOMVersion is that of how SBOMs are made. It is raised when the same image and
@@ -197,7 +198,7 @@ func (s *SBOM) check() error {
 	return s.checkImage()
 }
 
-var elementID = regexp.MustCompile(`^SPDXRef-[A-Za-z0-9.-]+$`)
+var elementID = lazyregexp.New(`^SPDXRef-[A-Za-z0-9.-]+$`)
 
 // checkElements checks that relationships are between elements that there are.
 func (d *SPDX) checkElements() error {

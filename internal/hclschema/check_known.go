@@ -2,16 +2,17 @@ package hclschema
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // Matches makes a check of a regular expression for the whole text, which is at
 // most longest bytes.
 func Matches(expr string, longest int, summary, detail string) Check {
-	re := regexp.MustCompile(`^(?:` + expr + `)$`)
+	re := lazyregexp.New(`^(?:` + expr + `)$`)
 	return func(s string) *Problem {
 		if len(s) <= longest && re.MatchString(s) {
 			return nil

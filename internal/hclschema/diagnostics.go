@@ -45,9 +45,9 @@ func render(diag *hcl.Diagnostic, sources map[string][]byte, color bool) string 
 		severity, hue = "Warning", yellow
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", paint(hue, severity), paint(bold, printable(diag.Summary)))
+	fmt.Fprintf(&b, "%s: %s\n", paint(hue, severity), paint(bold, oneLine(diag.Summary)))
 	if rng := diag.Subject; rng != nil {
-		fmt.Fprintf(&b, "  on %s", printable(rng.Filename))
+		fmt.Fprintf(&b, "  on %s", oneLine(rng.Filename))
 		if *rng != StartOf(rng.Filename) {
 			fmt.Fprintf(&b, ":%d,%d", rng.Start.Line, rng.Start.Column)
 		}
@@ -57,7 +57,7 @@ func render(diag *hcl.Diagnostic, sources map[string][]byte, color bool) string 
 		}
 	}
 	if diag.Detail != "" {
-		fmt.Fprintf(&b, "  %s\n", printable(diag.Detail))
+		fmt.Fprintf(&b, "  %s\n", strings.ReplaceAll(printable(diag.Detail), "\n", "\n  "))
 	}
 	b.WriteByte('\n')
 	return b.String()
@@ -101,6 +101,9 @@ func printable(s string) string {
 	}
 	return b.String()
 }
+
+// oneLine returns s printable, without lines of its own: it may be a file's name.
+func oneLine(s string) string { return strings.ReplaceAll(printable(s), "\n", `\n`) }
 
 // Failure returns an error about the source at rng.
 func Failure(rng hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {

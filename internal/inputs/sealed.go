@@ -7,13 +7,13 @@ import (
 	"maps"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
 	specs "github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
@@ -174,7 +174,7 @@ func inputLayer(in lock.Input) ocispec.Descriptor {
 	return desc
 }
 
-var plainName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+~-]*$`)
+var plainName = lazyregexp.New(`^[A-Za-z0-9_][A-Za-z0-9._+~-]*$`)
 
 // fileName returns what to call the file of an input: the last element of its
 // URL, or a module's version.

@@ -12,11 +12,12 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 const (
@@ -35,7 +36,7 @@ const (
 
 const schemeExpression = `[a-z][a-z0-9-]{0,31}`
 
-var schemePattern = regexp.MustCompile(`^` + schemeExpression + `$`)
+var schemePattern = lazyregexp.New(`^` + schemeExpression + `$`)
 
 // IsReference reports whether s is meant as a reference to a key, SCHEME://KEY,
 // and not as the path of a file.

@@ -3,19 +3,20 @@ package lock
 import (
 	"encoding/base64"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 var (
-	namePattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
-	hexPattern  = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	keyPattern  = regexp.MustCompile(`^[A-Za-z0-9_@+][A-Za-z0-9._@+-]*\.rsa\.pub$`)
-	apkPattern  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+~-]{0,127}$`)
-	wantPattern = regexp.MustCompile(`^!?[A-Za-z0-9_./:][A-Za-z0-9._+:/@<>=~-]{0,255}$`)
+	namePattern = lazyregexp.New(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+	hexPattern  = lazyregexp.New(`^[0-9a-f]{64}$`)
+	keyPattern  = lazyregexp.New(`^[A-Za-z0-9_@+][A-Za-z0-9._@+-]*\.rsa\.pub$`)
+	apkPattern  = lazyregexp.New(`^[A-Za-z0-9_][A-Za-z0-9._+~-]{0,127}$`)
+	wantPattern = lazyregexp.New(`^!?[A-Za-z0-9_./:][A-Za-z0-9._+:/@<>=~-]{0,255}$`)
 )
 
 func isName(s string) bool { return namePattern.MatchString(s) }

@@ -79,7 +79,7 @@ func DecodeManifest(what string, b []byte) (*ocispec.Manifest, error) {
 // mediaType is known by its members, so those of the other kind are refused: a
 // reader that takes it for the other kind would see another image.
 func decodeDocument(what string, b []byte, v any, mediaType string, foreign ...string) error {
-	if err := unmarshalJSON(what, b, v, documentKeys); err != nil {
+	if err := UnmarshalJSON(what, b, v, documentKeys...); err != nil {
 		return err
 	}
 	var members map[string]json.RawMessage

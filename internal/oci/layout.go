@@ -61,7 +61,7 @@ func (l *Layout) checkMarker() error {
 		return err
 	}
 	var marker ocispec.ImageLayout
-	if err := unmarshalJSON(ocispec.ImageLayoutFile, b, &marker, documentKeys); err != nil {
+	if err := UnmarshalJSON(ocispec.ImageLayoutFile, b, &marker, documentKeys...); err != nil {
 		return err
 	}
 	if marker.Version != ocispec.ImageLayoutVersion {

@@ -221,6 +221,38 @@ func TestReferrers(t *testing.T) {
 	}
 }
 
+// TestManyValues: what is small, and would take a hundred times as much memory once
+// it is decoded, is not decoded.
+func TestManyValues(t *testing.T) {
+	list := func(item string, n int) string { return "[" + strings.Repeat(item+",", n) + item + "]" }
+	for name, c := range map[string]struct {
+		src string
+		ok  bool
+	}{
+		"objects":      {list("{}", maxValues+1), false},
+		"arrays":       {list("[]", maxValues+1), false},
+		"numbers":      {list("0", 2*maxValues+1), false},
+		"members":      {list(`{"a":0,"b":0}`, maxValues/2), false},
+		"some objects": {list("{}", maxValues-10), true},
+		"long text":    {`"` + strings.Repeat("{", 4*maxValues) + `"`, true},
+	} {
+		var v any
+		var limit *LimitError
+		if err := UnmarshalJSON("x", []byte(c.src), &v); errors.As(err, &limit) == c.ok || c.ok && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := UnmarshalLongJSON("x", []byte(c.src), &v); err != nil {
+			t.Errorf("%s, long: %v", name, err)
+		}
+	}
+	// An index may have as many images as it may have by their number.
+	desc := `{"mediaType":"a","digest":"sha256:` + strings.Repeat("0", 64) + `","size":1,"annotations":{"a":"b","c":"d"},"artifactType":"a",` +
+		`"platform":{"os":"linux","architecture":"arm64","variant":"v8","os.version":"1"}}`
+	if _, err := DecodeIndex("x", []byte(`{"schemaVersion":2,"manifests":`+list(desc, MaxManifests-1)+`}`)); err != nil {
+		t.Error(err)
+	}
+}
+
 func FuzzUnmarshalJSON(f *testing.F) {
 	for _, s := range []string{`{"a":[1,{"b":null}]}`, `{"a":1,"a":2}`, `[[[`, `{"a"}`, `1 2`, "\xff", `{"a":"\ud800"}`} {
 		f.Add([]byte(s))

@@ -25,6 +25,8 @@ type Writer struct {
 	blobs map[digest.Digest]int64
 	// omitted are those that were left out on purpose.
 	omitted map[digest.Digest]int64
+	// passing says that nothing is synced.
+	passing bool
 }
 
 // Create begins the layout that Commit puts at dir, whose parent folder must
@@ -49,6 +51,10 @@ func Create(dir string) (*Writer, error) {
 	}
 	return w, nil
 }
+
+// Passing says that the layout won't be there for longer than this process, so that
+// nothing has to be synced to disk.
+func (w *Writer) Passing() { w.passing = true }
 
 // Add copies the blob that desc names from r, to r's end, and checks it. A blob
 // that the layout has already is not read again.
@@ -87,7 +93,7 @@ func (w *Writer) Omit(desc ocispec.Descriptor) error {
 }
 
 // Commit writes index.json with those manifests, in that order, syncs everything
-// to disk and puts the layout at dir in one step. It refuses a layout that lacks
+// to disk, unless it is [Writer.Passing], and puts the layout at dir in one step. It refuses a layout that lacks
 // a blob which a manifest names and Omit didn't. What dir holds is always whole:
 // before that step what it held before, and then the new layout, even when
 // removing the old one or the last sync is an error.
@@ -117,7 +123,7 @@ func (w *Writer) Commit(index []ocispec.Descriptor) error {
 		return err
 	}
 	for _, name := range []string{"blobs/sha256", "blobs", "."} {
-		if err := syncDir(filepath.Join(w.temp, name)); err != nil {
+		if err := w.syncDir(filepath.Join(w.temp, name)); err != nil {
 			return err
 		}
 	}
@@ -125,7 +131,14 @@ func (w *Writer) Commit(index []ocispec.Descriptor) error {
 		return err
 	}
 	w.close()
-	return syncDir(filepath.Dir(w.dir))
+	return w.syncDir(filepath.Dir(w.dir))
+}
+
+func (w *Writer) syncDir(dir string) error {
+	if w.passing {
+		return nil
+	}
+	return syncDir(dir)
 }
 
 // Abort removes what was written. After Commit it does nothing, so that it can be
@@ -187,7 +200,7 @@ func (w *Writer) writeFile(name string, r io.Reader) error {
 		return err
 	}
 	_, err = io.Copy(f, r)
-	if err == nil {
+	if err == nil && !w.passing {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())

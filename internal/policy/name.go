@@ -2,8 +2,9 @@ package policy
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // A NameError reports that Reference names no image.
@@ -12,10 +13,10 @@ type NameError struct{ Reference string }
 func (e *NameError) Error() string { return fmt.Sprintf("%q names no image", e.Reference) }
 
 var (
-	hostName    = regexp.MustCompile(`^[a-z0-9]+([.-][a-z0-9-]+)*(:[0-9]{1,5})?$`)
-	elementName = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
-	tagName     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
-	digestName  = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	hostName    = lazyregexp.New(`^[a-z0-9]+([.-][a-z0-9-]+)*(:[0-9]{1,5})?$`)
+	elementName = lazyregexp.New(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
+	tagName     = lazyregexp.New(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+	digestName  = lazyregexp.New(`^sha256:[0-9a-f]{64}$`)
 )
 
 // maxName bounds names of images, as registries do.

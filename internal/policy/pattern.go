@@ -1,10 +1,10 @@
 package policy
 
 import (
-	"regexp"
 	"strings"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // A Pattern matches names of images, element by element between slashes. A * is
@@ -20,7 +20,7 @@ func (p Pattern) String() string { return p.text }
 
 const anyRest = "**"
 
-var patternElement = regexp.MustCompile(`^[a-z0-9._:-]*(\*[a-z0-9._:-]*)?$`)
+var patternElement = lazyregexp.New(`^[a-z0-9._:-]*(\*[a-z0-9._:-]*)?$`)
 
 // newPattern makes a pattern of a text that checkPattern takes.
 func newPattern(s string) Pattern {

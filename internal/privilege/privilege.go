@@ -8,8 +8,9 @@ package privilege
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // A Tier says how much a privilege gives away.
@@ -82,8 +83,8 @@ func Parse(s string) (ID, error) {
 const maxName = 4096 + len("ro ")
 
 var (
-	netdevName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$`)
-	sysctlName = regexp.MustCompile(`^[a-z0-9_-]+(\.[a-z0-9_-]+)+$`)
+	netdevName = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$`)
+	sysctlName = lazyregexp.New(`^[a-z0-9_-]+(\.[a-z0-9_-]+)+$`)
 )
 
 func valid(kind, name string) bool {

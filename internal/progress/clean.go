@@ -23,3 +23,14 @@ func Clean(s string) string {
 		return r
 	}, s)
 }
+
+// Line is [Clean] for what has to stay on one line, as a name: line breaks and tabs are
+// replaced, too.
+func Line(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return utf8.RuneError
+		}
+		return r
+	}, Clean(s))
+}

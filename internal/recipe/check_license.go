@@ -1,10 +1,10 @@
 package recipe
 
 import (
-	"regexp"
 	"strings"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // IsLicense reports whether s has the form of an SPDX license expression, which is
@@ -46,8 +46,8 @@ func checkLicense(s string) *hclschema.Problem {
 }
 
 var (
-	licenseID   = regexp.MustCompile(`^((DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+|[A-Za-z0-9][A-Za-z0-9.-]*\+?)$`)
-	exceptionID = regexp.MustCompile(`^(AdditionRef-)?[A-Za-z0-9][A-Za-z0-9.-]*$`)
+	licenseID   = lazyregexp.New(`^((DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+|[A-Za-z0-9][A-Za-z0-9.-]*\+?)$`)
+	exceptionID = lazyregexp.New(`^(AdditionRef-)?[A-Za-z0-9][A-Za-z0-9.-]*$`)
 )
 
 func badLicense(s, at string) *hclschema.Problem {

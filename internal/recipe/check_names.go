@@ -6,12 +6,12 @@ import (
 	"encoding/pem"
 	"fmt"
 	"go/version"
-	"regexp"
 	"strings"
 
 	"golang.org/x/mod/module"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // RootUser is the user that needs no declaration.
@@ -101,7 +101,7 @@ func checkModule(path, version string) *hclschema.Problem {
 	return nil
 }
 
-var goRelease = regexp.MustCompile(`^1\.(0|[1-9][0-9]*)(\.[1-9][0-9]*|\.0)?((rc|beta)[1-9][0-9]*)?$`)
+var goRelease = lazyregexp.New(`^1\.(0|[1-9][0-9]*)(\.[1-9][0-9]*|\.0)?((rc|beta)[1-9][0-9]*)?$`)
 
 // checkGoVersion asks for a release: since Go 1.21, "1.21" names the language and
 // "1.21.0" the first release.

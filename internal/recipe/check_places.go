@@ -5,10 +5,10 @@ import (
 	"io/fs"
 	"net/url"
 	"path"
-	"regexp"
 	"strings"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 func checkURL(s string) *hclschema.Problem {
@@ -39,7 +39,7 @@ func checkInputURL(s string) *hclschema.Problem {
 	return nil
 }
 
-var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
+var scheme = lazyregexp.New(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 
 // checkLocation judges a place of a mirror: a URL or a folder.
 func checkLocation(s string) *hclschema.Problem {

@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -279,7 +281,12 @@ func TestFlood(t *testing.T) {
 	// Those who know it find it.
 	f.asked = nil
 	opts := options()
-	opts.Known = []digest.Digest{good.Digest}
+	opts.Known = func(_ context.Context, d digest.Digest) []digest.Digest {
+		if d != image.Digest {
+			t.Errorf("asked what is known of %s", d)
+		}
+		return []digest.Digest{good.Digest}
+	}
 	opts.Limits.Referrers = 1
 	g, err = f.fetch(":1-r0", opts)
 	check(t, err)
@@ -550,6 +557,17 @@ func TestMemory(t *testing.T) {
 		"endless lists": func() { f.listed = nil; f.manifests[tagOf(image)] = answer{} },
 		"many objects":  func() { f.listed = nil; f.put(blown("{}"), tagOf(image)) },
 		"deep objects":  func() { f.listed = nil; f.put(blown(nested), tagOf(image)) },
+		"many manifests": func() {
+			f.listed = nil
+			f.put(answer{ocispec.MediaTypeImageIndex, bytes.Replace(blown("{}").body, []byte(`"manifests":[],"annotations":`), []byte(`"manifests":`), 1)}, tagOf(image))
+		},
+		"many layers": func() {
+			f.listed = nil
+			for i := range 20 {
+				body := fmt.Sprintf(`{"schemaVersion":2,"artifactType":%q,"config":{},"layers":[%s{}]}%*s`, bundleType, strings.Repeat("{},", 300_000), i, "")
+				f.listed = append(f.listed, f.put(answer{ocispec.MediaTypeImageManifest, []byte(body)}))
+			}
+		},
 	} {
 		prepare()
 		f.before = func(w http.ResponseWriter, r *http.Request) bool {

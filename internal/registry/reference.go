@@ -2,11 +2,12 @@ package registry
 
 import (
 	"errors"
-	"regexp"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/opencontainers/go-digest"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // scheme may begin a reference, to tell it from a folder.
@@ -14,7 +15,7 @@ const scheme = "oci:"
 
 // validRepository is the grammar of <name> (distribution-spec, pulling manifests).
 // Names that it doesn't have could become another path.
-var validRepository = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+var validRepository = lazyregexp.New(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 
 // A Reference names an image in a registry, by tag or digest.
 type Reference struct{ ref name.Reference }

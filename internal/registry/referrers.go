@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
@@ -30,8 +30,10 @@ const (
 // believed but as a hint where to look first.
 func (f *fetch) referrers(ctx context.Context) ([]ocispec.Descriptor, error) {
 	var all []ocispec.Descriptor
-	for _, d := range f.opts.Known {
-		all = append(all, ocispec.Descriptor{Digest: d, Size: unknownSize})
+	if f.opts.Known != nil {
+		for _, d := range f.opts.Known(ctx, f.image.Digest) {
+			all = append(all, ocispec.Descriptor{Digest: d, Size: unknownSize})
+		}
 	}
 	listed, err := f.api(ctx)
 	if err != nil {
@@ -134,7 +136,7 @@ func (f *fetch) listProblem(err error) error {
 	return nil
 }
 
-var nextLink = regexp.MustCompile(`^<([^>]*)>\s*;\s*rel="?next"?\s*$`)
+var nextLink = lazyregexp.New(`^<([^>]*)>\s*;\s*rel="?next"?\s*$`)
 
 // next returns the address of a list's next page, "" when there is none. It is
 // where the first page was, whatever host and path the registry names.

@@ -26,10 +26,10 @@ type Options struct {
 	// Artifacts are the kinds of artifact that are fetched with an image, for
 	// which there is no default. Others are named as problems.
 	Artifacts []Artifact
-	// Known are manifests of artifacts that are known to belong to the image. They
+	// Known returns manifests of artifacts that are known to belong to an image. They
 	// are asked for first, whatever the registry's lists say, so that a flood of
-	// others doesn't hide them.
-	Known []digest.Digest
+	// others doesn't hide them. When it is nil, none are known.
+	Known func(ctx context.Context, image digest.Digest) []digest.Digest
 	// Layers says to fetch the image's layers. Otherwise the layout has its
 	// manifest and config only.
 	Layers bool
@@ -173,7 +173,7 @@ type Fetched struct {
 }
 
 // Fetch writes image, one of s.Images, and the artifacts that refer to it to the
-// layout that it makes at dir.
+// layout that it makes at dir, for this process to verify: it isn't synced to disk.
 //
 // It is an error when the image or a list of what refers to it can't be read, as
 // for [Open]. What is wrong with an artifact is one of the result's Problems.
@@ -183,6 +183,7 @@ func (s *Source) Fetch(ctx context.Context, image ocispec.Descriptor, dir string
 		return nil, err
 	}
 	defer w.Abort()
+	w.Passing()
 	f := &fetch{Source: s, w: w, image: image, left: s.opts.Limits.Evidence}
 	if err := f.run(ctx); err != nil {
 		return nil, err

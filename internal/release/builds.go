@@ -12,7 +12,6 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
-	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
 // check checks that A and B are two builds of the plan, as far as they say.
@@ -44,17 +43,14 @@ func (b *Build) check() error {
 	return nil
 }
 
-// A layout is an open layout of which the image is known.
-type layout struct{ *oci.Layout }
-
 // openBoth opens the two layouts and refuses two names for the same files:
 // a link, a bind mount, or a copy made of hard links.
 func openBoth(a, b *builder.Result) (layoutA, layoutB *layout, err error) {
-	la, err := oci.OpenLayout(a.Layout)
+	la, err := openLayout(a.Layout)
 	if err != nil {
 		return nil, nil, fmt.Errorf("build %s: %w", a.Builder, err)
 	}
-	lb, err := oci.OpenLayout(b.Layout)
+	lb, err := openLayout(b.Layout)
 	if err != nil {
 		la.Close()
 		return nil, nil, fmt.Errorf("build %s: %w", b.Builder, err)
@@ -64,7 +60,7 @@ func openBoth(a, b *builder.Result) (layoutA, layoutB *layout, err error) {
 		lb.Close()
 		return nil, nil, err
 	}
-	return &layout{la}, &layout{lb}, nil
+	return la, lb, nil
 }
 
 // distinct compares what the two layouts' names lead to: the folder, and each file

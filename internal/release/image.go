@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/inventory"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
@@ -69,7 +69,7 @@ func readWithoutLayers(ctx context.Context, l *layout, desc ocispec.Descriptor) 
 
 // readImageBy reads an image, its layers with read.
 func readImageBy(ctx context.Context, l *layout, desc ocispec.Descriptor, read layerReader) (*image, error) {
-	manifest, raw, err := l.ReadManifest(desc)
+	manifest, err := l.manifest(desc)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func readImageBy(ctx context.Context, l *layout, desc ocispec.Descriptor, read l
 			MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size, Platform: &config.Platform,
 		},
 		manifest:   manifest,
-		compressed: int64(len(raw)) + manifest.Config.Size,
+		compressed: desc.Size + manifest.Config.Size,
 		labels:     config.Config.Labels,
 	}
 	for i, d := range manifest.Layers {
@@ -184,7 +184,7 @@ func readLayer(ctx context.Context, l *layout, desc ocispec.Descriptor, diffID s
 
 // validRefName is the grammar of org.opencontainers.image.ref.name (image-spec,
 // annotations.md) as far as "name:tag" goes, with a tag that registries take.
-var validRefName = regexp.MustCompile(`^[A-Za-z0-9]+([-._]+[A-Za-z0-9]+)*:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+var validRefName = lazyregexp.New(`^[A-Za-z0-9]+([-._]+[A-Za-z0-9]+)*:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
 // refName returns what the image is called in the release's index.
 func refName(r *recipe.Recipe) (string, error) {

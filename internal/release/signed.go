@@ -75,7 +75,7 @@ type attached struct {
 // not those in the index. What is attached is a bundle about the image, or sealed
 // inputs, or there is a problem with it.
 func readAttached(l *layout, image, desc ocispec.Descriptor) (a *attached, problem, err error) {
-	m, _, err := l.ReadManifest(desc)
+	m, err := l.manifest(desc)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -62,6 +62,13 @@ type Reproduction struct {
 	Varied   []evidence.Varied `json:"varied"`
 }
 
+// same reports whether o is of the same two builds.
+func (r *Reproduction) same(o Reproduction) bool {
+	a, b := r.Builders[0].Invocation, r.Builders[1].Invocation
+	c, d := o.Builders[0].Invocation, o.Builders[1].Invocation
+	return a == c && b == d || a == d && b == c
+}
+
 // A Builder is one of the two, in one run.
 type Builder struct {
 	ID         string            `json:"id"`
@@ -143,11 +150,10 @@ func newVerification(called string, img *image, key *sign.PublicKey) *Verificati
 // openRelease opens the release in dir, which errors call called, and reads its
 // image with read. The manifests are those of everything else in it.
 func openRelease(ctx context.Context, dir, called string, read imageReader) (*layout, *image, []ocispec.Descriptor, error) {
-	opened, err := oci.OpenLayout(dir)
+	l, err := openLayout(dir)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	l := &layout{opened}
 	img, manifests, err := readRelease(ctx, l, read)
 	if err == nil {
 		return l, img, manifests, nil
@@ -186,7 +192,7 @@ func split(l *layout) (ocispec.Descriptor, []ocispec.Descriptor, error) {
 		return ocispec.Descriptor{}, nil, &oci.LimitError{What: "index.json", Size: int64(len(index)), Limit: maxEvidence + 1}
 	}
 	for _, desc := range index {
-		m, _, err := l.ReadManifest(desc)
+		m, err := l.manifest(desc)
 		if err != nil {
 			return ocispec.Descriptor{}, nil, err
 		}
@@ -257,6 +263,10 @@ func (v *Verification) add(c comparison, builds map[string]*evidence.Build) erro
 			ID: b.Run.Builder, Versions: b.Run.Versions, Invocation: b.Run.Invocation,
 			Started: b.Run.Started, Finished: b.Run.Finished,
 		}
+	}
+	// The same comparison can be written in other bytes.
+	if slices.ContainsFunc(v.Reproductions, r.same) {
+		return fmt.Errorf("a second comparison of the invocations %s and %s", r.Builders[0].Invocation, r.Builders[1].Invocation)
 	}
 	v.Unpacked = c.Unpacked
 	if len(v.Reproductions) == 0 {

@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/opencontainers/go-digest"
@@ -55,12 +56,13 @@ func (e *OtherKeyError) Error() string {
 	return fmt.Sprintf("signed with the key %q, want %q", e.Got, e.Want)
 }
 
-// A LimitError reports that What has more bytes than Limit.
+// A LimitError reports that What has more bytes, or more of Unit, than Limit.
 type LimitError struct {
 	What        string
+	Unit        string // "bytes" when it is ""
 	Size, Limit int64
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("%s has %d bytes, more than the limit of %d", e.What, e.Size, e.Limit)
+	return fmt.Sprintf("%s has %d %s, more than the limit of %d", e.What, e.Size, cmp.Or(e.Unit, "bytes"), e.Limit)
 }

@@ -228,6 +228,46 @@ func TestVerifyOthers(t *testing.T) {
 	}
 }
 
+// TestManyValues: what is small, and would take a hundred times as much memory once
+// it is decoded, is not decoded.
+func TestManyValues(t *testing.T) {
+	key := newKey(t)
+	good := signed(t, key, statementOf(image))
+	many := func(n int) []any {
+		all := make([]any, n)
+		for i := range all {
+			all[i] = map[string]any{}
+		}
+		return all
+	}
+	st := func(n int) string {
+		return base64.StdEncoding.EncodeToString([]byte(`{"_type":"https://in-toto.io/Statement/v1","subject":[` + strings.Repeat(`{"name":"a,[{\\\"",`+"\"digest\":{}},", n) + `{}]}`))
+	}
+	for name, c := range map[string]struct {
+		bad  []byte
+		unit string // of the limit, "" when something else is wrong
+	}{
+		"signatures":     {edit(t, good, func(_, e, _ map[string]any) { e["signatures"] = many(5000) }), "values"},
+		"log entries":    {edit(t, good, func(_, _, m map[string]any) { m["tlogEntries"] = many(5000) }), "values"},
+		"some entries":   {edit(t, good, func(_, _, m map[string]any) { m["tlogEntries"] = many(1500) }), ""},
+		"subjects":       {edit(t, good, func(_, e, _ map[string]any) { e["payload"] = st(15000) }), "values"},
+		"fewer subjects": {edit(t, good, func(_, e, _ map[string]any) { e["payload"] = st(9000) }), ""},
+		"nested": {edit(t, good, func(_, e, _ map[string]any) {
+			e["payload"] = base64.StdEncoding.EncodeToString([]byte(strings.Repeat("[", 41000)))
+		}), "values"},
+		"commas in texts": {edit(t, good, func(b, _, _ map[string]any) { b["mediaType"] = strings.Repeat(`{[,\"`, 5000) }), ""},
+	} {
+		_, err := key.public.Verify(c.bad, image)
+		var limit *LimitError
+		if is := errors.As(err, &limit); err == nil || is != (c.unit != "") || is && limit.Unit != c.unit {
+			t.Errorf("%s: %.200v", name, err)
+		}
+		if _, err := BundleKey(c.bad); errors.As(err, &limit) != (c.unit != "") {
+			t.Errorf("%s: key: %.200v", name, err)
+		}
+	}
+}
+
 func pemOf(t *testing.T, kind string, key any, seal bool) []byte {
 	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(key)

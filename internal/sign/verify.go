@@ -28,12 +28,9 @@ type Verified struct {
 // BundleKey returns the ID of the key that file, a sigstore bundle as JSON, names as
 // the one that signed it. Nothing is verified by that.
 func BundleKey(file []byte) (string, error) {
-	if len(file) > MaxBundle {
-		return "", &LimitError{What: "bundle", Size: int64(len(file)), Limit: MaxBundle}
-	}
-	var b bundle.Bundle
-	if err := b.UnmarshalJSON(file); err != nil {
-		return "", fmt.Errorf("bundle: %w", err)
+	b, err := decodeBundle(file)
+	if err != nil {
+		return "", err
 	}
 	id := b.GetVerificationMaterial().GetPublicKey().GetHint()
 	if id == "" {
@@ -60,20 +57,17 @@ func (p *PublicKey) Verify(file []byte, subject digest.Digest) (*Verified, error
 }
 
 func (p *PublicKey) verify(file []byte, subject digest.Digest) (*Verified, error) {
-	if len(file) > MaxBundle {
-		return nil, &LimitError{What: "bundle", Size: int64(len(file)), Limit: MaxBundle}
-	}
 	if err := subject.Validate(); err != nil || subject.Algorithm() != digest.SHA256 {
 		return nil, fmt.Errorf("subject %q is not a sha256 digest", subject)
 	}
-	var b bundle.Bundle
-	if err := b.UnmarshalJSON(file); err != nil {
-		return nil, fmt.Errorf("bundle: %w", err)
-	}
-	if err := p.checkShape(&b); err != nil {
+	b, err := decodeBundle(file)
+	if err != nil {
 		return nil, err
 	}
-	result, err := p.checkSignature(&b, subject)
+	if err := p.checkShape(b); err != nil {
+		return nil, err
+	}
+	result, err := p.checkSignature(b, subject)
 	if err != nil {
 		return nil, err
 	}

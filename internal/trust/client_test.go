@@ -153,8 +153,14 @@ func TestFindDigest(t *testing.T) {
 	}
 	for _, d := range []digest.Digest{digest.FromString("foreign"), digest.FromString("unknown")} {
 		_, err := v.FindDigest(ctx, d)
-		refused[*trust.NotFoundError](t, err)
+		if missing := refused[*trust.NotFoundError](t, err); missing.What != d.String() {
+			t.Errorf("%s is not found for %s", missing.What, d)
+		}
 	}
+	// What is accepted in between counts, whatever was looked up before.
+	accept(t, v, next)
+	_, err := v.FindDigest(ctx, digest.FromString("manifest 1"))
+	refused[*trust.SequenceError](t, err)
 	for _, d := range []digest.Digest{"", "sha256:00", "sha512:" + digest.Digest(strings.Repeat("a", 128))} {
 		_, err := v.FindDigest(ctx, d)
 		refused[*trust.FormatError](t, err)
@@ -163,7 +169,7 @@ func TestFindDigest(t *testing.T) {
 	r.Bump()
 	r.Revoke("mqtt", mqtt, "key lay in the image")
 	r.Publish()
-	_, err := m.mustOpen(trust.Folder(r.Dir)).FindDigest(ctx, digest.FromString("manifest 1"))
+	_, err = m.mustOpen(trust.Folder(r.Dir)).FindDigest(ctx, digest.FromString("manifest 1"))
 	refused[*trust.RevokedError](t, err)
 }
 

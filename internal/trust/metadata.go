@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
-
-	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
 // What is read at most, in bytes and entries.
@@ -38,10 +36,11 @@ var metadataKeys = []string{
 
 // checkJSON refuses what go-tuf would not survive or would read in its own way:
 // duplicate members, null, which becomes a nil pointer, and fractions, which have
-// no canonical form.
-func checkJSON(file string, src []byte) error {
+// no canonical form. It decodes with decode: long metadata is read only when it has
+// the sha256 that signed metadata says.
+func checkJSON(file string, src []byte, decode func(what string, src []byte, v any, names ...string) error) error {
 	var v any
-	if err := oci.UnmarshalJSON(file, src, &v, metadataKeys...); err != nil {
+	if err := decode(file, src, &v, metadataKeys...); err != nil {
 		return formatError(file, err)
 	}
 	top, _ := v.(map[string]any)

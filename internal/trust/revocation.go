@@ -3,7 +3,8 @@ package trust
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // RevocationsField is the member of the top-level targets' signed part that has
@@ -40,9 +41,9 @@ type revocations struct {
 var revocationKeys = []string{"version", "entries", "kind", "role", "keyid", "paths", "reason", "at"}
 
 var (
-	rolePattern  = regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*$`)
-	pathsPattern = regexp.MustCompile(`^[a-z0-9.*?-]+/\*$`)
-	keyIDPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	rolePattern  = lazyregexp.New(`^[a-z0-9]+([._-][a-z0-9]+)*$`)
+	pathsPattern = lazyregexp.New(`^[a-z0-9.*?-]+/\*$`)
+	keyIDPattern = lazyregexp.New(`^[0-9a-f]{64}$`)
 )
 
 // CheckRoleName returns a *[FormatError] when name can't be a delegated role's:

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 	"unicode"
 
 	"github.com/opencontainers/go-digest"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
@@ -65,7 +65,7 @@ var targetKeys = []string{
 // targetMembers is how many of targetKeys, from the first, a target must have.
 const targetMembers = 6
 
-var platformPattern = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?$`)
+var platformPattern = lazyregexp.New(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?$`)
 
 // DecodeTarget reads the custom JSON of a target, strictly: unknown, duplicate and
 // missing members are a *[FormatError], too many of something a *[LimitError].
@@ -193,7 +193,7 @@ func checkDigest(d digest.Digest) error {
 // decodeStrict decodes src into v. It refuses what two parsers could read in two
 // ways, and members that v doesn't have or that differ from keys by case alone.
 func decodeStrict(what string, src []byte, v any, keys []string) error {
-	if err := oci.UnmarshalJSON(what, src, new(any), keys...); err != nil {
+	if err := oci.UnmarshalLongJSON(what, src, new(any), keys...); err != nil {
 		return formatError(what, err)
 	}
 	dec := json.NewDecoder(bytes.NewReader(src))

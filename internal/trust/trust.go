@@ -7,9 +7,10 @@ package trust
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // A Ref names one release of an image.
@@ -21,8 +22,8 @@ type Ref struct {
 
 // The rules for names and versions are those of recipes.
 var (
-	namePattern    = regexp.MustCompile(`^[a-z0-9]+([.-][a-z0-9]+)*$`)
-	versionPattern = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z._-]*$`)
+	namePattern    = lazyregexp.New(`^[a-z0-9]+([.-][a-z0-9]+)*$`)
+	versionPattern = lazyregexp.New(`^[0-9A-Za-z_][0-9A-Za-z._-]*$`)
 )
 
 const (

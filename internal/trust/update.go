@@ -9,10 +9,12 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
 func parseRoot(file string, src []byte) (*metadata.Metadata[metadata.RootType], error) {
-	if err := checkJSON(file, src); err != nil {
+	if err := checkJSON(file, src, oci.UnmarshalJSON); err != nil {
 		return nil, err
 	}
 	root, err := parse[metadata.RootType](file, src)
@@ -134,7 +136,7 @@ func (c *client) updateTimestamp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := checkJSON(file, b); err != nil {
+	if err := checkJSON(file, b, oci.UnmarshalJSON); err != nil {
 		return err
 	}
 	m, err := parse[metadata.TimestampType](file, b)
@@ -260,7 +262,7 @@ func (c *client) load(ctx context.Context, file, cached string, meta *metadata.M
 			return nil, &ChangedError{File: name, Want: want, Got: got}
 		}
 	}
-	return b, checkJSON(file, b)
+	return b, checkJSON(file, b, oci.UnmarshalLongJSON)
 }
 
 // unusable says why the cache's file can't be used, and no source may be asked.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -28,6 +29,10 @@ type View struct {
 	timeout  time.Duration
 	images   map[string]Seen
 	repaired []string
+	// digests has all releases by their digests, and broken why some are not among
+	// them; nil before anybody asks.
+	digests map[digest.Digest][]*Release
+	broken  error
 }
 
 // A Release is what the trust root says of one release of an image.
@@ -88,18 +93,7 @@ func (v *View) FindDigest(ctx context.Context, d digest.Digest) ([]*Release, err
 	defer cancel()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	refs, broken := v.all(ctx)
-	var found []*Release
-	for _, ref := range refs {
-		r, err := v.find(ctx, ref)
-		if err != nil {
-			broken = errors.Join(broken, err)
-			continue
-		}
-		if r.has(d) {
-			found = append(found, r)
-		}
-	}
+	found, broken := v.byDigest(ctx, d)
 	if len(found) == 0 {
 		return nil, timeoutError(ctx, cmp.Or(broken, error(&NotFoundError{What: d.String()})))
 	}
@@ -114,16 +108,40 @@ func (v *View) FindDigest(ctx context.Context, d digest.Digest) ([]*Release, err
 	return found, nil
 }
 
-func (r *Release) has(d digest.Digest) bool {
-	if r.Digest == d {
-		return true
+// byDigest returns the releases that have the digest d, and why others could not be
+// read. What a role lists that it may not is nothing that could not be read.
+func (v *View) byDigest(ctx context.Context, d digest.Digest) ([]*Release, error) {
+	if v.digests != nil {
+		return slices.Clone(v.digests[d]), v.broken
 	}
-	for _, p := range r.Target.Platforms {
-		if p == d {
-			return true
+	all := map[digest.Digest][]*Release{}
+	refs, broken := v.all(ctx)
+	for _, ref := range refs {
+		r, err := v.find(ctx, ref)
+		var missing *NotFoundError
+		if errors.As(err, &missing) {
+			continue
+		}
+		if err != nil {
+			broken = errors.Join(broken, err)
+			continue
+		}
+		for _, d := range r.digests() {
+			all[d] = append(all[d], r)
 		}
 	}
-	return false
+	var source *SourceError
+	if ctx.Err() == nil && !errors.As(broken, &source) { // those may be better next time
+		v.digests, v.broken = all, broken
+	}
+	return slices.Clone(all[d]), broken
+}
+
+// digests returns those of r's index and manifests, each once.
+func (r *Release) digests() []digest.Digest {
+	all := append(slices.Collect(maps.Values(r.Target.Platforms)), r.Digest)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // allowed refuses a release that is revoked, or that seen is newer than.

@@ -63,7 +63,7 @@ func decode(role string, b []byte) (*document, error) {
 		return nil, &LimitError{What: role + ".json", Size: n, Limit: sizeLimit(role)}
 	}
 	var whole any
-	if err := oci.UnmarshalJSON(role+".json", b, &whole, memberNames...); err != nil {
+	if err := oci.UnmarshalLongJSON(role+".json", b, &whole, memberNames...); err != nil {
 		return nil, &FormatError{File: role + ".json", Problem: err.Error()}
 	}
 	if hasNull(whole) { // which nothing has a use for, and which go-tuf panics on

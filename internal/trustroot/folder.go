@@ -7,12 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 const (
@@ -175,7 +176,7 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-var publishedName = regexp.MustCompile(`^([1-9][0-9]{0,15})\.(.+)\.json$`)
+var publishedName = lazyregexp.New(`^([1-9][0-9]{0,15})\.(.+)\.json$`)
 
 // parseName reads the name of a published file; the timestamp's has no version.
 func parseName(name string) (role string, version int64, ok bool) {

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"context"
+	"runtime"
+
+	"github.com/opencontainers/go-digest"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/assess"
+	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
+	"gitlab.com/tailsbuild/tailsbuild/internal/release"
+)
+
+// A gathered is what was read of a release, which is yet to be judged.
+type gathered struct {
+	contents  *release.Contents
+	reference string
+	problems  []registry.Problem
+}
+
+// gather reads the release that arg names, from a folder or a registry. From there,
+// the layers aren't fetched: the verdict is on the manifest's digest, and who runs the
+// image has to get them by that.
+func (j *judging) gather(ctx context.Context, arg string, f judgeFlags) (*gathered, error) {
+	if !isReference(arg) {
+		contents, err := j.assessor.Read(ctx, arg, release.VerifyOptions{})
+		return &gathered{contents: contents, reference: f.reference}, err
+	}
+	ref, err := registry.ParseReference(arg)
+	if err != nil {
+		return nil, err
+	}
+	g := &gathered{reference: ref.String()}
+	opts := fetchOptions()
+	opts.Known = func(ctx context.Context, image digest.Digest) []digest.Digest {
+		return j.assessor.Bundles(ctx, g.reference, image)
+	}
+	err = inTemp(func(dir string) error {
+		fetched, err := registry.Fetch(ctx, ref, f.platform, dir, opts)
+		if err != nil {
+			return err
+		}
+		g.problems = fetched.Problems
+		g.contents, err = j.assessor.Read(ctx, dir, release.VerifyOptions{Called: g.reference, WithoutLayers: true})
+		return err
+	})
+	return g, err
+}
+
+// assess judges what was gathered.
+func (j *judging) assess(ctx context.Context, g *gathered) (*assess.Assessment, error) {
+	j.warnProblems(g.problems)
+	return j.assessor.Judge(ctx, g.contents, g.reference)
+}
+
+// inOrder calls do for each of in, several at once, and use for each with what do
+// returned: in order, and one at a time. It stops at the first error of use, and
+// returns it once nothing runs any more.
+func inOrder[T, R any](ctx context.Context, in []T, do func(context.Context, T) (R, error), use func(T, R, error) error) error {
+	type result struct {
+		value R
+		err   error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running []chan result
+	defer func() {
+		cancel()
+		for _, r := range running {
+			<-r
+		}
+	}()
+	// Twice as many as run at once, so that one that takes long stops no other; and
+	// no more, since what is done waits in memory.
+	ahead := 2 * runtime.GOMAXPROCS(0)
+	for i, next := 0, 0; i < len(in); i++ {
+		for ; next < len(in) && next < i+ahead; next++ {
+			done := make(chan result, 1)
+			go func(v T) {
+				value, err := do(ctx, v)
+				done <- result{value, err}
+			}(in[next])
+			running = append(running, done)
+		}
+		r := <-running[0]
+		running = running[1:]
+		if err := use(in[i], r.value, r.err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
