@@ -12,6 +12,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 )
 
@@ -42,7 +43,7 @@ func (a *Assessor) view(ctx context.Context, t *policy.TrustRoot) (*trust.View, 
 // open goes through the sources in order. What one of them has wrong doesn't keep
 // the next from being right: all that is used is verified, from the pinned root on.
 func (a *Assessor) open(ctx context.Context, t *policy.TrustRoot) (*trust.View, error) {
-	root, err := readPinned(a.path(t.Root))
+	root, err := readFile("pinned root", a.path(t.Root), maxRoot)
 	if err != nil {
 		return nil, err
 	}
@@ -104,18 +105,37 @@ func (a *Assessor) path(p string) string {
 	return filepath.Join(a.opts.Folder, p)
 }
 
-func readPinned(path string) ([]byte, error) {
+// openSigstores opens the trusted root of every sigstore of the policy. One that
+// can't be used stands against every image: who knows what its services would say.
+func (a *Assessor) openSigstores() {
+	for _, s := range a.opts.Policy.Sigstores {
+		what := fmt.Sprintf("trusted root of the sigstore %q", s.Name)
+		file, err := readFile(what, a.path(s.TrustedRoot), sign.MaxTrustedRoot+1)
+		var t *sign.TrustedRoot
+		if err == nil {
+			t, err = sign.OpenTrustedRoot(s.Name, file)
+		}
+		if err != nil {
+			a.problems = append(a.problems, err.Error())
+			continue
+		}
+		a.trusted.Roots = append(a.trusted.Roots, t)
+	}
+}
+
+// readFile reads a file of the policy's, as much as limit.
+func readFile(what, path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("pinned root: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("pinned root: %s is no file", path)
+		return nil, fmt.Errorf("%s: %s is no file", what, path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("pinned root: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxRoot))
+	return io.ReadAll(io.LimitReader(f, limit))
 }

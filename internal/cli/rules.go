@@ -24,6 +24,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/ownership"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/proxy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
@@ -162,6 +163,19 @@ var rules = []rule{
 	}),
 	on(func(*kms.ProgramError) outcome { return outcome{code: exitOther} }),
 	on(func(*sign.AnswerError) outcome { return outcome{code: exitRefused} }),
+	on(func(*sign.ConfigError) outcome { return outcome{code: exitUsage, hint: "see docs/keyless.md"} }),
+	on(func(*sign.TrustedRootError) outcome { return outcome{code: exitUsage, hint: "see docs/keyless.md"} }),
+	on(func(e *sign.TokenError) outcome {
+		if e.Expired {
+			return outcome{code: exitRefused, hint: "get a new one; one of GitLab's is good for as long as its job may take"}
+		}
+		return outcome{code: exitUsage, hint: "see docs/keyless.md"}
+	}),
+	on(serviceOutcome),
+	on(func(*sign.OtherServiceError) outcome {
+		return outcome{code: exitRefused, hint: "there is no release; --trusted-root has to have the services that --signing-config names"}
+	}),
+	on(func(*proxy.Error) outcome { return outcome{code: exitUsage} }),
 	on(func(*sign.KeyError) outcome {
 		return outcome{code: exitUsage, hint: "make a pair with tailsbuild key new --out PREFIX: PREFIX.key signs, PREFIX.pub verifies"}
 	}),
@@ -296,6 +310,15 @@ func statusOutcome(e *registry.StatusError) outcome {
 		o.hint = "check the name: the registry has nothing there, or doesn't show it"
 	}
 	return o
+}
+
+// serviceOutcome tells a token that isn't taken from a service that fails.
+func serviceOutcome(e *sign.ServiceError) outcome {
+	var status *sign.StatusError
+	if e.Service == sign.CertificateAuthority && errors.As(e, &status) && status.Code >= 400 && status.Code < 500 {
+		return outcome{code: exitRefused, hint: "there is no release; the token has to be of an issuer that the authority knows, and meant for it: see docs/keyless.md"}
+	}
+	return outcome{code: exitOther, hint: "there is no release; try again; where a proxy is needed, name it in ALL_PROXY"}
 }
 
 func recipeOutcome(e *recipeError) outcome {

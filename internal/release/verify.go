@@ -115,7 +115,7 @@ func VerifyWith(ctx context.Context, dir string, key *sign.PublicKey, opts Verif
 		return nil, err
 	}
 	defer l.Close()
-	v := newVerification(opts.Called, img, key)
+	v := newVerification(opts.Called, img, key.ID())
 	e := newSignedEvidence(img.desc, key)
 	for _, desc := range manifests {
 		if err := ctx.Err(); err != nil {
@@ -140,9 +140,9 @@ func VerifyWith(ctx context.Context, dir string, key *sign.PublicKey, opts Verif
 	return v, nil
 }
 
-func newVerification(called string, img *image, key *sign.PublicKey) *Verification {
+func newVerification(called string, img *image, key string) *Verification {
 	return &Verification{
-		Dir: called, Image: img.desc, Key: key.ID(),
+		Dir: called, Image: img.desc, Key: key,
 		Compressed: img.compressed, Unpacked: img.unpacked,
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	specs "github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
@@ -164,8 +165,12 @@ func (r *reproduced) write(ctx context.Context, name string, statements []statem
 	image := r.image.desc
 	image.Annotations = map[string]string{ocispec.AnnotationRefName: name}
 	index := []ocispec.Descriptor{image}
-	for _, st := range statements {
-		desc, err := r.attach(ctx, w, st, opts.Key)
+	bundles, err := r.signAll(ctx, opts.Key, statements)
+	if err != nil {
+		return nil, err
+	}
+	for i, st := range statements {
+		desc, err := r.attach(w, st, opts.Key, bundles[i])
 		if err != nil {
 			return nil, err
 		}
@@ -199,23 +204,23 @@ func (r *reproduced) copy(ctx context.Context, w *oci.Writer, desc ocispec.Descr
 // attach adds a statement as a manifest that refers to the image (image-spec
 // v1.1, manifest.md, subject): signed in a sigstore bundle, as cosign attaches it,
 // or without a key as it is.
-func (r *reproduced) attach(ctx context.Context, w *oci.Writer, st statement, key *sign.Key) (ocispec.Descriptor, error) {
+func (r *reproduced) attach(w *oci.Writer, st statement, key *sign.Key, bundle []byte) (_ ocispec.Descriptor, err error) {
 	mediaType, body := evidence.MediaType, st.body
 	annotations := map[string]string{
 		ocispec.AnnotationCreated: created(r.build.Closure[0]),
 		annotationUnsigned:        st.predicateType,
 	}
 	if key != nil {
-		bundle, err := r.sign(ctx, key, st)
-		if err != nil {
-			return ocispec.Descriptor{}, err
-		}
 		mediaType, body = sign.BundleMediaType, bundle
 		annotations = map[string]string{
 			ocispec.AnnotationCreated: created(r.build.Closure[0]),
 			annotationContent:         "dsse-envelope",
 			annotationPredicateType:   st.predicateType,
-			annotationSignerKey:       string(key.Public().PEM()),
+		}
+		if public := key.Public(); public != nil {
+			annotations[annotationSignerKey] = string(public.PEM())
+		} else if r.signer, err = sign.BundleCertificate(bundle); err != nil {
+			return ocispec.Descriptor{}, err
 		}
 	}
 	layer, err := w.AddBytes(mediaType, body)
@@ -241,6 +246,28 @@ func (r *reproduced) attach(ctx context.Context, w *oci.Writer, st statement, ke
 	desc.ArtifactType, desc.Annotations = mediaType, annotations
 	return desc, err
 }
+
+// signAll returns the bundles of the statements, in their order, nil ones without a
+// key. Services are asked about several at once: a transparency log takes a while to
+// answer, and no longer for more.
+func (r *reproduced) signAll(ctx context.Context, key *sign.Key, statements []statement) ([][]byte, error) {
+	bundles := make([][]byte, len(statements))
+	if key == nil {
+		return bundles, nil
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(maxAsked)
+	for i, st := range statements {
+		g.Go(func() (err error) {
+			bundles[i], err = r.sign(ctx, key, st)
+			return err
+		})
+	}
+	return bundles, g.Wait()
+}
+
+// maxAsked is how many statements services are asked about at once.
+const maxAsked = 8
 
 // sign signs a statement about the reproduced image. It is the only place in
 // tailsbuild that calls the signer.

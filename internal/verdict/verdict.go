@@ -44,7 +44,8 @@ type Verdict struct {
 	Reasons []Reason `json:"reasons"`
 	// Warnings are for the person, whatever Kind is.
 	Warnings []Reason `json:"warnings,omitempty"`
-	// Signers are the IDs of the keys that signed the image, whoever has them.
+	// Signers are the IDs of the keys that signed the image, whoever has them, and for
+	// those that were made for it, who has signed: the issuer, a space, the subject.
 	Signers []string `json:"signers,omitempty"`
 }
 
@@ -96,6 +97,7 @@ const (
 	TooFewRebuilds   Code = "too-few-rebuilds"
 	OutcomeUnknown   Code = "outcome-unknown"
 
+	OtherSigstore  Code = "other-sigstore"
 	NotLogged      Code = "not-logged"
 	NotTimestamped Code = "not-timestamped"
 
@@ -125,7 +127,7 @@ var Codes = []Code{
 	NoPolicy, NoTime, NoName, NoDigest, NoScope, NotKnown, OtherRoot,
 	RootUnknown, RootFailed, RootExpired,
 	TargetUnknown, OtherDigest, SequenceUnknown, RolledBack, Revoked,
-	RebuiltDifferent, TooFewRebuilds, OutcomeUnknown, NotLogged, NotTimestamped,
+	RebuiltDifferent, TooFewRebuilds, OutcomeUnknown, OtherSigstore, NotLogged, NotTimestamped,
 	PrivilegesUnknown, PrivilegeNotAllowed, SupportUnknown, SupportEnded, SizeUnknown, TooLarge,
 	ForeignRefused, UnsignedRefused,
 	ForeignSigner, NotCounted,
