@@ -72,18 +72,18 @@ func verifyCertificate(file []byte, subject digest.Digest, roots []*TrustedRoot)
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
 	}
-	err = errors.New("there is no trusted root to check its certificate with")
+	if len(roots) == 0 {
+		return nil, errors.New("there is no trusted root to check its certificate with")
+	}
 	var v *Verified
-	for i, t := range roots {
+	for _, t := range roots {
 		found, rootErr := t.checkCertificate(b, subject)
-		if rootErr == nil {
-			v = found
-			certificate.Roots = append(certificate.Roots, t.name)
+		if rootErr != nil {
+			err = errors.Join(err, rootErr)
+			continue
 		}
-		if i == 0 {
-			err = nil
-		}
-		err = errors.Join(err, rootErr)
+		v = found
+		certificate.Roots = append(certificate.Roots, t.name)
 	}
 	if v == nil {
 		return nil, err

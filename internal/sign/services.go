@@ -135,15 +135,18 @@ func (s *Services) String() string {
 	}
 	var all []string
 	for _, kind := range []struct {
-		service Service
-		count   int
-	}{{TransparencyLog, len(s.logs)}, {TimestampAuthority, len(s.stamps)}} {
+		count     int
+		one, many string
+	}{
+		{len(s.logs), "a transparency log", "%d transparency logs"},
+		{len(s.stamps), "a timestamp authority", "%d timestamp authorities"},
+	} {
 		switch kind.count {
 		case 0:
 		case 1:
-			all = append(all, "a "+string(kind.service))
+			all = append(all, kind.one)
 		default:
-			all = append(all, fmt.Sprintf("%d of kind %s", kind.count, kind.service))
+			all = append(all, fmt.Sprintf(kind.many, kind.count))
 		}
 	}
 	return strings.Join(all, " and ")

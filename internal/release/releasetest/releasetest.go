@@ -45,8 +45,10 @@ func Release(ctx context.Context, dir, content string, key *sign.Key) (*release.
 	defer os.RemoveAll(work)
 	b := release.Build{
 		Closure: []*recipe.Recipe{
-			{Kind: recipe.Service, Name: "mqtt", Version: "2.7.9", Release: 1, Epoch: 1714521600,
-				Tests: []recipe.Test{{Name: "answers"}}, Bytes: []byte("service \"mqtt\" {}\n")},
+			{
+				Kind: recipe.Service, Name: "mqtt", Version: "2.7.9", Release: 1, Epoch: 1714521600,
+				Tests: []recipe.Test{{Name: "answers"}}, Bytes: []byte("service \"mqtt\" {}\n"),
+			},
 			{Kind: recipe.Base, Name: "alpine-3.19", Version: "3.19.4", EndOfSupport: "2099-11-01", Bytes: []byte("base {}\n")},
 		},
 		Arch: "x86_64", Plan: digest.FromString("plan"), Lock: digest.FromString("lock"),
