@@ -47,7 +47,7 @@ check: setup ## what CI checks before it tests
 	@scripts/tools.sh
 	@scripts/check.sh
 
-bench: build ## our build against plain buildctl builds, as root; takes 20 minutes
+bench: build ## against plain buildctl builds and cosign, as root; takes 25 minutes
 	cd bench && go vet . && go test -count=1 . && go build -o ../bin/bench .
 	cd bench && ../bin/bench $(BENCHFLAGS)
 	go test -run '^$$' -bench . -benchtime 200ms ./diffoscope ./internal/inputs ./internal/apk ./internal/cli ./internal/trust ./internal/assess

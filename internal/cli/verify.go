@@ -103,10 +103,11 @@ Exits with 0 when it is trusted or was accepted, with 8 when it is foreign, and 
 4 otherwise. Once a release is trusted, older ones of its name are refused here.
 
 A release is in the folder DIR, or in a registry as REF, HOST/REPOSITORY:TAG or
-HOST/REPOSITORY@DIGEST, or oci:REF where that could be a folder. Without --reference,
-one in a folder has the name that a trust root or a signer of the policy gives it.
-With --accept, a person at a terminal can accept one that is foreign or, twice, one
-that is unsigned; what is refused stays refused.
+HOST/REPOSITORY@DIGEST, or oci:REF where that could be a folder. From a registry,
+layers are read with --key alone: the verdict of a policy is on the manifest's digest.
+Without --reference, a release in a folder has the name that a trust root or a signer
+of the policy gives it. With --accept, a person at a terminal can accept one that is
+foreign or, twice, one that is unsigned; what is refused stays refused.
 
 With --key, checks that the key signed what makes the release one: the image, the
 provenance of two builds that were different, and their comparison; and that sealed
