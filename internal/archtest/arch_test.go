@@ -35,8 +35,9 @@ var mayImport = map[string][]string{
 		"internal/kms", "internal/declared", "internal/evidence", "internal/ownership", "internal/privilege",
 		"internal/hclschema", "internal/policy", "internal/verdict", "internal/acceptance", "internal/registry",
 		"internal/enforce", "internal/failopen", "internal/engine",
-		"internal/assess", "internal/sigstore", "internal/proxy",
+		"internal/assess", "internal/sigstore", "internal/transfer", "internal/proxy",
 	},
+	"internal/transfer": {"internal/registry", "internal/oci"},
 	"internal/assess": {
 		"internal/release", "internal/trust", "internal/policy", "internal/verdict", "internal/privilege",
 		"internal/sign", "internal/declared", "internal/evidence",
@@ -86,7 +87,7 @@ var mayImport = map[string][]string{
 	"internal/engine":          {},
 	"internal/failopen":        {"internal/ownership", "internal/policy"},
 	"internal/acceptance":      {"internal/hclschema", "internal/progress", "internal/verdict"},
-	"internal/registry":        {"internal/oci"},
+	"internal/registry":        {"internal/oci", "internal/proxy"},
 	"internal/programtest":     {}, // for tests alone
 	"internal/release/releasetest": {
 		"builder", "internal/lock", "internal/oci", "internal/recipe", "internal/release", "internal/sign",
@@ -120,7 +121,7 @@ var doors = map[string][]string{
 	"go.yaml.in/yaml":                        {"internal/failopen"},
 	"github.com/spf13/cobra":                 {"internal/cli"},
 	"golang.org/x/term":                      {"internal/cli", "internal/progress", "internal/acceptance"},
-	"golang.org/x/net":                       {"internal/registry", "internal/proxy"},
+	"golang.org/x/net":                       {"internal/proxy"},
 	"golang.org/x/mod":                       {"internal/recipe", "internal/lock", "internal/inputs"},
 	"net/http":                               {"internal/inputs", "internal/trust", "internal/registry", "internal/sigstore"},
 	"github.com/moby/buildkit/util/progress": {"internal/progress"},

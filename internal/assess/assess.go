@@ -30,6 +30,9 @@ type Options struct {
 	Cache string
 	// Offline asks no source that needs a network.
 	Offline bool
+	// Proxy is what sources are asked through; the default is what the environment
+	// names.
+	Proxy string
 	// Now is the time to judge by. Required.
 	Now time.Time
 }

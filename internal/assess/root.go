@@ -7,9 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
-
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
@@ -69,32 +66,22 @@ func (a *Assessor) open(ctx context.Context, t *policy.TrustRoot) (*trust.View, 
 // alone. The error says what is no source.
 func (a *Assessor) sources(t *policy.TrustRoot) (sources []trust.Source, err error) {
 	for _, location := range t.Sources {
-		remote := strings.HasPrefix(location, "https://") || strings.HasPrefix(location, "http://")
-		switch {
-		case remote && a.opts.Offline:
-		case remote:
-			s, httpErr := trust.HTTP(location, trust.HTTPOptions{})
-			if httpErr != nil {
-				err = errors.Join(err, fmt.Errorf("%s: %w", location, httpErr))
-				continue
-			}
-			sources = append(sources, s)
-		default:
-			sources = append(sources, local(a.path(location)))
+		if !trust.IsURL(location) {
+			location = a.path(location)
+		} else if a.opts.Offline {
+			continue
 		}
+		s, openErr := trust.At(location, trust.HTTPOptions{Proxy: a.opts.Proxy})
+		if openErr != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", location, openErr))
+			continue
+		}
+		sources = append(sources, s)
 	}
 	if a.opts.Offline || len(t.Sources) == 0 {
 		sources = append(sources, nil)
 	}
 	return sources, err
-}
-
-// local returns the source in a folder: the files, or an OCI image layout of them.
-func local(dir string) trust.Source {
-	if _, err := os.Lstat(filepath.Join(dir, ocispec.ImageLayoutFile)); err == nil {
-		return trust.Layout(dir)
-	}
-	return trust.Folder(dir)
 }
 
 // path returns where a path of the policy leads.

@@ -21,6 +21,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/ownership"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
@@ -30,6 +31,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sandbox"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+	"gitlab.com/tailsbuild/tailsbuild/internal/transfer"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trustroot"
 	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
@@ -132,7 +134,22 @@ var rules = []rule{
 	}),
 	on(func(*release.RefusedError) outcome { return outcome{code: exitRefused} }),
 	on(func(*changedReleaseError) outcome { return outcome{code: exitRefused} }),
-	on(func(*registry.OverwrittenError) outcome { return outcome{code: exitOther, hint: "push again"} }),
+	on(func(*registry.OverwrittenError) outcome { return outcome{code: exitOther, hint: "try again"} }),
+	on(func(*transfer.MovedError) outcome {
+		return outcome{code: exitRefused, hint: "find out who else writes there, then try again"}
+	}),
+	on(func(*transfer.LostError) outcome {
+		return outcome{code: exitOther, hint: "the registry lost it; try again"}
+	}),
+	on(func(*sameFolderError) outcome { return outcome{code: exitUsage} }),
+	on(func(*transfer.TwiceError) outcome { return outcome{code: exitUsage} }),
+	on(func(*otherReleaseError) outcome {
+		return outcome{code: exitOther, hint: "nothing was imported; choose another folder"}
+	}),
+	on(func(*oci.BusyError) outcome {
+		return outcome{code: exitOther, hint: "wait for the other, or choose another folder"}
+	}),
+	on(func(*proxy.Error) outcome { return outcome{code: exitUsage} }),
 	on(func(*askedError) outcome { return outcome{code: exitRefused} }),
 	on(func(*ownership.UnsafeError) outcome {
 		return outcome{code: exitRefused, hint: "who can change it decides what is trusted: it has to be root's or this user's, with all folders and links on the way to it"}
@@ -146,7 +163,7 @@ var rules = []rule{
 	on(func(*registry.InsecureError) outcome { return outcome{code: exitRefused} }),
 	on(statusOutcome),
 	on(func(*registry.TransferError) outcome {
-		return outcome{code: exitOther, hint: "try again; where a proxy is needed, name it in ALL_PROXY"}
+		return outcome{code: exitOther, hint: "try again; where a proxy is needed, name it with --proxy or in ALL_PROXY"}
 	}),
 	on(func(*sign.PassphraseError) outcome { return outcome{code: exitRefused} }),
 	on(func(*kms.ReferenceError) outcome { return outcome{code: exitUsage} }),

@@ -81,9 +81,10 @@ func asBroken(err error) error {
 		limitErr    *oci.LimitError
 		trailingErr *oci.TrailingError
 		sealedErr   *inputs.SealedError
+		archiveErr  *oci.ArchiveError
 	)
 	if errors.As(err, &digestErr) || errors.As(err, &sizeErr) || errors.As(err, &formatErr) ||
-		errors.As(err, &limitErr) || errors.As(err, &trailingErr) || errors.As(err, &sealedErr) {
+		errors.As(err, &limitErr) || errors.As(err, &trailingErr) || errors.As(err, &sealedErr) || errors.As(err, &archiveErr) {
 		return &brokenReleaseError{err}
 	}
 	return err
@@ -123,23 +124,23 @@ inputs in a folder are whole. No policy, trust root or recipe is used then.`,
 		if keyFile == "" {
 			return a.judge(ctx, f, args)
 		}
-		if f != (judgeFlags{platform: f.platform}) || len(args) > 1 {
+		if f != (judgeFlags{platform: f.platform, proxyFlag: f.proxyFlag}) || len(args) > 1 {
 			return usagef("--key is for one release, without a policy")
 		}
-		_, err := a.verifyByKey(ctx, args[0], f.platform, keyFile)
+		_, err := a.verifyByKey(ctx, args[0], f.platform, keyFile, f.proxy)
 		return err
 	})
 }
 
 // verifyByKey prints what a key says of a release, and returns it.
-func (a *app) verifyByKey(ctx context.Context, arg, platform, keyFile string) (*release.Verification, error) {
+func (a *app) verifyByKey(ctx context.Context, arg, platform, keyFile, proxy string) (*release.Verification, error) {
 	key, err := openPublicKey(keyFile)
 	if err != nil {
 		return nil, err
 	}
 	verify := func() (*release.Verification, error) { return release.Verify(ctx, arg, key) }
 	if isReference(arg) {
-		verify = func() (*release.Verification, error) { return a.verifyReference(ctx, arg, platform, key) }
+		verify = func() (*release.Verification, error) { return a.verifyReference(ctx, arg, platform, proxy, key) }
 	} else if platform != "" {
 		return nil, usagef("--platform is for references")
 	}

@@ -72,7 +72,7 @@ func (s *Sealed) read() error {
 		}
 		if m.ArtifactType == SealedType {
 			s.artifacts = append(s.artifacts, newArtifact(s.dir, s.layout, desc.Digest, m, raw))
-		} else if m.ArtifactType == "" && m.Subject == nil {
+		} else if oci.IsImage(m) {
 			images[desc.Digest] = desc.Size
 		}
 	}

@@ -196,9 +196,10 @@ func split(l *layout) (ocispec.Descriptor, []ocispec.Descriptor, error) {
 		if err != nil {
 			return ocispec.Descriptor{}, nil, err
 		}
-		if m.Subject == nil && m.ArtifactType == "" {
+		switch {
+		case oci.IsImage(m):
 			images = append(images, desc)
-		} else {
+		case !oci.IsSignatures(m): // which podman reads, and nothing here does
 			others = append(others, desc)
 		}
 	}

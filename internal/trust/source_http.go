@@ -24,6 +24,9 @@ type HTTPOptions struct {
 	// Roots are the authorities that the server's certificate is checked with, nil
 	// for the system's.
 	Roots *x509.CertPool
+	// Proxy is what it is asked through; the default is what the environment names,
+	// see [proxy.Find].
+	Proxy string
 }
 
 type httpSource struct {
@@ -34,8 +37,8 @@ type httpSource struct {
 // HTTP returns the source of the files below the URL base: https, or http on this
 // machine alone.
 //
-// Requests go through the proxy that the environment names, see [proxy.Find]. One
-// that isn't understood is a *[proxy.Error]: nothing is asked around it.
+// Requests go through the proxy that opts or the environment names. One that isn't
+// understood is a *[proxy.Error]: nothing is asked around it.
 func HTTP(base string, opts HTTPOptions) (Source, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
@@ -44,7 +47,7 @@ func HTTP(base string, opts HTTPOptions) (Source, error) {
 	if reason := refuseURL(u); reason != "" {
 		return nil, &FormatError{What: "trust root's address", Problem: fmt.Sprintf("%q: %s", base, reason)}
 	}
-	find, err := proxy.Find("")
+	find, err := proxy.Find(opts.Proxy)
 	if err != nil {
 		return nil, err
 	}
