@@ -13,7 +13,7 @@ import (
 )
 
 // maxArchitectures is how many a declaration may name.
-const maxArchitectures = 32
+const maxArchitectures = 16
 
 // A Declaration is what an image declares of itself, signed by whoever released it.
 // What its labels declare, too, is exactly the same in both.
