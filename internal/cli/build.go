@@ -259,7 +259,14 @@ func (b *build) release(ctx context.Context, t target, opts builder.Options, out
 	for _, l := range t {
 		one := newBuilt(l)
 		out.Platforms = append(out.Platforms, one)
-		made, err := b.reproduce(ctx, l, opts, one)
+		own := opts
+		if len(t) > 1 {
+			own.Work = filepath.Join(opts.Work, one.Arch)
+			if err := os.Mkdir(own.Work, 0o700); err != nil {
+				return err
+			}
+		}
+		made, err := b.reproduce(ctx, l, own, one)
 		if err != nil {
 			return t.wrap(l, err)
 		}
@@ -284,10 +291,6 @@ func (b *build) release(ctx context.Context, t target, opts builder.Options, out
 // as it goes.
 func (b *build) reproduce(ctx context.Context, l *loaded, opts builder.Options, out *built) (made release.Build, err error) {
 	defer func(start time.Time) { out.Seconds = time.Since(start).Seconds() }(time.Now())
-	opts.Work = filepath.Join(opts.Work, l.plan.Arch())
-	if err := os.Mkdir(opts.Work, 0o700); err != nil {
-		return made, err
-	}
 	client := b.startClient(ctx, l, opts)
 	defer client.stop()
 	pair, err := builder.Build(ctx, l.plan, opts)
