@@ -165,6 +165,16 @@ func (p *project) load(name string) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	lk, err := p.readLock(name)
+	if err != nil {
+		return nil, err
+	}
+	return p.loadFor(name, arch, lk)
+}
+
+// loadFor reads what the build of the recipe called name, whose lock is lk, needs for
+// an architecture.
+func (p *project) loadFor(name, arch string, lk *lock.File) (*loaded, error) {
 	closure, diags := p.Closure(name, arch)
 	if err := p.check(diags); err != nil {
 		return nil, err
@@ -173,10 +183,8 @@ func (p *project) load(name string) (*loaded, error) {
 	if err := p.check(diags); err != nil {
 		return nil, err
 	}
-	l := &loaded{closure: closure, files: files, path: p.lockPath(name)}
-	if l.lock, err = p.readLock(name); err != nil {
-		return nil, err
-	}
+	l := &loaded{closure: closure, files: files, lock: lk, path: p.lockPath(name)}
+	var err error
 	if l.plan, err = builder.NewPlan(closure, l.lock, arch, files); err != nil {
 		return nil, err
 	}

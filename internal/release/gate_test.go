@@ -69,18 +69,19 @@ func source(t *testing.T, visit func(path string, file *ast.File)) {
 	}
 }
 
-// callers has the functions of package sign that sign, and the one place that may
-// call each: a statement by a method of reproduced, a reference by one of gatedImage,
-// and TUF metadata, which is all that the third takes, by package trustroot.
-var callers = map[string]string{
-	"Sign":          "internal/release/write.go reproduced.sign",
-	"SignReference": "internal/release/reference.go gatedImage.sign",
-	"SignMetadata":  "internal/trustroot/sign.go signWith",
+// callers has the functions of package sign that sign, and the places that may call
+// each: a statement by a method of reproduced, and one of platforms for their index, a
+// reference by one of gatedImage, and TUF metadata, which is all that the third takes,
+// by package trustroot.
+var callers = map[string][]string{
+	"Sign":          {"internal/release/platforms.go platforms.sign", "internal/release/write.go reproduced.sign"},
+	"SignReference": {"internal/release/reference.go gatedImage.sign"},
+	"SignMetadata":  {"internal/trustroot/sign.go signWith"},
 }
 
 // TestOneSigner holds the source to what the package promises: one call of the
-// signer, in a method of reproduced, one that signs what such a call has signed,
-// and nothing else that could sign.
+// signer in a method of reproduced, one in a method of what has nothing but those, one
+// that signs what such calls have signed, and nothing else that could sign.
 func TestOneSigner(t *testing.T) {
 	calls := map[string][]string{}
 	source(t, func(path string, file *ast.File) {
@@ -104,7 +105,7 @@ func TestOneSigner(t *testing.T) {
 				switch n := n.(type) {
 				case *ast.SelectorExpr:
 					// Any type's: a Key may hide behind an interface.
-					if callers[n.Sel.Name] != "" {
+					if callers[n.Sel.Name] != nil {
 						calls[n.Sel.Name] = append(calls[n.Sel.Name], where)
 					}
 					if slices.Contains(signing, n.Sel.Name) && !strings.HasPrefix(path, "internal/sign/") {
@@ -116,7 +117,7 @@ func TestOneSigner(t *testing.T) {
 				case *ast.InterfaceType:
 					for _, m := range n.Methods.List {
 						for _, name := range m.Names {
-							if callers[name.Name] != "" {
+							if callers[name.Name] != nil {
 								t.Errorf("%s declares an interface with %s", where, name.Name)
 							}
 						}
@@ -127,8 +128,8 @@ func TestOneSigner(t *testing.T) {
 		}
 	})
 	for name, want := range callers {
-		if got := calls[name]; len(got) != 1 || got[0] != want {
-			t.Errorf("%s is called in %q, want only in %s", name, got, want)
+		if got := calls[name]; !slices.Equal(got, want) {
+			t.Errorf("%s is called in %q, want only in %q", name, got, want)
 		}
 	}
 }
@@ -192,16 +193,17 @@ func TestSignerIsWhole(t *testing.T) {
 			if !ok || !f.Name.IsExported() || !strings.HasPrefix(funcName(f), "Key.") {
 				continue
 			}
-			if callers[f.Name.Name] == "" && !slices.Contains(harmless, f.Name.Name) {
+			if callers[f.Name.Name] == nil && !slices.Contains(harmless, f.Name.Name) {
 				t.Errorf("%s: %s may sign, and nothing here says who may call it", path, funcName(f))
 			}
 		}
 	})
 }
 
-// TestOneMaker checks that only compare makes a reproduced and only gated a
-// gatedImage, after Verify with the key that will sign, and that signAll and
-// BindReference alone call their sign.
+// TestOneMaker checks that only compare makes a reproduced, only compareAll a platforms,
+// and only gated a gatedImage, after Verify with the key that will sign, and that
+// signAll, attach and BindReference alone call their sign. By its type, nothing is in a
+// platforms but what compare made.
 func TestOneMaker(t *testing.T) {
 	makers, signed := map[string][]string{}, []string(nil)
 	source(t, func(path string, file *ast.File) {
@@ -217,7 +219,7 @@ func TestOneMaker(t *testing.T) {
 				switch n := n.(type) {
 				case *ast.Ident:
 					// A literal, new(), a variable, a conversion: any mention.
-					if n.Name == "reproduced" || n.Name == "gatedImage" {
+					if slices.Contains([]string{"reproduced", "platforms", "gatedImage"}, n.Name) {
 						makers[n.Name] = append(makers[n.Name], funcName(f))
 					}
 				case *ast.SelectorExpr:
@@ -229,13 +231,13 @@ func TestOneMaker(t *testing.T) {
 			})
 		}
 	})
-	for name, want := range map[string]string{"reproduced": "compare", "gatedImage": "gated"} {
+	for name, want := range map[string]string{"reproduced": "compare", "platforms": "compareAll", "gatedImage": "gated"} {
 		if got := makers[name]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s is named in %q, want %s alone", name, got, want)
 		}
 	}
 	slices.Sort(signed)
-	if want := []string{"BindReference", "reproduced.signAll"}; !slices.Equal(signed, want) {
+	if want := []string{"BindReference", "platforms.attach", "reproduced.signAll"}; !slices.Equal(signed, want) {
 		t.Errorf("sign is called in %q, want %q alone", signed, want)
 	}
 }

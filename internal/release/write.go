@@ -148,45 +148,58 @@ func file(name string, content []byte) evidence.Dependency {
 	}
 }
 
-// write makes the layout at opts.Dir, or leaves nothing. It returns the manifest of
-// the sealed inputs, if there are to be any.
-func (r *reproduced) write(ctx context.Context, name string, statements []statement, opts Options) (sealed *ocispec.Descriptor, err error) {
+// write makes the layout at opts.Dir, or leaves nothing. It returns, for each image,
+// the manifest of the sealed inputs, if there are to be any.
+func (p *platforms) write(ctx context.Context, name string, statements [][]statement, opts Options) (sealed []*ocispec.Descriptor, err error) {
 	w, err := oci.Create(opts.Dir)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.Abort()) }()
 	// The bytes are copied, and by that checked, before anything is signed.
-	for _, desc := range append(r.image.blobs(), r.image.desc) {
-		if err := r.copy(ctx, w, desc); err != nil {
-			return nil, err
+	for _, r := range p.images {
+		for _, desc := range append(r.image.blobs(), r.image.desc) {
+			if err := r.copy(ctx, w, desc); err != nil {
+				return nil, err
+			}
 		}
 	}
-	image := r.image.desc
-	image.Annotations = map[string]string{ocispec.AnnotationRefName: name}
-	index := []ocispec.Descriptor{image}
-	bundles, err := r.signAll(ctx, opts.Key, statements)
+	index, err := p.head(ctx, w, name, opts.Key)
 	if err != nil {
 		return nil, err
 	}
-	for i, st := range statements {
-		desc, err := r.attach(w, st, opts.Key, bundles[i])
+	for i, r := range p.images {
+		attached, seal, err := r.attachAll(ctx, w, statements[i], opts)
 		if err != nil {
 			return nil, err
 		}
-		index = append(index, desc)
-	}
-	if opts.Seal != nil {
-		desc, err := r.attachSealed(ctx, w, opts)
-		if err != nil {
-			return nil, err
-		}
-		index, sealed = append(index, desc), &desc
+		index, sealed = append(index, attached...), append(sealed, seal)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	return sealed, w.Commit(index)
+}
+
+// attachAll adds the statements about the image, and the sealed inputs if there are
+// to be any, and returns their descriptors.
+func (r *reproduced) attachAll(ctx context.Context, w *oci.Writer, statements []statement, opts Options) (all []ocispec.Descriptor, sealed *ocispec.Descriptor, err error) {
+	bundles, err := r.signAll(ctx, opts.Key, statements)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, st := range statements {
+		desc, err := r.attach(w, st, opts.Key, bundles[i])
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, desc)
+	}
+	if r.build.Seal == nil {
+		return all, nil, nil
+	}
+	desc, err := r.attachSealed(ctx, w, opts)
+	return append(all, desc), &desc, err
 }
 
 func (r *reproduced) copy(ctx context.Context, w *oci.Writer, desc ocispec.Descriptor) error {
@@ -201,26 +214,41 @@ func (r *reproduced) copy(ctx context.Context, w *oci.Writer, desc ocispec.Descr
 	return w.Add(desc, blob)
 }
 
-// attach adds a statement as a manifest that refers to the image (image-spec
-// v1.1, manifest.md, subject): signed in a sigstore bundle, as cosign attaches it,
-// or without a key as it is.
+// attach adds a statement about the image: signed, in its bundle, or without a key as
+// it is.
 func (r *reproduced) attach(w *oci.Writer, st statement, key *sign.Key, bundle []byte) (_ ocispec.Descriptor, err error) {
-	mediaType, body := evidence.MediaType, st.body
-	annotations := map[string]string{
-		ocispec.AnnotationCreated: created(r.build.Closure[0]),
-		annotationUnsigned:        st.predicateType,
+	a := attachment{subject: r.image.desc, epoch: r.build.Closure[0].Epoch, predicateType: st.predicateType}
+	if key == nil {
+		return a.add(w, st.body, nil)
 	}
-	if key != nil {
-		mediaType, body = sign.BundleMediaType, bundle
-		annotations = map[string]string{
-			ocispec.AnnotationCreated: created(r.build.Closure[0]),
-			annotationContent:         "dsse-envelope",
-			annotationPredicateType:   st.predicateType,
+	if key.Public() == nil {
+		if r.signer, err = sign.BundleCertificate(bundle); err != nil {
+			return ocispec.Descriptor{}, err
 		}
+	}
+	return a.add(w, bundle, key)
+}
+
+// An attachment is what a manifest says that carries a statement.
+type attachment struct {
+	subject       ocispec.Descriptor
+	epoch         int64 // of the recipe
+	predicateType string
+}
+
+// add adds such a manifest (image-spec v1.1, manifest.md, subject): with the bundle that
+// key signed, as cosign attaches it, or without a key with the statement by itself.
+func (a *attachment) add(w *oci.Writer, body []byte, key *sign.Key) (ocispec.Descriptor, error) {
+	mediaType := evidence.MediaType
+	annotations := map[string]string{ocispec.AnnotationCreated: created(a.epoch)}
+	if key == nil {
+		annotations[annotationUnsigned] = a.predicateType
+	} else {
+		mediaType = sign.BundleMediaType
+		annotations[annotationContent] = "dsse-envelope"
+		annotations[annotationPredicateType] = a.predicateType
 		if public := key.Public(); public != nil {
 			annotations[annotationSignerKey] = string(public.PEM())
-		} else if r.signer, err = sign.BundleCertificate(bundle); err != nil {
-			return ocispec.Descriptor{}, err
 		}
 	}
 	layer, err := w.AddBytes(mediaType, body)
@@ -235,7 +263,7 @@ func (r *reproduced) attach(w *oci.Writer, st statement, key *sign.Key, bundle [
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
 		ArtifactType: mediaType, Config: config, Layers: []ocispec.Descriptor{layer},
 		Subject: &ocispec.Descriptor{
-			MediaType: r.image.desc.MediaType, Digest: r.image.desc.Digest, Size: r.image.desc.Size,
+			MediaType: a.subject.MediaType, Digest: a.subject.Digest, Size: a.subject.Size,
 		},
 		Annotations: annotations,
 	})
@@ -269,14 +297,14 @@ func (r *reproduced) signAll(ctx context.Context, key *sign.Key, statements []st
 // maxAsked is how many statements services are asked about at once.
 const maxAsked = 8
 
-// sign signs a statement about the reproduced image. It is the only place in
-// tailsbuild that calls the signer.
+// sign signs a statement about the reproduced image. It and [platforms.sign] are the
+// only places in tailsbuild that sign statements.
 func (r *reproduced) sign(ctx context.Context, key *sign.Key, st statement) ([]byte, error) {
 	return key.Sign(ctx, st.body)
 }
 
 // created is the recipe's epoch: a clock would make manifests of equal evidence
 // different.
-func created(r *recipe.Recipe) string {
-	return time.Unix(r.Epoch, 0).UTC().Format(time.RFC3339)
+func created(epoch int64) string {
+	return time.Unix(epoch, 0).UTC().Format(time.RFC3339)
 }
