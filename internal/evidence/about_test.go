@@ -458,7 +458,11 @@ func FuzzParseAbout(f *testing.F) {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		predicateType, image, peekErr := Peek(raw)
 		if s, err := ParseSBOM(raw); err == nil {
+			if peekErr != nil || predicateType != SBOMType || image != s.Image {
+				t.Fatalf("%v: %s about %s", peekErr, predicateType, image)
+			}
 			again, err := encode(statement(SBOMType, s.Recipe, s.Image, s.Document))
 			if err != nil {
 				t.Fatal(err)
