@@ -3,10 +3,11 @@ package evidence
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // A Resource is an image by the name that its release has and not by where it is,
@@ -20,8 +21,8 @@ type Resource struct {
 
 // As registries take them, which is how releases are called.
 var (
-	resourceName = regexp.MustCompile(`^[a-z0-9]+([._-]+[a-z0-9]+)*$`)
-	resourceTag  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+	resourceName = lazyregexp.New(`^[a-z0-9]+([._-]+[a-z0-9]+)*$`)
+	resourceTag  = lazyregexp.New(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 )
 
 // NewResource returns the resource that is called name, NAME:TAG.

@@ -23,8 +23,7 @@ const (
 	LevelRebuilt = "TAILSBUILD_REBUILT_BIT_FOR_BIT"
 
 	slsaVersion = "1.2"
-	passed      = "PASSED"
-	failed      = "FAILED"
+	failed      = "FAILED" // and passed
 	// maxReason is the length, in bytes, of the longest reason.
 	maxReason = 2000
 )

@@ -76,10 +76,7 @@ func ReadWith(ctx context.Context, dir string, keys []*sign.PublicKey, opts Veri
 		Dir: opts.Called, Image: img.desc, Claimed: img.claimed,
 		Compressed: img.compressed, Labels: img.labels,
 	}
-	known := make(map[string]*sign.PublicKey, len(keys))
-	for _, key := range keys {
-		known[key.ID()] = key
-	}
+	known := byID(keys)
 	for _, desc := range manifests {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -96,6 +93,34 @@ func ReadWith(ctx context.Context, dir string, keys []*sign.PublicKey, opts Veri
 		}
 	}
 	return c, nil
+}
+
+func byID(keys []*sign.PublicKey) map[string]*sign.PublicKey {
+	known := make(map[string]*sign.PublicKey, len(keys))
+	for _, key := range keys {
+		known[key.ID()] = key
+	}
+	return known
+}
+
+// A Bundle is what refers to an image somewhere else than in its release.
+type Bundle struct {
+	// Manifest is the digest of the manifest that it is in, whose own annotations
+	// these are.
+	Manifest    digest.Digest
+	Annotations map[string]string
+	Body        []byte
+}
+
+// ReadBundles is [Read] of bundles about an image that were found elsewhere.
+func ReadBundles(image ocispec.Descriptor, bundles []Bundle, keys []*sign.PublicKey) *Contents {
+	c, known := &Contents{Image: image}, byID(keys)
+	for _, b := range bundles {
+		if err := c.add(&attached{annotations: b.Annotations, bundle: b.Body}, b.Manifest, known); err != nil {
+			c.Problems = append(c.Problems, Problem{Manifest: b.Manifest, Err: err})
+		}
+	}
+	return c
 }
 
 // add adds what a says, or returns why it doesn't count.

@@ -71,11 +71,13 @@ func source(t *testing.T, visit func(path string, file *ast.File)) {
 
 // callers has the functions of package sign that sign, and the one place that may
 // call each: a statement by a method of reproduced, a reference by one of gatedImage,
-// and TUF metadata, which is all that the third takes, by package trustroot.
+// TUF metadata, which is all that the third takes, by package trustroot, and what a
+// rebuilder says, which is all that the fourth takes, by a method of Attempt.
 var callers = map[string]string{
 	"Sign":          "internal/release/write.go reproduced.sign",
 	"SignReference": "internal/release/reference.go gatedImage.sign",
 	"SignMetadata":  "internal/trustroot/sign.go signWith",
+	"SignRebuild":   "internal/rebuild/statement.go Attempt.sign",
 }
 
 // TestOneSigner holds the source to what the package promises: one call of the
@@ -237,11 +239,66 @@ func TestOneMaker(t *testing.T) {
 	}
 }
 
+// TestOneAttempt checks that only Compare and Fail make an auditor's attempt, that
+// only the comparison's judge makes one that speaks for an image, and that nothing
+// but attach calls its sign.
+func TestOneAttempt(t *testing.T) {
+	makers, praised, signed := []string(nil), []string(nil), []string(nil)
+	source(t, func(path string, file *ast.File) {
+		if filepath.Dir(path) != "internal/rebuild" {
+			return
+		}
+		for _, decl := range file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			ast.Inspect(f.Body, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.Ident:
+					if n.Name == "Attempt" {
+						makers = append(makers, funcName(f))
+					}
+				case *ast.SelectorExpr:
+					if n.Sel.Name == "sign" {
+						signed = append(signed, funcName(f))
+					}
+				case *ast.AssignStmt:
+					for i, left := range n.Lhs {
+						if sel, ok := left.(*ast.SelectorExpr); ok && sel.Sel.Name == "outcome" {
+							praised = append(praised, funcName(f)+" "+selected(n.Rhs[min(i, len(n.Rhs)-1)]))
+						}
+					}
+				}
+				return true
+			})
+		}
+	})
+	for what, list := range map[string][2][]string{
+		"Attempt is named":  {makers, {"Compare", "Fail"}},
+		"sign is called":    {signed, {"Attempt.attach"}},
+		"an outcome is set": {praised, {"Attempt.judge Reproduced", "Attempt.judge Different", "Attempt.judge ToolchainMismatch", "Attempt.judge Different"}},
+	} {
+		if !slices.Equal(list[0], list[1]) {
+			t.Errorf("%s in %q, want %q alone", what, list[0], list[1])
+		}
+	}
+}
+
+// selected returns the name of what is selected, "" if nothing is.
+func selected(e ast.Expr) string {
+	if sel, ok := e.(*ast.SelectorExpr); ok {
+		return sel.Sel.Name
+	}
+	return ""
+}
+
 // TestNoWayIn checks that the package reads nothing that could lead around the
 // comparison: no environment, no flags, no file of a report.
 func TestNoWayIn(t *testing.T) {
 	source(t, func(path string, file *ast.File) {
-		if dir := filepath.Dir(path); dir != "internal/release" && dir != "internal/sign" && dir != "internal/evidence" {
+		dirs := []string{"internal/release", "internal/rebuild", "internal/sign", "internal/evidence"}
+		if !slices.Contains(dirs, filepath.Dir(path)) {
 			return
 		}
 		for _, imp := range file.Imports {

@@ -48,30 +48,37 @@ func (v *Verification) readSealed(ctx context.Context, l *layout, desc ocispec.D
 	if err := a.Verify(ctx); err != nil {
 		return nil, err
 	}
-	if s := a.Image; s == nil || s.Digest != v.Image.Digest || s.Size != v.Image.Size || s.MediaType != v.Image.MediaType {
-		return errors.New("the subject of the sealed inputs is not the image"), nil
-	}
 	if v.Sealed != nil {
 		return errors.New("a second artifact with the sealed inputs"), nil
 	}
-	files, layers, problem := a.Layers()
-	if problem != nil {
-		return problem, nil
+	v.Sealed, problem = v.matchSealed(a)
+	return problem, nil
+}
+
+// matchSealed returns what a describes, if those are the inputs of the image, whose
+// builds are v's. Only the lock is read.
+func (v *Verification) matchSealed(a *inputs.Artifact) (*Sealed, error) {
+	if s := a.Image; s == nil || s.Digest != v.Image.Digest || s.Size != v.Image.Size || s.MediaType != v.Image.MediaType {
+		return nil, errors.New("the subject of the sealed inputs is not the image")
 	}
-	if problem := v.checkSealedLock(a); problem != nil {
-		return problem, nil
+	files, layers, err := a.Layers()
+	if err != nil {
+		return nil, err
+	}
+	if err := v.checkSealedLock(a); err != nil {
+		return nil, err
 	}
 	// The variables' values are in no evidence but the plan's digest.
 	delete(files, path.Join(v.Parameters.Recipe, lock.FileName))
 	delete(files, recipe.ProjectFile)
-	if problem := v.checkSealed(files, layers); problem != nil {
-		return problem, nil
+	if err := v.checkSealed(files, layers); err != nil {
+		return nil, err
 	}
-	v.Sealed = &Sealed{Manifest: desc.Digest, Inputs: len(layers)}
+	s := &Sealed{Manifest: a.Digest, Inputs: len(layers)}
 	for _, d := range layers {
-		v.Sealed.Size += d.Size
+		s.Size += d.Size
 	}
-	return nil, nil
+	return s, nil
 }
 
 // checkSealedLock checks that the sealed lock is the one of the builds, and

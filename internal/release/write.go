@@ -4,14 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"time"
 
-	specs "github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
@@ -19,17 +17,6 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
-)
-
-// The annotations of a manifest that carries evidence. cosign writes the first
-// two (and finds bundles by artifactType alone), BuildKit the third. The last is
-// ours: the signer's public key in PEM. That is a claim, and worth something to who
-// compares the key's ID.
-const (
-	annotationContent       = "dev.sigstore.bundle.content"
-	annotationPredicateType = "dev.sigstore.bundle.predicateType"
-	annotationUnsigned      = "in-toto.io/predicate-type"
-	annotationSignerKey     = "tailsbuild.signer-key"
 )
 
 // A statement is an in-toto statement about the image.
@@ -196,60 +183,34 @@ func (r *reproduced) copy(ctx context.Context, w *oci.Writer, desc ocispec.Descr
 	return w.Add(desc, blob)
 }
 
-// attach adds a statement as a manifest that refers to the image (image-spec
-// v1.1, manifest.md, subject): signed in a sigstore bundle, as cosign attaches it,
-// or without a key as it is.
+// attach adds a statement as a manifest that refers to the image: signed, or without
+// a key as it is.
 func (r *reproduced) attach(ctx context.Context, w *oci.Writer, st statement, key *sign.Key) (ocispec.Descriptor, error) {
-	mediaType, body := evidence.MediaType, st.body
-	annotations := map[string]string{
-		ocispec.AnnotationCreated: created(r.build.Closure[0]),
-		annotationUnsigned:        st.predicateType,
+	a := Attachment{
+		Subject: r.image.desc, PredicateType: st.predicateType, Body: st.body,
+		Created: time.Unix(r.build.Closure[0].Epoch, 0), // a clock would make manifests of equal evidence different
 	}
 	if key != nil {
 		bundle, err := r.sign(ctx, key, st)
 		if err != nil {
 			return ocispec.Descriptor{}, err
 		}
-		mediaType, body = sign.BundleMediaType, bundle
-		annotations = map[string]string{
-			ocispec.AnnotationCreated: created(r.build.Closure[0]),
-			annotationContent:         "dsse-envelope",
-			annotationPredicateType:   st.predicateType,
-			annotationSignerKey:       string(key.Public().PEM()),
+		a.Body, a.Key = bundle, key.Public()
+	}
+	desc, blobs, err := a.Manifest()
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	for _, b := range blobs {
+		if _, err := w.AddBytes(b.MediaType, b.Data); err != nil {
+			return ocispec.Descriptor{}, err
 		}
 	}
-	layer, err := w.AddBytes(mediaType, body)
-	if err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	config, err := w.AddBytes(ocispec.MediaTypeEmptyJSON, ocispec.DescriptorEmptyJSON.Data)
-	if err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	raw, err := json.Marshal(ocispec.Manifest{
-		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
-		ArtifactType: mediaType, Config: config, Layers: []ocispec.Descriptor{layer},
-		Subject: &ocispec.Descriptor{
-			MediaType: r.image.desc.MediaType, Digest: r.image.desc.Digest, Size: r.image.desc.Size,
-		},
-		Annotations: annotations,
-	})
-	if err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	desc, err := w.AddBytes(ocispec.MediaTypeImageManifest, raw)
-	desc.ArtifactType, desc.Annotations = mediaType, annotations
-	return desc, err
+	return desc, nil
 }
 
 // sign signs a statement about the reproduced image. It is the only place in
 // tailsbuild that calls the signer.
 func (r *reproduced) sign(ctx context.Context, key *sign.Key, st statement) ([]byte, error) {
 	return key.Sign(ctx, st.body)
-}
-
-// created is the recipe's epoch: a clock would make manifests of equal evidence
-// different.
-func created(r *recipe.Recipe) string {
-	return time.Unix(r.Epoch, 0).UTC().Format(time.RFC3339)
 }

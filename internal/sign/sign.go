@@ -41,6 +41,11 @@ const (
 // public key. A statement that isn't one gives a *[StatementError], one that is
 // too large a *[LimitError].
 func (k *Key) Sign(ctx context.Context, statement []byte) ([]byte, error) {
+	return k.bundle(ctx, statement)
+}
+
+// bundle signs a statement, for the methods that say which ones.
+func (k *Key) bundle(ctx context.Context, statement []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
