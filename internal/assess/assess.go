@@ -8,6 +8,7 @@ package assess
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -105,6 +106,35 @@ func (a *Assessor) Read(ctx context.Context, dir string, opts release.VerifyOpti
 // as or, when none does, what one of the policy's signers signed. A name that the
 // release merely claims is refused.
 func (a *Assessor) Judge(ctx context.Context, contents *release.Contents, reference string) (*Assessment, error) {
+	s := a.gather(ctx, contents, reference)
+	s.rebuilds()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.Verdict = verdict.Judge(a.opts.Policy, s.Facts, a.opts.Now)
+	return s, nil
+}
+
+// JudgeWithoutRebuilds is [Assessor.Judge] for who is about to rebuild the image: no
+// rebuild is asked for, and nobody's is looked at. A verdict like that is no reason to
+// run an image.
+func (a *Assessor) JudgeWithoutRebuilds(ctx context.Context, contents *release.Contents, reference string) (*Assessment, error) {
+	s := a.gather(ctx, contents, reference)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p := *a.opts.Policy
+	p.Scopes = slices.Clone(p.Scopes)
+	for i := range p.Scopes {
+		p.Scopes[i].Rebuilds = policy.Rebuilds{}
+	}
+	s.Facts.Root.MinimumRebuilders = 0
+	s.Verdict = verdict.Judge(&p, s.Facts, a.opts.Now)
+	return s, nil
+}
+
+// gather gathers all facts but what rebuilders say.
+func (a *Assessor) gather(ctx context.Context, contents *release.Contents, reference string) *Assessment {
 	s := &Assessment{Contents: contents}
 	s.Facts.Digest, s.Facts.Size = contents.Image.Digest, contents.Compressed
 	if reference == "" {
@@ -119,14 +149,9 @@ func (a *Assessor) Judge(ctx context.Context, contents *release.Contents, refere
 		a.ask(ctx, t, s)
 	}
 	s.signatures()
-	s.rebuilds()
 	s.privileges()
 	s.support(a.opts.Policy)
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	s.Verdict = verdict.Judge(a.opts.Policy, s.Facts, a.opts.Now)
-	return s, nil
+	return s
 }
 
 // trustRoot returns the one that the scope of an image names, or nil.

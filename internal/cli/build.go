@@ -49,8 +49,7 @@ signed with --key. When they differ, DIR/NAME.report says where.
 
 All recipes are planned, and all inputs fetched, before the first is built. What
 is not in a recipe's lock is not used. With --builder there is one build, at
-DIR/NAME.a or DIR/NAME.b, and no release: another machine makes the other one. With
---builder c it is built once as tailsbuild audit does.
+DIR/NAME.a or DIR/NAME.b, and no release: another machine makes the other one.
 
 With --all, bases are built before what is built on them. --changed builds what
 the changes of the recipes' folder since a git commit reach, by recipe, files, lock,
@@ -74,7 +73,7 @@ wrote, and from nowhere else.`,
 	f.seals.add(cmd)
 	cmd.Flags().StringVar(&f.key, "key", "", keyHelp+", to sign the releases with")
 	cmd.Flags().StringVar(&f.output, "output", "dist", "`DIR` for the releases")
-	cmd.Flags().Var(newChoice(&f.builder, "both", "a", "b", builder.Auditor), "builder", "which builds to make: both, or only a or b, or c as auditors build, without a release")
+	cmd.Flags().Var(newChoice(&f.builder, "both", "a", "b", builder.Auditor), "builder", "which builds to make: both, or only a, b, or the auditors' c, without a release")
 	cmd.Flags().BoolVar(&f.record, "record", false, "write the image's digest into the recipe's lock")
 	cmd.Flags().BoolVar(&f.all, "all", false, "all recipes of the project")
 	cmd.Flags().BoolVar(&f.skipTests, "skip-tests", false, "make releases without running the recipes' tests")

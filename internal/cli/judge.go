@@ -15,6 +15,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/assess"
+	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
@@ -204,6 +205,7 @@ func (e *someUntrustedError) add(refusal error) {
 // judging is one run of verify.
 type judging struct {
 	*app
+	policy   *policy.Policy
 	assessor *assess.Assessor
 	now      time.Time
 	log      string
@@ -234,7 +236,7 @@ func (a *app) newJudging(f judgeFlags) (*judging, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &judging{app: a, assessor: assessor, now: now, log: filepath.Join(state, "accepted.jsonl"), accept: f.accept}, nil
+	return &judging{app: a, policy: p, assessor: assessor, now: now, log: filepath.Join(state, "accepted.jsonl"), accept: f.accept}, nil
 }
 
 // judge prints the verdict on a release, and returns why it must not be used.

@@ -24,6 +24,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/ownership"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
@@ -51,6 +52,16 @@ var rules = []rule{
 		return outcome{code: exitUsage, hint: "set " + passwordVariable + ", which may be empty, or name a file with --password-file"}
 	}),
 
+	on(auditOutcome),
+	on(func(*rebuild.ReleaseKeyError) outcome {
+		return outcome{code: exitRefused, hint: "make a key for audits alone: tailsbuild key new --out audit"}
+	}),
+	on(func(*noSignerError) outcome {
+		return outcome{code: exitRefused, hint: "name the key of who signed it with --key"}
+	}),
+	on(func(*otherArchError) outcome {
+		return outcome{code: exitOther, hint: "audit it on a machine of that architecture"}
+	}),
 	on(untrustedOutcome),
 	on(func(*release.DifferentError) outcome { return outcome{code: exitDifferent} }),
 	on(func(*differentError) outcome { return outcome{code: exitDifferent} }),

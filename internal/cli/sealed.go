@@ -187,6 +187,16 @@ func (a *app) loadSealed(s *inputs.Sealed, name, arch, dir string) (*loaded, err
 	if err != nil {
 		return nil, err
 	}
+	l, err := a.unpackSealed(s, artifact, dir, false)
+	if err != nil {
+		return nil, err
+	}
+	return l, artifact.Check(l.seal)
+}
+
+// unpackSealed unpacks the recipes of an artifact of s into the folder dir, and
+// loads the one that it is of. Whether the inputs are those is not checked.
+func (a *app) unpackSealed(s *inputs.Sealed, artifact *inputs.Artifact, dir string, ownOutput bool) (*loaded, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -197,12 +207,10 @@ func (a *app) loadSealed(s *inputs.Sealed, name, arch, dir string) (*loaded, err
 	if err != nil {
 		return nil, err
 	}
-	l, err := p.load(name)
+	p.ownOutput = ownOutput
+	l, err := p.load(artifact.Recipe)
 	if err != nil {
-		return nil, &inputs.SealedError{Dir: s.Dir(), Blob: "recipe " + name, Err: err}
-	}
-	if err := artifact.Check(l.seal); err != nil {
-		return nil, err
+		return nil, &inputs.SealedError{Dir: s.Dir(), Blob: "recipe " + artifact.Recipe, Err: err}
 	}
 	// What is printed is called as it is in the artifact.
 	l.path = filepath.Join("recipes", filepath.FromSlash(l.seal.LockPath()))

@@ -183,3 +183,6 @@ func (a *Attempt) Rebuilt() digest.Digest {
 // Comparison returns that of the published image and the one that came out, nil when
 // none did.
 func (a *Attempt) Comparison() *diffoscope.Comparison { return a.comparison }
+
+// Built returns what was built, nil when nothing was.
+func (a *Attempt) Built() *builder.Result { return a.built }
