@@ -107,7 +107,7 @@ func (a *Assessor) Read(ctx context.Context, dir string, opts release.VerifyOpti
 // release merely claims is refused.
 func (a *Assessor) Judge(ctx context.Context, contents *release.Contents, reference string) (*Assessment, error) {
 	s := a.gather(ctx, contents, reference)
-	s.rebuilds()
+	a.rebuilds(ctx, s)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

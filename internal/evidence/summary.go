@@ -130,6 +130,17 @@ func (s *Summary) Statement() ([]byte, error) {
 	return raw, nil
 }
 
+// IsRebuildSummary reports whether statement is a verification summary by the policy
+// of rebuilders, whatever else it says.
+func IsRebuildSummary(statement []byte) bool {
+	st, err := parse(statement, SummaryType)
+	if err != nil {
+		return false
+	}
+	uri := st.predicate.GetFields()["policy"].GetStructValue().GetFields()["uri"]
+	return uri.GetStringValue() == RebuildPolicy
+}
+
 // ParseSummary reads a rebuilder's summary. It refuses, with a *[StatementError],
 // any other verification summary, and one that contradicts itself.
 func ParseSummary(statement []byte) (*Summary, error) {

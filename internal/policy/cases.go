@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -29,10 +30,12 @@ type Case struct {
 	MinimumRebuilders int
 	Signatures        []CaseSignature
 	Rebuilds          []CaseRebuild
-	Privileges        []privilege.ID
-	EndOfSupport      time.Time // zero when it isn't known
-	Size              int64
-	Range             hcl.Range
+	// Unread are the names of rebuilders whose statements can't be read.
+	Unread       []string
+	Privileges   []privilege.ID
+	EndOfSupport time.Time // zero when it isn't known
+	Size         int64
+	Range        hcl.Range
 }
 
 // Stranger is who signs in a case without being in the policy.
@@ -48,11 +51,12 @@ type CaseSignature struct {
 // A CaseRebuild is a rebuilder's statement.
 type CaseRebuild struct {
 	Key, Builder, Outcome string
+	Age                   time.Duration
 	Logged, Timestamped   bool
 }
 
 // Outcomes are what rebuilders' statements can say.
-var Outcomes = []string{"reproduced", "different", "build-failed", "inputs-missing", "toolchain-mismatch"}
+var Outcomes = []string{"reproduced", "different", "build-failed", "inputs-missing", "toolchain-mismatch", "withdrawn"}
 
 // DecodeCases decodes src, the content of the file of tests called filename, for
 // the policy p. All else is as with [Decode].
@@ -102,12 +106,19 @@ func (e *evaluator) testCase(p *Policy, b *hclschema.Block) Case {
 	for _, s := range b.All("rebuild") {
 		c.Rebuilds = append(c.Rebuilds, e.caseRebuild(p, s))
 	}
+	for _, it := range b.Items("unread") {
+		if known := slices.Sorted(maps.Keys(p.rebuilderKeys())); p.Rebuilder(it.Text) == nil {
+			e.Fail(it.Range, "Unknown rebuilder", "The policy has no rebuilder %s.%s", hclschema.Quote(it.Text), hclschema.Suggest(it.Text, known))
+		}
+		c.Unread = append(c.Unread, it.Text)
+	}
 	return c
 }
 
 func (e *evaluator) caseRebuild(p *Policy, b *hclschema.Block) CaseRebuild {
 	r := CaseRebuild{
 		Key: e.caseKey(b, p.rebuilderKeys()), Builder: b.Text("builder"), Outcome: b.Text("outcome"),
+		Age:    time.Duration(b.Number("age")) * 24 * time.Hour,
 		Logged: b.Text("logged") == "true", Timestamped: b.Text("timestamped") == "true",
 	}
 	if rebuilder := p.RebuilderOf(r.Key); rebuilder != nil && !b.Has("builder") {

@@ -24,6 +24,7 @@ func Judge(p *policy.Policy, f Facts, now time.Time) Verdict {
 	j.identity()
 	j.root()
 	j.rebuilds()
+	j.unread()
 	j.marks()
 	j.privileges()
 	j.support()

@@ -92,9 +92,10 @@ const (
 	RolledBack      Code = "rolled-back"
 	Revoked         Code = "revoked"
 
-	RebuiltDifferent Code = "rebuilt-different"
+	RebuiltDifferent Code = "rebuilt-different" // also a warning
 	TooFewRebuilds   Code = "too-few-rebuilds"
 	OutcomeUnknown   Code = "outcome-unknown"
+	StatementsUnread Code = "statements-unread" // also a warning
 
 	NotLogged      Code = "not-logged"
 	NotTimestamped Code = "not-timestamped"
@@ -125,7 +126,7 @@ var Codes = []Code{
 	NoPolicy, NoTime, NoName, NoDigest, NoScope, NotKnown, OtherRoot,
 	RootUnknown, RootFailed, RootExpired,
 	TargetUnknown, OtherDigest, SequenceUnknown, RolledBack, Revoked,
-	RebuiltDifferent, TooFewRebuilds, OutcomeUnknown, NotLogged, NotTimestamped,
+	RebuiltDifferent, TooFewRebuilds, OutcomeUnknown, StatementsUnread, NotLogged, NotTimestamped,
 	PrivilegesUnknown, PrivilegeNotAllowed, SupportUnknown, SupportEnded, SizeUnknown, TooLarge,
 	ForeignRefused, UnsignedRefused,
 	ForeignSigner, NotCounted,

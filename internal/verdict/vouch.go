@@ -1,8 +1,10 @@
 package verdict
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 )
@@ -134,7 +136,7 @@ func (j *judge) rebuilds() {
 			j.warn(NotCounted, "A statement about a rebuild is signed with the key %q, which the policy doesn't have.", s.Key)
 		case s.Outcome == Different:
 			// Whatever else is wrong with it: who has the key says no.
-			j.refuse(RebuiltDifferent, "%s rebuilt it and got something different.", r.Name)
+			j.different(r, s)
 		case j.counts(r, s):
 			agree[r.Organisation] = true
 		}
@@ -148,6 +150,32 @@ func (j *judge) rebuilds() {
 	}
 }
 
+// different says that a rebuilder got something different. Where the scope goes by
+// the others, too few of them still refuse the image.
+func (j *judge) different(r *policy.Rebuilder, s Rebuild) {
+	say := j.refuse
+	if j.scope.Rebuilds.Different == policy.Warn {
+		say = j.warn
+	}
+	if s.Reason == "" {
+		say(RebuiltDifferent, "%s rebuilt it and got something different.", r.Name)
+		return
+	}
+	say(RebuiltDifferent, "%s rebuilt it and got something different: %q.", r.Name, s.Reason)
+}
+
+// unread says whose statements could not be read. What they would say for the image
+// is missing already; what they would say against it is why this matters.
+func (j *judge) unread() {
+	for _, u := range j.facts.Unread {
+		say := j.refuse
+		if r := j.policy.Rebuilder(u.Rebuilder); r != nil && r.Unreachable == policy.Warn {
+			say = j.warn
+		}
+		say(StatementsUnread, "The statements of %q in %q could not be read, and may be that it got something different: %q.", u.Rebuilder, u.Place, u.Problem)
+	}
+}
+
 // counts reports whether a statement speaks for the image, and warns if not.
 func (j *judge) counts(r *policy.Rebuilder, s Rebuild) bool {
 	why := ""
@@ -157,8 +185,17 @@ func (j *judge) counts(r *policy.Rebuilder, s Rebuild) bool {
 		return false
 	case s.Outcome != Reproduced:
 		why = "its outcome is " + string(s.Outcome)
+		if s.Reason != "" {
+			why += fmt.Sprintf(", %q", s.Reason)
+		}
 	case s.Builder != r.Builder:
 		why = "it names another builder than the policy"
+	case s.Problem != "":
+		why = fmt.Sprintf("%q", s.Problem)
+	case s.At.After(j.now.Add(maxSkew)):
+		why = "it says that it is from the future"
+	case j.tooOld(s):
+		why = fmt.Sprintf("it is older than %d days", int(j.scope.Rebuilds.MaximumAge.Hours())/24)
 	case j.scope.Log && !s.Logged:
 		why = "it is in no transparency log"
 	case j.scope.Timestamp && !s.Timestamped:
@@ -170,6 +207,15 @@ func (j *judge) counts(r *policy.Rebuilder, s Rebuild) bool {
 	}
 	j.warn(NotCounted, "A rebuild by %s doesn't count: %s.", r.Name, why)
 	return false
+}
+
+// maxSkew is how much another machine's clock may be ahead of this one's.
+const maxSkew = 10 * time.Minute
+
+// tooOld reports whether a statement is older than the scope allows, or doesn't say.
+func (j *judge) tooOld(s Rebuild) bool {
+	limit := j.scope.Rebuilds.MaximumAge
+	return limit > 0 && (s.At.IsZero() || j.now.Sub(s.At) > limit)
 }
 
 // organisations are those whose rebuilds count. Where the scope asks for none, a
