@@ -137,7 +137,7 @@ func (v *votes) addSummary(st *release.Statement) {
 	if rebuilder == nil || !st.Known || st.PredicateType != evidence.SummaryType || !evidence.IsRebuildSummary(st.Body) {
 		return
 	}
-	one := vote{rebuilder: rebuilder, Rebuild: verdict.Rebuild{Key: st.Key.ID()}}
+	one := vote{rebuilder: rebuilder, Rebuild: verdict.Rebuild{Key: st.Key.ID(), Statement: digest.FromBytes(st.Body)}}
 	summary, err := evidence.ParseSummary(st.Body)
 	if err != nil {
 		// It may be a newer form of no: an outcome that isn't understood.
@@ -146,7 +146,7 @@ func (v *votes) addSummary(st *release.Statement) {
 		return
 	}
 	one.Builder, one.Outcome = summary.Builder, verdict.Outcome(summary.Outcome)
-	one.At, one.Reason = summary.At, summary.Reason
+	one.At, one.Reason, one.Resource = summary.At, summary.Reason, summary.Resource.String()
 	one.Problem = v.problem(st.Key.ID(), summary)
 	v.all = append(v.all, one)
 }

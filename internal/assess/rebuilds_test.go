@@ -1,6 +1,7 @@
 package assess_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -320,5 +321,45 @@ func TestJudgeWithoutRebuilds(t *testing.T) {
 	s, err = withoutRebuilds(t, w, makeRelease(t, "1.0", key(t, 1), none).dir)
 	if err != nil || s.Verdict.Kind != verdict.Foreign {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// TestAgreement: two who are independent make an image reproduced, and nobody else.
+func TestAgreement(t *testing.T) {
+	m := makeRelease(t, "1.0", key(t, 0), none)
+	all := append(said{who: one}.statements(t, m), said{who: two}.statements(t, m)...)
+	all = append(all, said{who: oneAgain, at: -time.Hour}.statements(t, m)...)
+	both := attachAll(t, m, all...)
+	s := newWorld(t, rebuildPolicy(t, 2, "")).want(both, "mqtt:1.0-r0", verdict.Trusted, verdict.Rebuilt)
+	agreement := must[*rebuild.Agreement](t)(s.Agreement(s.Contents.Dir, digest.FromString("policy")))
+	who := rebuild.Auditor{Builder: "https://verify.example/v1", Version: "0.1.0", At: now}
+	st := must[rebuild.Statement](t)(agreement.State(ctx, key(t, 1), who, nil))
+	must[*sign.Verified](t)(key(t, 1).Public().Verify(st.Bundle, m.image.Digest))
+	got := must[*evidence.Agreement](t)(evidence.ParseAgreement(st.Body))
+	if len(got.Rebuilders) != 2 || got.Rebuilders[0].Organisation != "one" || got.Rebuilders[1].Builder != "https://two.example/v1" ||
+		got.Rebuilders[1].Summary != digest.FromBytes(all[3].Body) || got.Resource.Tag != "1.0-r0" || got.Verifier != who.Builder {
+		t.Errorf("%+v", got)
+	}
+	var releases *rebuild.ReleaseKeyError
+	if _, err := agreement.State(ctx, key(t, 0), who, nil); !errors.As(err, &releases) {
+		t.Errorf("signed with the release's key: %v", err)
+	}
+	if _, err := agreement.State(ctx, key(t, 1), who, []string{key(t, 1).Public().ID()}); !errors.As(err, &releases) {
+		t.Errorf("signed with a signer's key: %v", err)
+	}
+	// It is no vote.
+	newWorld(t, rebuildPolicy(t, 3, "")).want(attachAll(t, both, st), "mqtt:1.0-r0", verdict.Refused, verdict.TooFewRebuilds)
+
+	// One alone, however many keys it has, and an image that isn't trusted.
+	var few *assess.TooFewError
+	s = newWorld(t, rebuildPolicy(t, 1, "")).want(attachAll(t, m, append(all[:2:2], all[4:]...)...), "mqtt:1.0-r0", verdict.Trusted, verdict.Rebuilt)
+	if _, err := s.Agreement(s.Contents.Dir, digest.FromString("policy")); !errors.As(err, &few) || few.Rebuilt != 1 {
+		t.Errorf("one organisation: %v", err)
+	}
+	all = append(all, said{who: three, outcome: evidence.Different}.statements(t, m)...)
+	s = newWorld(t, rebuildPolicy(t, 2, "")).want(attachAll(t, m, all...), "mqtt:1.0-r0", verdict.Refused, verdict.RebuiltDifferent)
+	var refused *verdict.Error
+	if _, err := s.Agreement(s.Contents.Dir, digest.FromString("policy")); !errors.As(err, &refused) {
+		t.Errorf("refused: %v", err)
 	}
 }

@@ -33,23 +33,35 @@ type auditFlags struct {
 	work    string
 }
 
-func (f *auditFlags) add(cmd *cobra.Command) {
+// addVerify adds how releases are verified, and where what is done meanwhile is kept.
+func (f *auditFlags) addVerify(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.keyFile, "key", "", "`FILE` with the public key of who signed the release, to ask no policy")
 	flags.StringVar(&f.judge.policy, "policy", "", "`FILE` with the policy to judge by (default "+systemPolicy+", then the user's)")
 	flags.StringVar(&f.judge.reference, "reference", "", "`NAME` that the image was asked for by (default: what a trust root or signer of the policy calls it)")
 	flags.StringVar(&f.judge.cache, "cache", "", "`DIR` that keeps trust roots for audits (default in the user's state folder)")
 	flags.StringVar(&f.judge.platform, "platform", "", "`OS/ARCH` of the image that is meant, when REF is several (default this machine's)")
-	flags.BoolVar(&f.judge.offline, "offline", false, "use no network for the policy's trust root; the rebuild never has one")
+	flags.BoolVar(&f.judge.offline, "offline", false, "use no network for the policy's trust root and statements; a rebuild never has one")
+	flags.StringVar(&f.work, "work", "", "`DIR` to work in, which nothing is left in (default in tailsbuild's cache folder)")
+}
+
+// addOwn adds who speaks: id is the flag with who that is.
+func (f *auditFlags) addOwn(cmd *cobra.Command, id string) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.ownKey, "own-key", "", "`FILE` with the auditor's private key, or SCHEME://KEY, to sign statements with")
+	flags.StringVar(&f.builder, id, "", "`URI` of who says what the statements say")
+	f.pass.add(cmd)
+}
+
+func (f *auditFlags) add(cmd *cobra.Command) {
+	f.addVerify(cmd)
+	f.addOwn(cmd, "builder-id")
+	flags := cmd.Flags()
 	flags.StringVar(&f.expect, "expect", "", "`DIGEST` that the image has to have, from somebody else than the registry or the builder")
 	flags.StringVar(&f.source, "source", "", "`DIR` with recipes, that the release's have to be the same as")
 	flags.BoolVar(&f.force, "other-toolchain", false, "rebuild even when this tailsbuild's toolchain record is another than the release's")
-	flags.StringVar(&f.ownKey, "own-key", "", "`FILE` with the auditor's private key, or SCHEME://KEY, to sign statements with")
-	flags.StringVar(&f.builder, "builder-id", "", "`URI` of the auditor's own builder, for the statements")
-	f.pass.add(cmd)
 	flags.StringVar(&f.publish, "publish", "", "`DIR` that the signed statements are added to")
 	flags.StringVar(&f.output, "output", "audit", "`DIR` for the reports")
-	flags.StringVar(&f.work, "work", "", "`DIR` to work in, which nothing is left in (default in tailsbuild's cache folder)")
 	f.draw.add(cmd)
 }
 
@@ -102,6 +114,7 @@ recipes, as the auditor knows them. Nothing else of that folder is used.`,
   tailsbuild audit dist/mqtt --key tails.pub --own-key my.key --builder-id https://rebuild.example/v1 --publish statements`,
 	}
 	f.add(cmd)
+	cmd.AddCommand(a.auditWithdrawCommand(), a.auditSummaryCommand())
 	return leaf(cmd, cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
 		if err := f.check(); err != nil {
 			return err
@@ -134,7 +147,25 @@ func (a *app) newAuditor(ctx context.Context, f auditFlags, work string) (_ *aud
 	return u, nil
 }
 
-func (a *app) audit(ctx context.Context, f auditFlags, target string) (err error) {
+func (a *app) audit(ctx context.Context, f auditFlags, target string) error {
+	return a.inWork(ctx, f, func(u *auditor) error {
+		d, err := a.display(f.draw)
+		if err != nil {
+			return err
+		}
+		out, err := u.one(ctx, target, digest.Digest(f.expect), d)
+		if err := errors.Join(d.Close(), err); err != nil {
+			return err
+		}
+		if err := a.out.print(out); err != nil {
+			return err
+		}
+		return out.err()
+	})
+}
+
+// inWork calls do with an auditor that has a folder to work in.
+func (a *app) inWork(ctx context.Context, f auditFlags, do func(*auditor) error) (err error) {
 	work, err := f.scratch()
 	if err != nil {
 		return err
@@ -144,18 +175,7 @@ func (a *app) audit(ctx context.Context, f auditFlags, target string) (err error
 	if err != nil {
 		return err
 	}
-	d, err := a.display(f.draw)
-	if err != nil {
-		return err
-	}
-	out, auditErr := u.one(ctx, target, digest.Digest(f.expect), d)
-	if err := errors.Join(d.Close(), auditErr); err != nil {
-		return err
-	}
-	if err := a.out.print(out); err != nil {
-		return err
-	}
-	return out.err()
+	return do(u)
 }
 
 // scratch returns a folder to work in.
@@ -194,7 +214,7 @@ func (u *auditor) one(ctx context.Context, target string, expect digest.Digest, 
 func (t *oneAudit) conclude(ctx context.Context, attempt *rebuild.Attempt) error {
 	out := t.out
 	out.Outcome, out.Reason, out.Rebuilt = attempt.Outcome(), attempt.Reason(), attempt.Rebuilt()
-	out.At = time.Now().UTC().Truncate(time.Second)
+	out.At = time.Now().UTC().Truncate(time.Millisecond)
 	out.Seconds = time.Since(out.started).Seconds()
 	var statements []rebuild.Statement
 	if t.openKey != nil {
@@ -203,7 +223,7 @@ func (t *oneAudit) conclude(ctx context.Context, attempt *rebuild.Attempt) error
 			return err
 		}
 		who := rebuild.Auditor{Builder: t.flags.builder, Version: thisVersion().Version, At: out.At}
-		if statements, err = attempt.Sign(ctx, key, who, t.signers); err != nil {
+		if statements, err = attempt.State(ctx, key, who, t.signers); err != nil {
 			return err
 		}
 		out.KeyID, out.BuilderID = key.Public().ID(), t.flags.builder

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/opencontainers/go-digest"
+
 	"gitlab.com/tailsbuild/tailsbuild/internal/assess"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
@@ -13,7 +15,6 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
-	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
 )
 
 // A signedBy says by which key or policy releases are verified before they are
@@ -21,7 +22,9 @@ import (
 type signedBy struct {
 	key   *sign.PublicKey // nil to ask the policy
 	judge *judging
-	// signers are the IDs of the policy's signers' keys.
+	// policy is the digest of the policy's file, and signers are the IDs of its
+	// signers' keys.
+	policy  digest.Digest
 	signers []string
 }
 
@@ -41,6 +44,7 @@ func (a *app) newSignedBy(f auditFlags) (v signedBy, err error) {
 	if v.judge, err = a.newJudging(f.judge); err != nil {
 		return v, err
 	}
+	v.policy = v.judge.source
 	for _, s := range v.judge.policy.Signers {
 		for _, k := range s.Keys {
 			v.signers = append(v.signers, k.ID)
@@ -68,11 +72,8 @@ func (v signedBy) open(ctx context.Context, dir, target string, f judgeFlags) (*
 	if err != nil {
 		return nil, err
 	}
-	if s.Verdict.Kind != verdict.Trusted {
-		if err := v.judge.out.print(judged{Dir: target, Verdict: s.Verdict, Listed: s.Listed, Facts: s.Facts}); err != nil {
-			return nil, err
-		}
-		return nil, &notTrustedError{Dir: target, Kind: s.Verdict.Kind, Unnamed: s.Unnamed, Err: s.Err}
+	if err := v.judge.refused(target, s); err != nil {
+		return nil, err
 	}
 	p, err := v.bySigner(ctx, dir, target, s)
 	return p, asBroken(err)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
@@ -206,6 +207,7 @@ func (e *someUntrustedError) add(refusal error) {
 type judging struct {
 	*app
 	policy   *policy.Policy
+	source   digest.Digest // of the policy's file
 	assessor *assess.Assessor
 	now      time.Time
 	log      string
@@ -218,7 +220,7 @@ func (a *app) newJudging(f judgeFlags) (*judging, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, _, err := a.openPolicy(file)
+	p, src, err := a.openPolicy(file)
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +238,7 @@ func (a *app) newJudging(f judgeFlags) (*judging, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &judging{app: a, policy: p, assessor: assessor, now: now, log: filepath.Join(state, "accepted.jsonl"), accept: f.accept}, nil
+	return &judging{app: a, policy: p, source: digest.FromBytes(src), assessor: assessor, now: now, log: filepath.Join(state, "accepted.jsonl"), accept: f.accept}, nil
 }
 
 // judge prints the verdict on a release, and returns why it must not be used.

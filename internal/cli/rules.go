@@ -12,6 +12,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
+	"gitlab.com/tailsbuild/tailsbuild/internal/assess"
 	"gitlab.com/tailsbuild/tailsbuild/internal/declared"
 	"gitlab.com/tailsbuild/tailsbuild/internal/enforce"
 	"gitlab.com/tailsbuild/tailsbuild/internal/engine"
@@ -55,6 +56,9 @@ var rules = []rule{
 	on(auditOutcome),
 	on(func(*rebuild.ReleaseKeyError) outcome {
 		return outcome{code: exitRefused, hint: "make a key for audits alone: tailsbuild key new --out audit"}
+	}),
+	on(func(*assess.TooFewError) outcome {
+		return outcome{code: exitRefused, hint: "see who counts, and who doesn't and why: tailsbuild verify"}
 	}),
 	on(func(*noSignerError) outcome {
 		return outcome{code: exitRefused, hint: "name the key of who signed it with --key"}

@@ -178,7 +178,8 @@ func TestParseSummaryRefuses(t *testing.T) {
 		"no builder":               {rebuilder, ""},
 		"no time":                  {`"timeVerified":"2026-11-23T08:00:00Z",`, ``},
 		"time with a zone":         {`08:00:00Z`, `08:00:00+01:00`},
-		"half a second":            {`08:00:00Z`, `08:00:00.5Z`},
+		"too fine a time":          {`08:00:00Z`, `08:00:00.0005Z`},
+		"time in another form":     {`08:00:00Z`, `08:00:00.0Z`},
 		"year 1":                   {`2026-11-23`, `0001-11-23`},
 		"resource of another name": {`pkg:oci/mqtt@`, `pkg:oci/sftp@`},
 		"resource of another":      {`@sha256%3A` + imageDigest.Encoded(), `@sha256%3A` + other.Encoded()},
@@ -218,6 +219,73 @@ func TestParseSummaryRefuses(t *testing.T) {
 	}
 }
 
+func agreed(t testing.TB) *Agreement {
+	t.Helper()
+	s := reproduced(t)
+	return &Agreement{
+		Verifier: "https://verify.example/v1", Versions: map[string]string{"tailsbuild": "0.1.0"}, At: s.At, Resource: s.Resource,
+		Policy: digest.FromString("policy"),
+		Rebuilders: []Agreed{
+			{"debian", "urn:debian", digest.FromString("debian's")},
+			{"riseup", rebuilder, digest.FromString("riseup's")},
+		},
+	}
+}
+
+func TestAgreement(t *testing.T) {
+	want := agreed(t)
+	raw, err := want.Statement()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "agreement.json", raw)
+	got, err := ParseAgreement(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("read back (-want +got):\n%s", diff)
+	}
+	if IsRebuildSummary(raw) {
+		t.Error("an agreement is taken for a rebuilder's own")
+	}
+	if _, err := ParseSummary(raw); err == nil {
+		t.Error("an agreement is read as a rebuilder's own")
+	}
+	edits := map[string][2]string{
+		"one of them":            {`,{"organisation":"riseup","builder":"` + rebuilder + `","summary":"` + string(digest.FromString("riseup's")) + `"}`, ``},
+		"one organisation twice": {`"debian","builder"`, `"riseup","builder"`},
+		"one builder twice":      {`"builder":"urn:debian"`, `"builder":"` + rebuilder + `"`},
+		"not sorted":             {`"organisation":"debian"`, `"organisation":"z"`},
+		"no organisation":        {`"organisation":"debian"`, `"organisation":""`},
+		"our own builder":        {`"builder":"urn:debian"`, `"builder":"` + BuilderPrefix + `a"`},
+		"failed":                 {`"PASSED"`, `"FAILED"`},
+		"another level":          {LevelReproduced, LevelRebuilt},
+		"two levels":             {`"` + LevelReproduced + `"`, `"` + LevelReproduced + `","SLSA_BUILD_LEVEL_3"`},
+		"another input":          {`[{"digest":{"sha256":"` + digest.FromString("debian's").Encoded(), `[{"digest":{"sha256":"` + digest.FromString("another").Encoded()},
+		"no policy's digest":     {`,"digest":{"sha256":"` + digest.FromString("policy").Encoded() + `"}`, ``},
+		"a rebuilder's policy":   {AgreementPolicy, RebuildPolicy},
+		"another resource":       {`pkg:oci/mqtt@`, `pkg:oci/sftp@`},
+		"unknown field":          {`"slsaVersion"`, `"more":1,"slsaVersion"`},
+	}
+	for k, v := range outside {
+		edits[k] = v
+	}
+	edits["short digest"] = [2]string{imageDigest.Encoded(), imageDigest.Encoded()[2:]}
+	refusals(t, raw, func(b []byte) error { _, err := ParseAgreement(b); return err }, edits)
+	for name, change := range map[string]func(a *Agreement){
+		"nobody": func(a *Agreement) { a.Rebuilders = nil },
+		"one":    func(a *Agreement) { a.Rebuilders = a.Rebuilders[:1] },
+		"twice":  func(a *Agreement) { a.Rebuilders[1] = a.Rebuilders[0] },
+	} {
+		a := agreed(t)
+		change(a)
+		if raw, err := a.Statement(); err == nil {
+			t.Errorf("%s: %s", name, raw)
+		}
+	}
+}
+
 func TestResource(t *testing.T) {
 	r, err := NewResource("mqtt:2.7.9-r0", imageDigest)
 	if err != nil {
@@ -253,6 +321,11 @@ func FuzzParseRebuild(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(r)
+	a, err := agreed(f).Statement()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(a)
 	for _, s := range []*Summary{reproduced(f), different(f), failedWith(f, Withdrawn, "x")} {
 		raw, err := s.Statement()
 		if err != nil {
@@ -280,6 +353,16 @@ func FuzzParseRebuild(f *testing.F) {
 			s2, err := ParseSummary(again)
 			if err != nil || cmp.Diff(s, s2) != "" {
 				t.Fatalf("%v\n%s", err, cmp.Diff(s, s2))
+			}
+		}
+		if a, err := ParseAgreement(raw); err == nil {
+			again, err := a.Statement()
+			if err != nil {
+				t.Fatal(err)
+			}
+			a2, err := ParseAgreement(again)
+			if err != nil || cmp.Diff(a, a2) != "" {
+				t.Fatalf("%v\n%s", err, cmp.Diff(a, a2))
 			}
 		}
 	})

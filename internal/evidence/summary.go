@@ -54,7 +54,7 @@ type Summary struct {
 	// Builder is the rebuilder's id, and Versions those of its parts, by name.
 	Builder  string
 	Versions map[string]string
-	// At is when it was found out, in UTC and whole seconds.
+	// At is when it was found out, in UTC and whole milliseconds.
 	At       time.Time
 	Resource Resource
 	Outcome  Outcome
@@ -170,11 +170,8 @@ func parseSummary(raw []byte) (*Summary, error) {
 		Builder: p.Verifier.ID, Versions: p.Verifier.Version, At: p.TimeVerified,
 		Outcome: p.Rebuild.Outcome, Reason: p.Rebuild.Reason, Rebuilt: p.Rebuild.Rebuilt, Comparison: p.Rebuild.Comparison,
 	}
-	if s.Resource, err = ParseResource(p.ResourceURI); err != nil {
+	if s.Resource, err = parseResourceOf(st, p.ResourceURI); err != nil {
 		return nil, err
-	}
-	if s.Resource.Image != st.image || s.Resource.Name != st.name {
-		return nil, fmt.Errorf("resourceUri is %s, the subject %q, %s", s.Resource, st.name, st.image)
 	}
 	switch len(p.Inputs) {
 	case 0:
@@ -236,8 +233,8 @@ func (s *Summary) check() error {
 
 // checkTime accepts times that are written in one way only.
 func checkTime(t time.Time) error {
-	if t.Year() < 2000 || t.Year() > 9999 || t.Location() != time.UTC || t.Nanosecond() != 0 {
-		return fmt.Errorf("%s is not a time in UTC and whole seconds", t.Format(time.RFC3339Nano))
+	if t.Year() < 2000 || t.Year() > 9999 || t.Location() != time.UTC || t.Nanosecond()%int(time.Millisecond) != 0 {
+		return fmt.Errorf("%s is not a time in UTC and whole milliseconds", t.Format(time.RFC3339Nano))
 	}
 	return nil
 }

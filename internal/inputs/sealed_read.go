@@ -41,17 +41,17 @@ type Sealed struct {
 // It returns a *[SealedError] when dir is no such layout, has no sealed inputs, or
 // has some that refer to another image than the one beside them.
 func OpenSealed(dir string) (*Sealed, error) {
-	return openSealed(dir, func(ocispec.Descriptor) bool { return true })
+	return openWanted(dir, func(ocispec.Descriptor) bool { return true })
 }
 
 // OpenSealedManifest is [OpenSealed] of one manifest with sealed inputs, and the
 // image, whatever else the layout has.
 func OpenSealedManifest(dir string, manifest digest.Digest) (*Sealed, error) {
-	return openSealed(dir, func(desc ocispec.Descriptor) bool { return desc.Digest == manifest })
+	return openWanted(dir, func(desc ocispec.Descriptor) bool { return desc.Digest == manifest })
 }
 
-// openSealed opens the layout in dir, with the sealed inputs that wanted names.
-func openSealed(dir string, wanted func(ocispec.Descriptor) bool) (*Sealed, error) {
+// openWanted opens the layout in dir, with the sealed inputs that wanted names.
+func openWanted(dir string, wanted func(ocispec.Descriptor) bool) (*Sealed, error) {
 	layout, err := oci.OpenLayout(dir)
 	if err != nil {
 		return nil, &SealedError{Dir: dir, Err: err}

@@ -26,7 +26,7 @@ import (
 func stated(t *testing.T) (dir string, image ocispec.Descriptor, all []rebuild.Statement) {
 	t.Helper()
 	a := compared(t, "same", now)
-	all = must[[]rebuild.Statement](t)(a.Sign(ctx, key(t, auditor), who, nil))
+	all = must[[]rebuild.Statement](t)(a.State(ctx, key(t, auditor), who, nil))
 	dir = filepath.Join(t.TempDir(), "statements")
 	check(t, rebuild.Publish(dir, all))
 	return dir, all[1].Attachment.Subject, all
@@ -70,7 +70,7 @@ func TestPublishTogether(t *testing.T) {
 	var all [8][]rebuild.Statement
 	for i := range all {
 		a := must[*rebuild.Attempt](t)(rebuild.Fail(p, evidence.BuildFailed, strings.Repeat("x", i+1)))
-		all[i] = must[[]rebuild.Statement](t)(a.Sign(ctx, key(t, auditor), who, nil))
+		all[i] = must[[]rebuild.Statement](t)(a.State(ctx, key(t, auditor), who, nil))
 	}
 	var group sync.WaitGroup
 	for _, one := range all {
@@ -119,7 +119,7 @@ func TestPlaceRefused(t *testing.T) {
 		"about another image": func(dir string, image ocispec.Descriptor) error {
 			old := filepath.Join(dir, "sha256-"+image.Digest.Encoded())
 			a := compared(t, "other", now)
-			all, err := a.Sign(ctx, key(t, auditor), who, nil)
+			all, err := a.State(ctx, key(t, auditor), who, nil)
 			// The provenance is about what came out.
 			err = errors.Join(err, rebuild.Publish(dir, all), os.RemoveAll(old))
 			return errors.Join(err, os.Rename(filepath.Join(dir, "sha256-"+a.Rebuilt().Encoded()), old))

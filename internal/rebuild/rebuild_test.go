@@ -103,7 +103,7 @@ func TestOutcomes(t *testing.T) {
 		if a.Outcome() != test.want || a.Reason() != test.reason {
 			t.Errorf("%s: %s, %q", name, a.Outcome(), a.Reason())
 		}
-		all := must[[]rebuild.Statement](t)(a.Sign(ctx, key(t, auditor), who, nil))
+		all := must[[]rebuild.Statement](t)(a.State(ctx, key(t, auditor), who, nil))
 		if len(all) != 2 {
 			t.Fatalf("%s: %d statements", name, len(all))
 		}
@@ -113,7 +113,7 @@ func TestOutcomes(t *testing.T) {
 		must[*sign.Verified](t)(key(t, auditor).Public().Verify(all[0].Bundle, a.Rebuilt()))
 		must[*sign.Verified](t)(key(t, auditor).Public().Verify(all[1].Bundle, image))
 		if s.Outcome != test.want || s.Provenance != digest.FromBytes(all[0].Body) || s.Builder != who.Builder ||
-			s.Resource.Name != "mqtt" || s.Resource.Tag != "2.7.9-r1" || !s.At.Equal(who.At.Truncate(time.Second)) {
+			s.Resource.Name != "mqtt" || s.Resource.Tag != "2.7.9-r1" || !s.At.Equal(who.At.Truncate(time.Millisecond)) {
 			t.Errorf("%s: %+v", name, s)
 		}
 		if r.Published != image || r.Image != a.Rebuilt() || r.Run.Builder != who.Builder || len(r.Dependencies) != 3 {
@@ -133,7 +133,7 @@ func TestFail(t *testing.T) {
 	p := published(t, "same")
 	for _, o := range []evidence.Outcome{evidence.BuildFailed, evidence.InputsMissing, evidence.ToolchainMismatch, evidence.Withdrawn} {
 		a := must[*rebuild.Attempt](t)(rebuild.Fail(p, o, "line 1\n\tline 2\x1b[31m "+strings.Repeat("x", 5000)))
-		all := must[[]rebuild.Statement](t)(a.Sign(ctx, key(t, auditor), who, nil))
+		all := must[[]rebuild.Statement](t)(a.State(ctx, key(t, auditor), who, nil))
 		s := must[*evidence.Summary](t)(evidence.ParseSummary(all[0].Body))
 		if len(all) != 1 || s.Outcome != o || !strings.HasPrefix(s.Reason, "line 1 line 2?[31m xxx") {
 			t.Errorf("%s: %d statements, %+v", o, len(all), s)
@@ -145,10 +145,10 @@ func TestFail(t *testing.T) {
 		}
 	}
 	a := must[*rebuild.Attempt](t)(rebuild.Fail(p, "fine", "because"))
-	if all, err := a.Sign(ctx, key(t, auditor), who, nil); err == nil {
+	if all, err := a.State(ctx, key(t, auditor), who, nil); err == nil {
 		t.Errorf("an outcome that isn't one: %+v", all)
 	}
-	if all, err := new(rebuild.Attempt).Sign(ctx, key(t, auditor), who, nil); err == nil {
+	if all, err := new(rebuild.Attempt).State(ctx, key(t, auditor), who, nil); err == nil {
 		t.Errorf("no attempt: %+v", all)
 	}
 }
@@ -189,19 +189,19 @@ func TestCompareRefuses(t *testing.T) {
 func TestReleaseKey(t *testing.T) {
 	a := compared(t, "other", now)
 	var refused *rebuild.ReleaseKeyError
-	if all, err := a.Sign(ctx, key(t, signer), who, nil); !errors.As(err, &refused) {
+	if all, err := a.State(ctx, key(t, signer), who, nil); !errors.As(err, &refused) {
 		t.Errorf("the release's key: %+v, %v", all, err)
 	}
 	signers := []string{key(t, other).Public().ID(), key(t, auditor).Public().ID()}
-	if all, err := a.Sign(ctx, key(t, auditor), who, signers); !errors.As(err, &refused) {
+	if all, err := a.State(ctx, key(t, auditor), who, signers); !errors.As(err, &refused) {
 		t.Errorf("a signer's key: %+v, %v", all, err)
 	}
-	if all, err := a.Sign(ctx, nil, who, nil); err == nil {
+	if all, err := a.State(ctx, nil, who, nil); err == nil {
 		t.Errorf("no key: %+v", all)
 	}
 	wrong := who
 	wrong.Builder = "nobody"
-	if all, err := a.Sign(ctx, key(t, auditor), wrong, nil); err == nil {
+	if all, err := a.State(ctx, key(t, auditor), wrong, nil); err == nil {
 		t.Errorf("no builder id: %+v", all)
 	}
 }

@@ -45,11 +45,14 @@ func (e *ReleaseKeyError) Error() string {
 	return fmt.Sprintf("the key %s signs releases: %s; an audit is signed with another", e.Key, e.Why)
 }
 
-// Sign says what came of the attempt: the provenance of what was built, if anything
+// State says what came of the attempt: the provenance of what was built, if anything
 // was, and a summary. The key must be none that signs releases: neither this one, nor
 // those that who asks has as signers, by their IDs. That is a *[ReleaseKeyError].
-func (a *Attempt) Sign(ctx context.Context, key *sign.Key, who Auditor, signers []string) ([]Statement, error) {
-	if err := a.checkKey(key, signers); err != nil {
+func (a *Attempt) State(ctx context.Context, key *sign.Key, who Auditor, signers []string) ([]Statement, error) {
+	if a.published == nil {
+		return nil, errors.New("rebuild: no attempt")
+	}
+	if err := checkKey(a.published.Dir, a.published.Image, key, append([]string{a.published.Key}, signers...)); err != nil {
 		return nil, err
 	}
 	s := a.summary(who)
@@ -91,30 +94,29 @@ func (a *Attempt) ComparisonJSON() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func (a *Attempt) checkKey(key *sign.Key, signers []string) error {
-	if a.published == nil || key == nil {
-		return errors.New("rebuild: no attempt, or no key to sign with")
+// checkKey returns a *ReleaseKeyError for a key that signs releases: it has one of
+// the IDs signers, or has signed the release in the folder dir.
+func checkKey(dir string, image ocispec.Descriptor, key *sign.Key, signers []string) error {
+	if key == nil {
+		return errors.New("rebuild: no key to sign with")
 	}
 	id := key.Public().ID()
-	if id == a.published.Key {
-		return &ReleaseKeyError{Key: id, Why: "it is the one that signed this release"}
-	}
 	if slices.Contains(signers, id) {
-		return &ReleaseKeyError{Key: id, Why: "the policy has it as a signer's"}
+		return &ReleaseKeyError{Key: id, Why: "it is a signer's"}
 	}
-	signed, err := release.IsReleaseKey(a.published.Dir, a.published.Image, key.Public())
+	signed, err := release.IsReleaseKey(dir, image, key.Public())
 	if err != nil {
 		return err
 	}
 	if signed {
-		return &ReleaseKeyError{Key: id, Why: "it signed this release, too"}
+		return &ReleaseKeyError{Key: id, Why: "it signed this one, too"}
 	}
 	return nil
 }
 
 func (a *Attempt) summary(who Auditor) *evidence.Summary {
 	s := &evidence.Summary{
-		Builder: who.Builder, Versions: a.versions(who), At: who.At.UTC().Truncate(time.Second),
+		Builder: who.Builder, Versions: a.versions(who), At: who.At.UTC().Truncate(time.Millisecond),
 		Outcome: a.outcome, Reason: a.reason,
 	}
 	// A name that can't be one is an error of the statement.
@@ -152,12 +154,14 @@ func (a *Attempt) attach(ctx context.Context, key *sign.Key, who Auditor, predic
 	if err != nil {
 		return Statement{}, err
 	}
+	return newStatement(predicateType, body, bundle, subject, key.Public(), who.At), nil
+}
+
+func newStatement(predicateType string, body, bundle []byte, subject ocispec.Descriptor, key *sign.PublicKey, at time.Time) Statement {
 	return Statement{
 		PredicateType: predicateType, Body: body, Bundle: bundle,
-		Attachment: release.Attachment{
-			Subject: subject, PredicateType: predicateType, Body: bundle, Key: key.Public(), Created: who.At,
-		},
-	}, nil
+		Attachment: release.Attachment{Subject: subject, PredicateType: predicateType, Body: bundle, Key: key, Created: at},
+	}
 }
 
 // sign signs a statement about what came of the attempt.

@@ -69,15 +69,16 @@ func source(t *testing.T, visit func(path string, file *ast.File)) {
 	}
 }
 
-// callers has the functions of package sign that sign, and the one place that may
+// callers has the functions of package sign that sign, and the places that alone may
 // call each: a statement by a method of reproduced, a reference by one of gatedImage,
 // TUF metadata, which is all that the third takes, by package trustroot, and what a
-// rebuilder says, which is all that the fourth takes, by a method of Attempt.
-var callers = map[string]string{
-	"Sign":          "internal/release/write.go reproduced.sign",
-	"SignReference": "internal/release/reference.go gatedImage.sign",
-	"SignMetadata":  "internal/trustroot/sign.go signWith",
-	"SignRebuild":   "internal/rebuild/statement.go Attempt.sign",
+// rebuilder says, which is all that the fourth takes, by methods of Attempt and of
+// Agreement.
+var callers = map[string][]string{
+	"Sign":          {"internal/release/write.go reproduced.sign"},
+	"SignReference": {"internal/release/reference.go gatedImage.sign"},
+	"SignMetadata":  {"internal/trustroot/sign.go signWith"},
+	"SignRebuild":   {"internal/rebuild/agreement.go Agreement.sign", "internal/rebuild/statement.go Attempt.sign"},
 }
 
 // TestOneSigner holds the source to what the package promises: one call of the
@@ -106,7 +107,7 @@ func TestOneSigner(t *testing.T) {
 				switch n := n.(type) {
 				case *ast.SelectorExpr:
 					// Any type's: a Key may hide behind an interface.
-					if callers[n.Sel.Name] != "" {
+					if callers[n.Sel.Name] != nil {
 						calls[n.Sel.Name] = append(calls[n.Sel.Name], where)
 					}
 					if slices.Contains(signing, n.Sel.Name) && !strings.HasPrefix(path, "internal/sign/") {
@@ -118,7 +119,7 @@ func TestOneSigner(t *testing.T) {
 				case *ast.InterfaceType:
 					for _, m := range n.Methods.List {
 						for _, name := range m.Names {
-							if callers[name.Name] != "" {
+							if callers[name.Name] != nil {
 								t.Errorf("%s declares an interface with %s", where, name.Name)
 							}
 						}
@@ -129,7 +130,7 @@ func TestOneSigner(t *testing.T) {
 		}
 	})
 	for name, want := range callers {
-		if got := calls[name]; len(got) != 1 || got[0] != want {
+		if got := calls[name]; !slices.Equal(got, want) {
 			t.Errorf("%s is called in %q, want only in %s", name, got, want)
 		}
 	}
@@ -191,7 +192,7 @@ func TestSignerIsWhole(t *testing.T) {
 			if !ok || !f.Name.IsExported() || !strings.HasPrefix(funcName(f), "Key.") {
 				continue
 			}
-			if callers[f.Name.Name] == "" && f.Name.Name != "Public" {
+			if callers[f.Name.Name] == nil && f.Name.Name != "Public" {
 				t.Errorf("%s: %s may sign, and nothing here says who may call it", path, funcName(f))
 			}
 		}
@@ -240,11 +241,18 @@ func TestOneMaker(t *testing.T) {
 }
 
 // TestOneAttempt checks that only Compare and Fail make an auditor's attempt, that
-// only the comparison's judge makes one that speaks for an image, and that nothing
-// but attach calls its sign.
+// only the comparison's judge makes one that speaks for an image, that only Agree,
+// for package assess, makes an agreement, and that little calls their sign.
 func TestOneAttempt(t *testing.T) {
 	makers, praised, signed := []string(nil), []string(nil), []string(nil)
+	agreements, agreeing := []string(nil), []string(nil)
 	source(t, func(path string, file *ast.File) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "Agree" {
+				agreeing = append(agreeing, path)
+			}
+			return true
+		})
 		if filepath.Dir(path) != "internal/rebuild" {
 			return
 		}
@@ -256,8 +264,11 @@ func TestOneAttempt(t *testing.T) {
 			ast.Inspect(f.Body, func(n ast.Node) bool {
 				switch n := n.(type) {
 				case *ast.Ident:
-					if n.Name == "Attempt" {
+					switch n.Name {
+					case "Attempt":
 						makers = append(makers, funcName(f))
+					case "Agreement": // that of package evidence has the same name
+						agreements = append(agreements, funcName(f))
 					}
 				case *ast.SelectorExpr:
 					if n.Sel.Name == "sign" {
@@ -275,9 +286,11 @@ func TestOneAttempt(t *testing.T) {
 		}
 	})
 	for what, list := range map[string][2][]string{
-		"Attempt is named":  {makers, {"Compare", "Fail"}},
-		"sign is called":    {signed, {"Attempt.attach"}},
-		"an outcome is set": {praised, {"Attempt.judge Reproduced", "Attempt.judge Different", "Attempt.judge ToolchainMismatch", "Attempt.judge Different"}},
+		"Attempt is named":   {makers, {"Compare", "Fail"}},
+		"Agreement is named": {agreements, {"Agree", "Agree"}},
+		"Agree is called":    {agreeing, {"internal/assess/agreement.go"}},
+		"sign is called":     {signed, {"Agreement.State", "Attempt.attach"}},
+		"an outcome is set":  {praised, {"Attempt.judge Reproduced", "Attempt.judge Different", "Attempt.judge ToolchainMismatch", "Attempt.judge Different"}},
 	} {
 		if !slices.Equal(list[0], list[1]) {
 			t.Errorf("%s in %q, want %q alone", what, list[0], list[1])

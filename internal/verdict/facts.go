@@ -117,6 +117,10 @@ type Rebuild struct {
 	Key     string  `json:"key"`
 	Builder string  `json:"builder"` // the id that the statement names
 	Outcome Outcome `json:"outcome"`
+	// Statement is the digest of the statement, and Resource the image by the name
+	// that it says it is about.
+	Statement digest.Digest `json:"statement,omitempty"`
+	Resource  string        `json:"resource,omitempty"`
 	// At is when it says that it was found out; not known when it is zero.
 	At time.Time `json:"at,omitzero"`
 	// Reason is what it gives for another outcome than Reproduced.

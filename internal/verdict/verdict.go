@@ -44,8 +44,17 @@ type Verdict struct {
 	Reasons []Reason `json:"reasons"`
 	// Warnings are for the person, whatever Kind is.
 	Warnings []Reason `json:"warnings,omitempty"`
+	// Rebuilt are the rebuilds that count, whatever Kind is: one of each organisation,
+	// sorted by it.
+	Rebuilt []Counted `json:"rebuilt,omitempty"`
 	// Signers are the IDs of the keys that signed the image, whoever has them.
 	Signers []string `json:"signers,omitempty"`
+}
+
+// A Counted is a rebuild that speaks for an image.
+type Counted struct {
+	Organisation string `json:"organisation"`
+	Rebuild
 }
 
 // A Reason is part of a verdict: a code that never changes its meaning, and a

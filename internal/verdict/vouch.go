@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -128,7 +129,7 @@ func (j *judge) marks() {
 // rebuilds counts the organisations that got the same image, and asks that nobody
 // got another.
 func (j *judge) rebuilds() {
-	agree := map[string]bool{}
+	agree := map[string]Rebuild{}
 	for _, s := range j.facts.Rebuilds {
 		r := j.policy.RebuilderOf(s.Key)
 		switch {
@@ -138,15 +139,22 @@ func (j *judge) rebuilds() {
 			// Whatever else is wrong with it: who has the key says no.
 			j.different(r, s)
 		case j.counts(r, s):
-			agree[r.Organisation] = true
+			// Of two of one organisation's, always the same one.
+			if first, ok := agree[r.Organisation]; !ok || s.Builder < first.Builder {
+				agree[r.Organisation] = s
+			}
 		}
+	}
+	names := slices.Sorted(maps.Keys(agree))
+	for _, name := range names {
+		j.rebuilt = append(j.rebuilt, Counted{name, agree[name]})
 	}
 	need := max(j.scope.Rebuilds.Minimum, j.facts.Root.MinimumRebuilders)
 	switch {
 	case len(agree) < need:
 		j.refuse(TooFewRebuilds, "Rebuilt bit for bit by %d of the %d organisations that have to.", len(agree), need)
 	case len(agree) > 0:
-		j.praise(Rebuilt, "Rebuilt bit for bit by %s.", strings.Join(sorted(agree), ", "))
+		j.praise(Rebuilt, "Rebuilt bit for bit by %s.", strings.Join(names, ", "))
 	}
 }
 
@@ -226,13 +234,4 @@ func (j *judge) organisations() []string {
 		return j.scope.Rebuilds.Organisations
 	}
 	return j.policy.Others(j.scope)
-}
-
-func sorted(set map[string]bool) []string {
-	var names []string
-	for name := range set {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
