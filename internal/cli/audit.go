@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -128,9 +129,10 @@ type auditor struct {
 	*app
 	flags auditFlags
 	by    signedBy
-	// openKey opens the auditor's own key. It is nil when nothing is to be signed.
-	openKey func(context.Context) (*sign.Key, error)
-	work    string
+	// key opens the auditor's own key, once. It returns nil when nothing is to be
+	// signed.
+	key  func() (*sign.Key, error)
+	work string
 }
 
 // newAuditor reads what all audits of a run need. work is a folder to work in.
@@ -139,10 +141,13 @@ func (a *app) newAuditor(ctx context.Context, f auditFlags, work string) (_ *aud
 	if u.by, err = a.newSignedBy(f); err != nil {
 		return nil, err
 	}
+	u.key = func() (*sign.Key, error) { return nil, nil }
 	if f.ownKey != "" {
-		if u.openKey, err = a.askForKey(ctx, f.ownKey, f.pass); err != nil {
+		open, err := a.askForKey(ctx, f.ownKey, f.pass)
+		if err != nil {
 			return nil, err
 		}
+		u.key = sync.OnceValues(func() (*sign.Key, error) { return open(ctx) })
 	}
 	return u, nil
 }
@@ -217,13 +222,13 @@ func (t *oneAudit) conclude(ctx context.Context, attempt *rebuild.Attempt) error
 	out.At = time.Now().UTC().Truncate(time.Millisecond)
 	out.Seconds = time.Since(out.started).Seconds()
 	var statements []rebuild.Statement
-	if t.openKey != nil {
-		key, err := t.openKey(ctx)
-		if err != nil {
-			return err
-		}
+	key, err := t.key()
+	if err != nil {
+		return err
+	}
+	if key != nil {
 		who := rebuild.Auditor{Builder: t.flags.builder, Version: thisVersion().Version, At: out.At}
-		if statements, err = attempt.State(ctx, key, who, t.signers); err != nil {
+		if statements, err = attempt.State(ctx, key, who, t.by.signers); err != nil {
 			return err
 		}
 		out.KeyID, out.BuilderID = key.Public().ID(), t.flags.builder

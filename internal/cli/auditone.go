@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
@@ -24,7 +25,6 @@ type oneAudit struct {
 	draw      *progress.Display
 	out       *audited
 	published *rebuild.Published
-	signers   []string // keys that must not sign an audit
 }
 
 func (t *oneAudit) close() error { return builder.Remove(t.work) }
@@ -57,7 +57,16 @@ func (t *oneAudit) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.signers = t.by.signers
+	key, err := t.key()
+	if err != nil {
+		return err
+	}
+	if key != nil {
+		// Before anything is built that would be in vain.
+		if err := t.published.CheckKey(key.Public(), t.by.signers); err != nil {
+			return err
+		}
+	}
 	p, out := t.published, t.out
 	out.Name, out.Image, out.Signer = p.Name, p.Image.Digest, p.Key
 	out.Plan, out.Lock, out.Toolchain = p.Parameters.Plan, p.Parameters.Lock, p.Output
@@ -175,19 +184,30 @@ func (t *oneAudit) failed(err error) (*rebuild.Attempt, error) {
 		step   *builder.StepError
 		output *builder.OutputError
 	)
+	fail := func(outcome evidence.Outcome, err error) (*rebuild.Attempt, error) {
+		return rebuild.Fail(t.published, outcome, t.said(err))
+	}
 	switch {
 	case errors.As(err, &step):
 		t.out.Log = step.Log
-		return rebuild.Fail(t.published, evidence.BuildFailed, err.Error())
+		return fail(evidence.BuildFailed, err)
 	case errors.As(err, &output):
-		return rebuild.Fail(t.published, evidence.BuildFailed, err.Error())
+		return fail(evidence.BuildFailed, err)
 	// The provenance says that a tailsbuild could read and build it.
 	case errors.As(err, &recipe):
-		return rebuild.Fail(t.published, evidence.ToolchainMismatch, recipe.Diags.Error())
+		return fail(evidence.ToolchainMismatch, recipe.Diags)
 	case errors.As(err, &record), errors.As(err, &notYet):
-		return rebuild.Fail(t.published, evidence.ToolchainMismatch, err.Error())
+		return fail(evidence.ToolchainMismatch, err)
 	case errors.As(err, &sealed):
-		return rebuild.Fail(t.published, evidence.InputsMissing, err.Error())
+		return fail(evidence.InputsMissing, err)
 	}
 	return nil, err
+}
+
+// said is what an error says to others, whom this machine's folders don't concern.
+func (t *oneAudit) said(err error) string {
+	return strings.NewReplacer(
+		"sealed inputs "+t.published.Dir+": ", "", "sealed inputs "+t.target+": ", "",
+		t.work+"/", "",
+	).Replace(err.Error())
 }

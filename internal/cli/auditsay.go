@@ -110,7 +110,7 @@ counts. Another audit is another, newer one.`,
 			if err != nil {
 				return err
 			}
-			key, err := u.openKey(ctx)
+			key, err := u.key()
 			if err != nil {
 				return err
 			}
@@ -170,7 +170,7 @@ func (u *auditor) summarise(ctx context.Context, target string) error {
 	if err != nil {
 		return err
 	}
-	key, err := u.openKey(ctx)
+	key, err := u.key()
 	if err != nil {
 		return err
 	}

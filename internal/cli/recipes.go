@@ -168,6 +168,11 @@ func (p *project) load(name string) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	return p.loadFor(name, arch)
+}
+
+// loadFor is load for an architecture.
+func (p *project) loadFor(name, arch string) (*loaded, error) {
 	closure, diags := p.Closure(name, arch)
 	if err := p.check(diags); err != nil {
 		return nil, err
@@ -177,6 +182,7 @@ func (p *project) load(name string) (*loaded, error) {
 		return nil, err
 	}
 	l := &loaded{closure: closure, files: files, path: p.lockPath(name)}
+	var err error
 	if l.lock, err = p.readLock(name); err != nil {
 		return nil, err
 	}

@@ -35,7 +35,10 @@ func Agree(dir string, image ocispec.Descriptor, resource evidence.Resource, pol
 // State says that the rebuilders agree, by a verifier whose id is who.Builder. The key
 // must be none that signs releases, as for [Attempt.State].
 func (g *Agreement) State(ctx context.Context, key *sign.Key, who Auditor, signers []string) (Statement, error) {
-	if err := checkKey(g.dir, g.image, key, signers); err != nil {
+	if key == nil {
+		return Statement{}, errors.New("rebuild: no key to sign with")
+	}
+	if err := checkKey(g.dir, g.image, key.Public(), signers); err != nil {
 		return Statement{}, err
 	}
 	s := g.statement

@@ -63,7 +63,7 @@ var who = rebuild.Auditor{Builder: "https://rebuild.example/v1", Version: "0.1.0
 func published(t testing.TB, content string) *rebuild.Published {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "mqtt")
-	must[*release.Release](t)(releasetest.Sealed(ctx, dir, content, key(t, signer)))
+	must[*release.Release](t)(releasetest.Sealed(ctx, dir, content, key(t, signer), lock.CurrentOutput()))
 	p := must[*rebuild.Published](t)(rebuild.Open(ctx, dir, "", key(t, signer).Public()))
 	must[digest.Digest](t)(p.Seal(ctx))
 	return p

@@ -52,7 +52,10 @@ func (a *Attempt) State(ctx context.Context, key *sign.Key, who Auditor, signers
 	if a.published == nil {
 		return nil, errors.New("rebuild: no attempt")
 	}
-	if err := checkKey(a.published.Dir, a.published.Image, key, append([]string{a.published.Key}, signers...)); err != nil {
+	if key == nil {
+		return nil, errors.New("rebuild: no key to sign with")
+	}
+	if err := a.published.CheckKey(key.Public(), signers); err != nil {
 		return nil, err
 	}
 	s := a.summary(who)
@@ -94,22 +97,25 @@ func (a *Attempt) ComparisonJSON() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// checkKey returns a *ReleaseKeyError for a key that signs releases: it has one of
-// the IDs signers, or has signed the release in the folder dir.
-func checkKey(dir string, image ocispec.Descriptor, key *sign.Key, signers []string) error {
-	if key == nil {
-		return errors.New("rebuild: no key to sign with")
+// CheckKey returns a *[ReleaseKeyError] for a key that signs releases: this one, or
+// one of the IDs signers.
+func (p *Published) CheckKey(key *sign.PublicKey, signers []string) error {
+	if key.ID() == p.Key {
+		return &ReleaseKeyError{Key: p.Key, Why: "it has signed this one"}
 	}
-	id := key.Public().ID()
-	if slices.Contains(signers, id) {
-		return &ReleaseKeyError{Key: id, Why: "it is a signer's"}
+	return checkKey(p.Dir, p.Image, key, signers)
+}
+
+func checkKey(dir string, image ocispec.Descriptor, key *sign.PublicKey, signers []string) error {
+	if slices.Contains(signers, key.ID()) {
+		return &ReleaseKeyError{Key: key.ID(), Why: "it is a signer's"}
 	}
-	signed, err := release.IsReleaseKey(dir, image, key.Public())
+	signed, err := release.IsReleaseKey(dir, image, key)
 	if err != nil {
 		return err
 	}
 	if signed {
-		return &ReleaseKeyError{Key: id, Why: "it signed this one, too"}
+		return &ReleaseKeyError{Key: key.ID(), Why: "it has signed this one, too"}
 	}
 	return nil
 }

@@ -42,11 +42,11 @@ var plan = digest.FromString("plan")
 // whose image has content in a file and one apk package, and passed one test. A nil
 // key leaves it unsigned.
 func Release(ctx context.Context, dir, content string, key *sign.Key) (*release.Release, error) {
-	return create(ctx, content, release.Options{Dir: dir, Key: key, Version: "0.1.0"})
+	return create(ctx, content, locked(lock.CurrentOutput()), release.Options{Dir: dir, Key: key, Version: "0.1.0"})
 }
 
-// Sealed is [Release] with sealed inputs.
-func Sealed(ctx context.Context, dir, content string, key *sign.Key) (*release.Release, error) {
+// Sealed is [Release] with sealed inputs, and a toolchain record.
+func Sealed(ctx context.Context, dir, content string, key *sign.Key, output lock.Output) (*release.Release, error) {
 	work, err := os.MkdirTemp(filepath.Dir(dir), "store-")
 	if err != nil {
 		return nil, err
@@ -60,10 +60,10 @@ func Sealed(ctx context.Context, dir, content string, key *sign.Key) (*release.R
 		return nil, err
 	}
 	opts.Seal = &inputs.Seal{
-		Recipe: closure[0].Name, Arch: "x86_64", Plan: plan, Lock: locked(), Inputs: locked().Inputs,
+		Recipe: closure[0].Name, Arch: "x86_64", Plan: plan, Lock: locked(output), Inputs: []lock.Input{rootfs},
 		Files: map[string][]byte{"mqtt/recipe.hcl": closure[0].Bytes, "alpine-3.19/recipe.hcl": closure[1].Bytes},
 	}
-	return create(ctx, content, opts)
+	return create(ctx, content, locked(output), opts)
 }
 
 // Rebuild makes what the auditor's builder would make in the folder dir: an image
@@ -87,19 +87,19 @@ var rootfs = lock.Input{
 	Size: int64(len(rootfsContent)), SHA256: digest.FromString(rootfsContent).Encoded(), DiffID: digest.FromString(rootfsContent).Encoded(),
 }
 
-func locked() *lock.File {
-	return &lock.File{Recipe: "mqtt", Output: lock.CurrentOutput(), Inputs: []lock.Input{rootfs}}
+func locked(output lock.Output) *lock.File {
+	return &lock.File{Recipe: "mqtt", Output: output, Inputs: []lock.Input{rootfs}}
 }
 
-func create(ctx context.Context, content string, opts release.Options) (*release.Release, error) {
+func create(ctx context.Context, content string, lk *lock.File, opts release.Options) (*release.Release, error) {
 	work, err := os.MkdirTemp(filepath.Dir(opts.Dir), "builds-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(work)
 	b := release.Build{
-		Closure: closure, Arch: "x86_64", Plan: plan, Lock: locked().Digest(),
-		Output: locked().Output, Inputs: locked().Inputs,
+		Closure: closure, Arch: "x86_64", Plan: plan, Lock: lk.Digest(),
+		Output: lk.Output, Inputs: lk.Inputs,
 	}
 	if b.A, err = build(filepath.Join(work, "a"), "a", content, b.Plan); err != nil {
 		return nil, err
