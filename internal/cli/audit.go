@@ -32,6 +32,7 @@ type auditFlags struct {
 	publish string
 	output  string
 	work    string
+	many    manyFlags
 }
 
 // addVerify adds how releases are verified, and where what is done meanwhile is kept.
@@ -90,7 +91,7 @@ func (f *auditFlags) check() error {
 func (a *app) auditCommand() *cobra.Command {
 	var f auditFlags
 	cmd := &cobra.Command{
-		Use:   "audit DIR|REF",
+		Use:   "audit DIR|REF | --all CATALOGUE",
 		Short: "Rebuild somebody's release from its own sealed inputs, and say what came out",
 		Long: `Verifies a release as verify does, takes recipe, lock and all inputs from the
 release itself, and builds it again, with no network and an empty store: once, with a
@@ -107,18 +108,25 @@ came out if it is another one. A rebuild that is different is signed as well as 
 that is the same: with --own-key and --builder-id, two statements say what came out and
 from what. --publish adds them to a folder of the auditor's own, which policies name.
 
---expect is the digest that somebody who tested the image says it has. --source has the
-recipes, as the auditor knows them. Nothing else of that folder is used.`,
+--expect is the digest that somebody who tested the image says it has, --source the
+recipes as the auditor knows them. --all audits what a file lists, a reference or folder
+a line, with the digest to expect behind it if it is known, or all releases of a trust
+root of the policy, as trust-root:NAME. See docs/audit.md.`,
 		Example: `  tailsbuild audit dist/mqtt --key tails.pub
   tailsbuild audit registry.example/tails/mqtt:2.7.9-r0 --policy policy.hcl
   tailsbuild audit /media/stick/mqtt --key tails.pub --expect sha256:0123… --source recipes
-  tailsbuild audit dist/mqtt --key tails.pub --own-key my.key --builder-id https://rebuild.example/v1 --publish statements`,
+  tailsbuild audit dist/mqtt --key tails.pub --own-key my.key --builder-id https://rebuild.example/v1 --publish statements
+  tailsbuild audit --all trust-root:tails --registry registry.example/tails --since 24h --jobs auto`,
 	}
 	f.add(cmd)
+	f.many.add(cmd)
 	cmd.AddCommand(a.auditWithdrawCommand(), a.auditSummaryCommand())
-	return leaf(cmd, cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		if err := f.check(); err != nil {
+	return leaf(cmd, cobra.MaximumNArgs(1), func(ctx context.Context, args []string) error {
+		if err := errors.Join(f.check(), f.many.check(f, len(args))); err != nil {
 			return err
+		}
+		if f.many.all != "" {
+			return a.auditAll(ctx, f)
 		}
 		return a.audit(ctx, f, args[0])
 	})
@@ -160,7 +168,7 @@ func (a *app) audit(ctx context.Context, f auditFlags, target string) error {
 		}
 		out, err := u.one(ctx, target, digest.Digest(f.expect), d)
 		if err := errors.Join(d.Close(), err); err != nil {
-			return err
+			return a.showVerdict(err)
 		}
 		if err := a.out.print(out); err != nil {
 			return err

@@ -18,14 +18,14 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
-// sealedFor returns a release with a toolchain record, the key that verifies it, and
+// sealedFor returns a release of an image with content, with a toolchain record, the key that verifies it, and
 // one to sign audits with, for which there is a passphrase.
-func sealedFor(t *testing.T, output lock.Output) (dir, public, own string) {
+func sealedFor(t *testing.T, content string, output lock.Output) (dir, public, own string) {
 	t.Helper()
 	base := t.TempDir()
 	dir, public, own = filepath.Join(base, "mqtt"), filepath.Join(base, "tails.pub"), filepath.Join(base, "own.key")
 	key := must[*sign.Key](t)(releasetest.Key())
-	must[*release.Release](t)(releasetest.Sealed(context.Background(), dir, "content", key, output))
+	must[*release.Release](t)(releasetest.Sealed(context.Background(), dir, content, key, output))
 	private, _, err := sign.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func sealedFor(t *testing.T, output lock.Output) (dir, public, own string) {
 func TestAuditToolchain(t *testing.T) {
 	output := lock.CurrentOutput()
 	output.Compatibility, output.BuildKit = 7, "v0.99.0"
-	dir, public, own := sealedFor(t, output)
+	dir, public, own := sealedFor(t, "content", output)
 	code, stdout, stderr := run("audit", dir, "--key", public, "--work", "work", "--progress", "quiet",
 		"--own-key", own, "--builder-id", "https://rebuild.example/v1", "--publish", "statements")
 	const why = "tailsbuild's output version is 7 in the release and 1 here, so that one plan gives other bytes; " +
@@ -66,7 +66,7 @@ func TestAuditToolchain(t *testing.T) {
 // TestAuditUnreadable: a recipe that was built, and that this tailsbuild can't read,
 // is for another tailsbuild.
 func TestAuditUnreadable(t *testing.T) {
-	dir, public, _ := sealedFor(t, lock.CurrentOutput())
+	dir, public, _ := sealedFor(t, "content", lock.CurrentOutput())
 	code, stdout, stderr := run("audit", dir, "--key", public, "--work", "work", "--progress", "quiet")
 	if code != exitToolchain || !strings.Contains(stdout, " is TOOLCHAIN-MISMATCH\n") {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)

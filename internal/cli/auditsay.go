@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -104,7 +105,7 @@ counts. Another audit is another, newer one.`,
 		return a.inWork(ctx, f, func(u *auditor) error {
 			p, err := u.published(ctx, args[0])
 			if err != nil {
-				return err
+				return u.showVerdict(err)
 			}
 			attempt, err := rebuild.Fail(p, evidence.Withdrawn, reason)
 			if err != nil {
@@ -163,8 +164,8 @@ func (u *auditor) summarise(ctx context.Context, target string) error {
 	if err != nil {
 		return err
 	}
-	if err := u.refused(target, s); err != nil {
-		return err
+	if err := untrusted(target, s); err != nil {
+		return u.showVerdict(err)
 	}
 	agreement, err := s.Agreement(dir, u.by.policy)
 	if err != nil {
@@ -184,15 +185,24 @@ func (u *auditor) summarise(ctx context.Context, target string) error {
 	})
 }
 
-// refused prints the verdict on a release that isn't trusted, and returns that.
-func (a *app) refused(target string, s *assess.Assessment) error {
+// untrusted returns why a release may not be used, with the verdict, nil if it may.
+func untrusted(target string, s *assess.Assessment) error {
 	if s.Verdict.Kind == verdict.Trusted {
 		return nil
 	}
-	if err := a.out.print(judged{Dir: target, Verdict: s.Verdict, Listed: s.Listed, Facts: s.Facts}); err != nil {
-		return err
+	return &notTrustedError{
+		Dir: target, Kind: s.Verdict.Kind, Unnamed: s.Unnamed, Err: s.Err,
+		judged: &judged{Dir: target, Verdict: s.Verdict, Listed: s.Listed, Facts: s.Facts},
 	}
-	return &notTrustedError{Dir: target, Kind: s.Verdict.Kind, Unnamed: s.Unnamed, Err: s.Err}
+}
+
+// showVerdict prints the verdict that err has with it, if it has one, and returns err.
+func (a *app) showVerdict(err error) error {
+	var e *notTrustedError
+	if errors.As(err, &e) && e.judged != nil {
+		return errors.Join(err, a.out.print(*e.judged))
+	}
+	return err
 }
 
 // published verifies the release that target names as an audit does.

@@ -72,7 +72,7 @@ func (v signedBy) open(ctx context.Context, dir, target string, f judgeFlags) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := v.judge.refused(target, s); err != nil {
+	if err := untrusted(target, s); err != nil {
 		return nil, err
 	}
 	p, err := v.bySigner(ctx, dir, target, s)

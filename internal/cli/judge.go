@@ -118,12 +118,14 @@ func (a accepted) text(w io.Writer) {
 }
 
 // A notTrustedError reports a release that the policy doesn't trust. The verdict
-// with its reasons was printed.
+// with its reasons was printed, or is with it.
 type notTrustedError struct {
 	Dir     string
 	Kind    verdict.Kind
 	Unnamed bool
 	Err     error // what the trust root has against it, or nil
+
+	judged *judged // that is still to be printed, or nil
 }
 
 func (e *notTrustedError) Error() string { return fmt.Sprintf("%s is %s", e.Dir, e.Kind) }

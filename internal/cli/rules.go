@@ -54,6 +54,9 @@ var rules = []rule{
 	}),
 
 	on(auditOutcome),
+	on(func(e *someAuditsError) outcome { return outcome{code: e.Code} }),
+	on(func(*catalogueError) outcome { return outcome{code: exitUsage} }),
+	on(func(*assess.NoRootError) outcome { return outcome{code: exitUsage} }),
 	on(func(*rebuild.ReleaseKeyError) outcome {
 		return outcome{code: exitRefused, hint: "make a key for audits alone: tailsbuild key new --out audit"}
 	}),
