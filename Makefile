@@ -29,6 +29,8 @@ test: setup ## the whole test suite, with real builds
 	@[[ $$(id -u) == 0 ]] || echo "test: without root, some tests are skipped: sudo make test" >&2
 	go test -timeout 25m $(TESTFLAGS) ./...
 	@if [[ -e test/cosign/go.mod ]]; then cd test/cosign && go test -timeout 25m $(TESTFLAGS) ./...; fi
+	@# The services of sigstore take minutes to build the first time.
+	@if [[ -e test/sigstore/go.mod ]]; then cd test/sigstore && go test -timeout 25m $(TESTFLAGS) ./...; fi
 	cd kms/cloud && go vet ./... && go test -timeout 10m $(TESTFLAGS) .
 	@if command -v gcc >/dev/null; then cd kms/pkcs11 && CGO_ENABLED=1 go vet ./...; fi
 	@# podman's library has its own OpenPGP, or needs a C library.
@@ -45,7 +47,7 @@ check: setup ## what CI checks before it tests
 	@scripts/tools.sh
 	@scripts/check.sh
 
-bench: build ## our build against plain buildctl builds, as root; takes 20 minutes
+bench: build ## against plain buildctl builds and cosign, as root; takes 25 minutes
 	cd bench && go vet . && go test -count=1 . && go build -o ../bin/bench .
 	cd bench && ../bin/bench $(BENCHFLAGS)
 	go test -run '^$$' -bench . -benchtime 200ms ./diffoscope ./internal/inputs ./internal/apk ./internal/cli ./internal/trust ./internal/assess

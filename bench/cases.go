@@ -35,7 +35,12 @@ var definitions = []definition{
 	{"sign", fetched(worldBase), (*bench).openSign},
 	{"junk-huge", fetched(worldBase), openJunk("verify beside 300 MB of junk", hugeJunk)},
 	{"junk-many", fetched(worldBase), openJunk("verify beside 1,000 junk bundles", manyJunk)},
+	{"push", nothing, (*bench).openPush},
+	{"pull", nothing, (*bench).openPull},
 }
+
+// nothing is to be fetched.
+func nothing(*bench, context.Context) error { return nil }
 
 func caseNames() string {
 	var all []string
@@ -98,12 +103,16 @@ func compared(name string) []comparison { return []comparison{{name, (*contender
 type benchCase struct {
 	name       string
 	contenders []*contender
-	daemon     *daemon // the warm one, or nil
-	milli      bool    // it takes milliseconds, and memory counts
+	daemon     *daemon      // the warm one, or nil
+	milli      bool         // it takes milliseconds, and memory counts
+	end        func() error // clears up, or nil
 	notes      []string
 }
 
 func (c *benchCase) close() error {
+	if c.end != nil {
+		return c.end()
+	}
 	if c.daemon == nil {
 		return nil
 	}

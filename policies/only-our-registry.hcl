@@ -1,5 +1,8 @@
 # Only images from one registry, that one trust root lists and two organisations
-# have rebuilt. There is no way around it: what this file doesn't allow is refused.
+# have rebuilt, one with a key and one as a job of a GitLab instance. Signatures and
+# rebuilds count only when a transparency log has them, for all to see, and a
+# timestamp authority says when they were made. There is no way around it: what this
+# file doesn't allow is refused.
 #
 # Replace the names, paths and keys by yours.
 
@@ -7,6 +10,10 @@ trust_root "tails" {
   organisation = "tails"
   root         = "/usr/share/tailsbuild/tails.root.json"
   sources      = ["https://trust.example/tails"]
+}
+
+sigstore "tails" {
+  trusted_root = "/usr/share/tailsbuild/tails.trusted_root.json"
 }
 
 rebuilder "example-a" {
@@ -22,35 +29,37 @@ rebuilder "example-a" {
   }
 }
 
+# It is not enough that a job of this file signed on the main branch: any job of it
+# could. The one that rebuilds is deployed to an environment of its own, which GitLab
+# can protect.
 rebuilder "example-b" {
   organisation = "example-b"
   builder      = "https://b.rebuild.example/v1"
-  key "2026" {
-    public = <<-EOT
-    -----BEGIN PUBLIC KEY-----
-    MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAElMZ1VoK65yb8hhSDaiS2G7F7nI+l
-    Ut2FH9tGE9nbKc9ipbtFaOwBStR31t523/ARHmGxHM+hDiE4jVDcLuJFgw==
-    -----END PUBLIC KEY-----
-    EOT
+  identity "ci" {
+    sigstore = "tails"
+    issuer   = "https://gitlab.example"
+    subject  = "https://gitlab.example/example-b/rebuilds//.gitlab-ci.yml@refs/heads/main"
+    extensions = {
+      deployment-environment = "rebuild"
+      runner-environment     = "self-hosted"
+    }
   }
 }
 
 # Bases are built upon, and never run by themselves: they have no privileges.
 scope "registry.example/tails/alpine-*" {
-  trust_root       = "tails"
-  transparency_log = "optional"
-  timestamp        = "optional"
-  size             = "8MiB"
+  trust_root = "tails"
+  sigstore   = "tails"
+  size       = "8MiB"
   rebuilders {
     minimum = 2
   }
 }
 
 scope "registry.example/tails/*" {
-  trust_root       = "tails"
-  transparency_log = "optional"
-  timestamp        = "optional"
-  size             = "64MiB"
+  trust_root = "tails"
+  sigstore   = "tails"
+  size       = "64MiB"
   rebuilders {
     minimum = 2
   }

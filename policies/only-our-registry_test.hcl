@@ -2,11 +2,20 @@ test "a release" {
   image      = "registry.example/tails/mqtt:2.7.9-r0"
   expect     = "trusted"
   privileges = ["cap.SYS_CHROOT"]
+  signature "stranger" {
+    listed      = true
+    logged      = true
+    timestamped = true
+  }
   rebuild "example-a" {
-    outcome = "reproduced"
+    outcome     = "reproduced"
+    logged      = true
+    timestamped = true
   }
   rebuild "example-b" {
-    outcome = "reproduced"
+    outcome     = "reproduced"
+    logged      = true
+    timestamped = true
   }
 }
 
@@ -14,11 +23,98 @@ test "one organisation, twice" {
   image   = "registry.example/tails/mqtt:2.7.9-r0"
   expect  = "refused"
   reasons = ["too-few-rebuilds"]
-  rebuild "example-a" {
-    outcome = "reproduced"
+  signature "stranger" {
+    listed      = true
+    logged      = true
+    timestamped = true
   }
   rebuild "example-a" {
-    outcome = "reproduced"
+    outcome     = "reproduced"
+    logged      = true
+    timestamped = true
+  }
+  rebuild "example-a" {
+    outcome     = "reproduced"
+    logged      = true
+    timestamped = true
+  }
+}
+
+test "a release that no log has" {
+  image   = "registry.example/tails/mqtt:2.7.9-r0"
+  expect  = "refused"
+  reasons = ["not-logged", "other-signer"]
+  signature "stranger" {
+    listed      = true
+    timestamped = true
+  }
+  rebuild "example-a" {
+    outcome     = "reproduced"
+    logged      = true
+    timestamped = true
+  }
+  rebuild "example-b" {
+    outcome     = "reproduced"
+    logged      = true
+    timestamped = true
+  }
+}
+
+test "a timestamp of another signature alone" {
+  image   = "registry.example/tails/mqtt:2.7.9-r0"
+  expect  = "refused"
+  reasons = ["other-signer"]
+  signature "stranger" {
+    listed = true
+    logged = true
+  }
+  signature "stranger" {
+    logged      = true
+    timestamped = true
+  }
+}
+
+test "a rebuild that no log has" {
+  image   = "registry.example/tails/mqtt:2.7.9-r0"
+  expect  = "refused"
+  reasons = ["too-few-rebuilds", "rebuild-not-counted"]
+  signature "stranger" {
+    listed      = true
+    logged      = true
+    timestamped = true
+  }
+  rebuild "example-a" {
+    outcome     = "reproduced"
+    logged      = true
+    timestamped = true
+  }
+  rebuild "example-b" {
+    outcome     = "reproduced"
+    timestamped = true
+  }
+}
+
+test "a rebuild by another job of the same project" {
+  image   = "registry.example/tails/mqtt:2.7.9-r0"
+  expect  = "refused"
+  reasons = ["too-few-rebuilds", "rebuild-not-counted"]
+  signature "stranger" {
+    listed      = true
+    logged      = true
+    timestamped = true
+  }
+  rebuild "example-a" {
+    outcome     = "reproduced"
+    logged      = true
+    timestamped = true
+  }
+  rebuild "example-b" {
+    outcome     = "reproduced"
+    logged      = true
+    timestamped = true
+    extensions = {
+      deployment-environment = "staging"
+    }
   }
 }
 
@@ -26,11 +122,20 @@ test "one says no" {
   image   = "registry.example/tails/mqtt:2.7.9-r0"
   expect  = "refused"
   reasons = ["rebuilt-different"]
+  signature "stranger" {
+    listed      = true
+    logged      = true
+    timestamped = true
+  }
   rebuild "example-a" {
-    outcome = "reproduced"
+    outcome     = "reproduced"
+    logged      = true
+    timestamped = true
   }
   rebuild "example-b" {
-    outcome = "different"
+    outcome     = "different"
+    logged      = true
+    timestamped = true
   }
 }
 
@@ -38,12 +143,21 @@ test "a key of one, the builder of the other" {
   image   = "registry.example/tails/mqtt:2.7.9-r0"
   expect  = "refused"
   reasons = ["too-few-rebuilds", "rebuild-not-counted"]
-  rebuild "example-a" {
-    outcome = "reproduced"
+  signature "stranger" {
+    listed      = true
+    logged      = true
+    timestamped = true
   }
   rebuild "example-a" {
-    outcome = "reproduced"
-    builder = "https://b.rebuild.example/v1"
+    outcome     = "reproduced"
+    logged      = true
+    timestamped = true
+  }
+  rebuild "example-a" {
+    outcome     = "reproduced"
+    builder     = "https://b.rebuild.example/v1"
+    logged      = true
+    timestamped = true
   }
 }
 
@@ -51,11 +165,20 @@ test "a base" {
   image  = "registry.example/tails/alpine-3.24:3.24.2-r0"
   expect = "trusted"
   size   = "4MiB"
+  signature "stranger" {
+    listed      = true
+    logged      = true
+    timestamped = true
+  }
   rebuild "example-a" {
-    outcome = "reproduced"
+    outcome     = "reproduced"
+    logged      = true
+    timestamped = true
   }
   rebuild "example-b" {
-    outcome = "reproduced"
+    outcome     = "reproduced"
+    logged      = true
+    timestamped = true
   }
 }
 
@@ -64,6 +187,11 @@ test "a base with a privilege" {
   expect     = "refused"
   privileges = ["cap.SYS_CHROOT"]
   reasons    = ["privilege-not-allowed"]
+  signature "stranger" {
+    listed      = true
+    logged      = true
+    timestamped = true
+  }
 }
 
 test "a base that gets no fixes any more" {
@@ -71,6 +199,11 @@ test "a base that gets no fixes any more" {
   expect         = "refused"
   end_of_support = "2025-11-01"
   reasons        = ["support-ended"]
+  signature "stranger" {
+    listed      = true
+    logged      = true
+    timestamped = true
+  }
 }
 
 test "another registry" {
@@ -84,6 +217,11 @@ test "a folder below" {
   image   = "registry.example/tails/mirror/mqtt:2.7.9-r0"
   expect  = "refused"
   reasons = ["no-scope"]
+  signature "stranger" {
+    listed      = true
+    logged      = true
+    timestamped = true
+  }
 }
 
 test "the same registry, written in another way" {
@@ -106,6 +244,11 @@ test "a tag that was moved" {
   expect  = "refused"
   target  = "other"
   reasons = ["other-digest"]
+  signature "stranger" {
+    listed      = true
+    logged      = true
+    timestamped = true
+  }
 }
 
 test "an older release" {
@@ -113,6 +256,11 @@ test "an older release" {
   expect      = "refused"
   rolled_back = true
   reasons     = ["rolled-back"]
+  signature "stranger" {
+    listed      = true
+    logged      = true
+    timestamped = true
+  }
 }
 
 test "a trust root that has expired" {
@@ -120,6 +268,11 @@ test "a trust root that has expired" {
   expect     = "refused"
   trust_root = "expired"
   reasons    = ["trust-root-expired"]
+  signature "stranger" {
+    listed      = true
+    logged      = true
+    timestamped = true
+  }
 }
 
 test "a release that asks for three rebuilds itself" {
@@ -127,11 +280,20 @@ test "a release that asks for three rebuilds itself" {
   expect             = "refused"
   minimum_rebuilders = 3
   reasons            = ["too-few-rebuilds"]
+  signature "stranger" {
+    listed      = true
+    logged      = true
+    timestamped = true
+  }
   rebuild "example-a" {
-    outcome = "reproduced"
+    outcome     = "reproduced"
+    logged      = true
+    timestamped = true
   }
   rebuild "example-b" {
-    outcome = "reproduced"
+    outcome     = "reproduced"
+    logged      = true
+    timestamped = true
   }
 }
 
@@ -140,4 +302,9 @@ test "one that is too large for RAM" {
   expect  = "refused"
   size    = "65MiB"
   reasons = ["too-large"]
+  signature "stranger" {
+    listed      = true
+    logged      = true
+    timestamped = true
+  }
 }

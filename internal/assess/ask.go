@@ -229,6 +229,11 @@ func (a *Assessor) name(ctx context.Context, s *Assessment) string {
 				return v.Name
 			}
 		}
+		for _, id := range signer.Identities {
+			if v, err := s.Contents.ByCertificate(id.Is); err == nil {
+				return v.Name
+			}
+		}
 	}
 	s.Unnamed = true
 	s.problem("nobody whom the policy knows says what this image is called; it calls itself %q", s.Contents.Claimed)

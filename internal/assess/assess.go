@@ -30,6 +30,9 @@ type Options struct {
 	Cache string
 	// Offline asks no source that needs a network.
 	Offline bool
+	// Proxy is what sources are asked through; the default is what the environment
+	// names.
+	Proxy string
 	// Now is the time to judge by. Required.
 	Now time.Time
 }
@@ -37,10 +40,12 @@ type Options struct {
 // An Assessor assesses images by one policy. It opens each trust root once, when it
 // is needed. Several images may be read at once; they are judged one by one.
 type Assessor struct {
-	opts  Options
-	keys  []*sign.PublicKey
-	mu    sync.Mutex // holds roots
-	roots map[string]opened
+	opts    Options
+	trusted release.Trusted
+	mu      sync.Mutex // holds roots
+	roots   map[string]opened
+	// problems are of the policy's own files, and stand against every image.
+	problems []string
 }
 
 // New returns an assessor.
@@ -50,11 +55,15 @@ func New(opts Options) (*Assessor, error) {
 	}
 	a := &Assessor{opts: opts, roots: map[string]opened{}}
 	for _, s := range opts.Policy.Signers {
-		a.keys = appendKeys(a.keys, s.Keys)
+		a.trusted.Keys = appendKeys(a.trusted.Keys, s.Keys)
 	}
 	for _, r := range opts.Policy.Rebuilders {
-		a.keys = appendKeys(a.keys, r.Keys)
+		a.trusted.Keys = appendKeys(a.trusted.Keys, r.Keys)
 	}
+	a.trusted.Knows = func(c *sign.Certificate) bool {
+		return opts.Policy.SignerOf("", c) != nil || opts.Policy.RebuilderOf("", c) != nil
+	}
+	a.openSigstores()
 	return a, nil
 }
 
@@ -96,7 +105,7 @@ func (a *Assessor) Release(ctx context.Context, dir, reference string) (*Assessm
 // verifies its signatures with the policy's keys: what takes time, and depends on
 // nothing but the files. An error is about them, of package release or oci.
 func (a *Assessor) Read(ctx context.Context, dir string, opts release.VerifyOptions) (*release.Contents, error) {
-	return release.ReadWith(ctx, dir, a.keys, opts)
+	return release.ReadWith(ctx, dir, a.trusted, opts)
 }
 
 // Judge assesses what was read of a release, which was asked for by reference. What
@@ -137,6 +146,7 @@ func (a *Assessor) JudgeWithoutRebuilds(ctx context.Context, contents *release.C
 func (a *Assessor) gather(ctx context.Context, contents *release.Contents, reference string) *Assessment {
 	s := &Assessment{Contents: contents}
 	s.Facts.Digest, s.Facts.Size = contents.Image.Digest, contents.Compressed
+	s.Facts.Problems = slices.Clone(a.problems)
 	if reference == "" {
 		reference = a.name(ctx, s)
 	}
@@ -148,7 +158,7 @@ func (a *Assessor) gather(ctx context.Context, contents *release.Contents, refer
 	if t := a.trustRoot(reference); t != nil {
 		a.ask(ctx, t, s)
 	}
-	s.signatures()
+	s.signatures(a.scope(reference).Sigstore)
 	s.privileges()
 	s.support(a.opts.Policy)
 	return s
@@ -156,15 +166,19 @@ func (a *Assessor) gather(ctx context.Context, contents *release.Contents, refer
 
 // trustRoot returns the one that the scope of an image names, or nil.
 func (a *Assessor) trustRoot(reference string) *policy.TrustRoot {
+	return a.opts.Policy.TrustRoot(a.scope(reference).TrustRoot)
+}
+
+// scope returns the one of an image, or one that asks for nobody.
+func (a *Assessor) scope(reference string) *policy.Scope {
 	name, err := policy.ImageName(reference)
 	if err != nil {
-		return nil
+		return &policy.Scope{}
 	}
-	scope := a.opts.Policy.Scope(name)
-	if scope == nil || scope.TrustRoot == "" {
-		return nil
+	if scope := a.opts.Policy.Scope(name); scope != nil {
+		return scope
 	}
-	return a.opts.Policy.TrustRoot(scope.TrustRoot)
+	return &policy.Scope{}
 }
 
 // Accept writes down that this machine uses the image, if it is trusted and a trust

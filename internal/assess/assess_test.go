@@ -2,6 +2,7 @@ package assess_test
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -264,5 +265,35 @@ func TestOptions(t *testing.T) {
 	w := newWorld(t, strict)
 	if _, err := w.assessor().Release(ctx, t.TempDir(), "mqtt"); err == nil {
 		t.Error("an empty folder is a release")
+	}
+}
+
+// TestSigstores: what no service of the scope's sigstore has seen doesn't count, and
+// without the file that has the services, nothing does.
+func TestSigstores(t *testing.T) {
+	root := must[string](t)(filepath.Abs("../sign/testdata/trusted_root.json"))
+	asks := strings.NewReplacer(
+		"  transparency_log = \"optional\"\n  timestamp        = \"optional\"\n", "  sigstore = \"ours\"\n",
+		"end_of_support   = \"warn\"", "end_of_support   = \"refuse\"",
+	)
+	block := func(file string) string { return fmt.Sprintf("sigstore \"ours\" {\n  trusted_root = %q\n}\n", file) }
+	m := makeRelease(t, "1.0", key(t, 0), none)
+	policy := signerPolicy(key(t, 0).Public())
+
+	newWorld(t, block(root)+policy).want(m, "mqtt:1.0-r0", verdict.Trusted, verdict.Signed)
+	w := newWorld(t, block(root)+asks.Replace(policy))
+	s := w.want(m, "mqtt:1.0-r0", verdict.Refused, verdict.NotLogged)
+	// A declaration that no log has says nothing, either.
+	if !s.Verdict.Has(verdict.NotTimestamped) || !s.Verdict.Has(verdict.SupportUnknown) || s.Facts.Sigstore != "ours" {
+		t.Errorf("%+v", s.Verdict)
+	}
+	for name, content := range map[string]string{"missing": "", "empty": "{}", "a key": string(key(t, 0).Public().PEM())} {
+		w := newWorld(t, block("trusted_root.json")+policy)
+		if content != "" {
+			check(t, os.WriteFile(filepath.Join(w.folder, "trusted_root.json"), []byte(content), 0o600))
+		}
+		if s := w.want(m, "mqtt:1.0-r0", verdict.Refused, verdict.NotKnown); len(s.Facts.Problems) != 1 || !strings.Contains(s.Facts.Problems[0], "trusted root") {
+			t.Errorf("%s: %q", name, s.Facts.Problems)
+		}
 	}
 }

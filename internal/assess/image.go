@@ -5,24 +5,37 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/declared"
 	"gitlab.com/tailsbuild/tailsbuild/internal/privilege"
+	"gitlab.com/tailsbuild/tailsbuild/internal/release"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
 )
 
-// signatures writes down who signed the image. Transparency logs and timestamps are
-// not verified yet, so that no signature has either.
-func (s *Assessment) signatures() {
+// signatures writes down who signed the image, and what the logs and timestamp
+// authorities of a sigstore say of that. What they say of one signature is not said
+// of another by the same key.
+func (s *Assessment) signatures(sigstore string) {
+	s.Facts.Sigstore = sigstore
 	for _, st := range s.Contents.Statements {
 		if !st.Signature() {
 			continue
 		}
-		listed := s.Listed != nil && slices.Contains(s.Listed.Target.Bundles, st.Manifest)
-		i := slices.IndexFunc(s.Facts.Signatures, func(f verdict.Signature) bool { return f.Key == st.Key.ID() })
-		if i < 0 {
-			s.Facts.Signatures = append(s.Facts.Signatures, verdict.Signature{Key: st.Key.ID(), Listed: listed})
-			continue
+		f := verdict.Signature{Key: st.Key.ID(), Certificate: st.Certificate}
+		f.Listed = s.Listed != nil && slices.Contains(s.Listed.Target.Bundles, st.Manifest)
+		if m := marks(&st, sigstore); m.Root != "" {
+			f.Logged, f.Timestamped, f.Time = m.Logged, m.Timestamped(), m.Time
 		}
-		s.Facts.Signatures[i].Listed = s.Facts.Signatures[i].Listed || listed
+		s.Facts.Signatures = append(s.Facts.Signatures, f)
 	}
+}
+
+// marks returns what a sigstore says of a statement.
+func marks(st *release.Statement, sigstore string) sign.Marks {
+	for _, m := range st.Marks {
+		if m.Root == sigstore {
+			return m
+		}
+	}
+	return sign.Marks{}
 }
 
 // privileges writes down what a service asks for, from the image's own label, which

@@ -36,8 +36,12 @@ func (a *Assessor) rebuilds(ctx context.Context, s *Assessment) {
 			s.Facts.Unread = append(s.Facts.Unread, verdict.Unread{Rebuilder: p.rebuilder.Name, Place: p.location, Problem: p.err.Error()})
 			continue
 		}
-		// Its place is the rebuilder's own: others' statements are for theirs.
-		all = append(all, release.ReadBundles(s.Contents.Image, p.bundles, appendKeys(nil, p.rebuilder.Keys)).Statements...)
+		for _, st := range release.ReadBundles(s.Contents.Image, p.bundles, a.trusted).Statements {
+			// Its place is the rebuilder's own: others' statements are for theirs.
+			if v.rebuilder(&st) == p.rebuilder {
+				all = append(all, st)
+			}
+		}
 	}
 	for i := range all {
 		v.addProvenance(&all[i])
@@ -98,18 +102,18 @@ func (a *Assessor) readPlace(ctx context.Context, location string, s *Assessment
 type votes struct {
 	policy     *policy.Policy
 	assessment *Assessment
-	// provenance has that of rebuilds, by who signed it.
+	// provenance has that of rebuilds.
 	provenance map[signedDigest]*evidence.Rebuild
 	// own is what the release's own signers show.
 	own func() []*release.Verification
 	all []vote
 }
 
-// A signedDigest is that of a statement, and the ID of the key that signed it. The
-// bundle around it can be written in more than one way.
+// A signedDigest is that of a statement, and whose it is. The bundle around it can be
+// written in more than one way.
 type signedDigest struct {
-	key    string
-	digest digest.Digest
+	rebuilder *policy.Rebuilder
+	digest    digest.Digest
 }
 
 // A vote is one statement of a rebuilder's.
@@ -122,22 +126,35 @@ type vote struct {
 // doesn't count: only that replaces what it said before.
 func (v *vote) proper() bool { return v.Problem == "" && v.Builder == v.rebuilder.Builder }
 
+// rebuilder returns whose a statement is, nil if it is none of the policy's.
+func (v *votes) rebuilder(st *release.Statement) *policy.Rebuilder {
+	if !st.Known {
+		return nil
+	}
+	return v.policy.RebuilderOf(st.Key.ID(), st.Certificate)
+}
+
 func (v *votes) addProvenance(st *release.Statement) {
-	if st.PredicateType != evidence.ProvenanceType || v.policy.RebuilderOf(st.Key.ID()) == nil {
+	rebuilder := v.rebuilder(st)
+	if st.PredicateType != evidence.ProvenanceType || rebuilder == nil {
 		return
 	}
 	// Of another type, it is no rebuild's.
 	if r, err := evidence.ParseRebuild(st.Body); err == nil {
-		v.provenance[signedDigest{st.Key.ID(), digest.FromBytes(st.Body)}] = r
+		v.provenance[signedDigest{rebuilder, digest.FromBytes(st.Body)}] = r
 	}
 }
 
 func (v *votes) addSummary(st *release.Statement) {
-	rebuilder := v.policy.RebuilderOf(st.Key.ID())
-	if rebuilder == nil || !st.Known || st.PredicateType != evidence.SummaryType || !evidence.IsRebuildSummary(st.Body) {
+	rebuilder := v.rebuilder(st)
+	if rebuilder == nil || st.PredicateType != evidence.SummaryType || !evidence.IsRebuildSummary(st.Body) {
 		return
 	}
-	one := vote{rebuilder: rebuilder, Rebuild: verdict.Rebuild{Key: st.Key.ID(), Statement: digest.FromBytes(st.Body)}}
+	m := marks(st, v.assessment.Facts.Sigstore)
+	one := vote{rebuilder: rebuilder, Rebuild: verdict.Rebuild{
+		Key: st.Key.ID(), Certificate: st.Certificate, Statement: digest.FromBytes(st.Body),
+		Logged: m.Root != "" && m.Logged, Timestamped: m.Root != "" && m.Timestamped(),
+	}}
 	summary, err := evidence.ParseSummary(st.Body)
 	if err != nil {
 		// It may be a newer form of no: an outcome that isn't understood.
@@ -147,13 +164,13 @@ func (v *votes) addSummary(st *release.Statement) {
 	}
 	one.Builder, one.Outcome = summary.Builder, verdict.Outcome(summary.Outcome)
 	one.At, one.Reason, one.Resource = summary.At, summary.Reason, summary.Resource.String()
-	one.Problem = v.problem(st.Key.ID(), summary)
+	one.Problem = v.problem(rebuilder, summary)
 	v.all = append(v.all, one)
 }
 
 // problem says why a summary doesn't speak for the image as it was asked for, "" if
 // it does.
-func (v *votes) problem(key string, s *evidence.Summary) string {
+func (v *votes) problem(rebuilder *policy.Rebuilder, s *evidence.Summary) string {
 	asked := v.assessment.asked
 	if s.Resource.Name != asked.name {
 		return fmt.Sprintf("it is about %s:%s", s.Resource.Name, s.Resource.Tag)
@@ -164,7 +181,7 @@ func (v *votes) problem(key string, s *evidence.Summary) string {
 	if s.Outcome != evidence.Reproduced {
 		return ""
 	}
-	r := v.provenance[signedDigest{key, s.Provenance}]
+	r := v.provenance[signedDigest{rebuilder, s.Provenance}]
 	if r == nil {
 		return "the provenance that it names is not there"
 	}
@@ -193,6 +210,11 @@ func (a *Assessor) signedBy(s *Assessment) []*release.Verification {
 	for _, signer := range a.opts.Policy.Signers {
 		for _, key := range signer.Keys {
 			if own, err := s.Contents.By(key.Public); err == nil {
+				all = append(all, own)
+			}
+		}
+		for _, identity := range signer.Identities {
+			if own, err := s.Contents.ByCertificate(identity.Is); err == nil {
 				all = append(all, own)
 			}
 		}

@@ -106,7 +106,7 @@ func (s said) statements(t testing.TB, m made) []rebuild.Statement {
 		bundle := must[[]byte](t)(k.SignRebuild(ctx, body))
 		all = append(all, rebuild.Statement{
 			PredicateType: predicateType, Body: body, Bundle: bundle,
-			Attachment: release.Attachment{Subject: m.image, PredicateType: predicateType, Body: bundle, Key: k.Public(), Created: now},
+			Attachment: release.Attachment{Subject: m.image, PredicateType: predicateType, Body: bundle, Signed: true, Key: k.Public(), Created: now},
 		})
 		return body
 	}

@@ -7,11 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
-
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 )
 
@@ -61,7 +59,7 @@ func (e *NoRootError) Error() string { return fmt.Sprintf("the policy has no tru
 // open goes through the sources in order. What one of them has wrong doesn't keep
 // the next from being right: all that is used is verified, from the pinned root on.
 func (a *Assessor) open(ctx context.Context, t *policy.TrustRoot) (*trust.View, error) {
-	root, err := readPinned(a.path(t.Root))
+	root, err := readFile("pinned root", a.path(t.Root), maxRoot)
 	if err != nil {
 		return nil, err
 	}
@@ -87,32 +85,22 @@ func (a *Assessor) open(ctx context.Context, t *policy.TrustRoot) (*trust.View, 
 // alone. The error says what is no source.
 func (a *Assessor) sources(t *policy.TrustRoot) (sources []trust.Source, err error) {
 	for _, location := range t.Sources {
-		remote := strings.HasPrefix(location, "https://") || strings.HasPrefix(location, "http://")
-		switch {
-		case remote && a.opts.Offline:
-		case remote:
-			s, httpErr := trust.HTTP(location, trust.HTTPOptions{})
-			if httpErr != nil {
-				err = errors.Join(err, fmt.Errorf("%s: %w", location, httpErr))
-				continue
-			}
-			sources = append(sources, s)
-		default:
-			sources = append(sources, local(a.path(location)))
+		if !trust.IsURL(location) {
+			location = a.path(location)
+		} else if a.opts.Offline {
+			continue
 		}
+		s, openErr := trust.At(location, trust.HTTPOptions{Proxy: a.opts.Proxy})
+		if openErr != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", location, openErr))
+			continue
+		}
+		sources = append(sources, s)
 	}
 	if a.opts.Offline || len(t.Sources) == 0 {
 		sources = append(sources, nil)
 	}
 	return sources, err
-}
-
-// local returns the source in a folder: the files, or an OCI image layout of them.
-func local(dir string) trust.Source {
-	if _, err := os.Lstat(filepath.Join(dir, ocispec.ImageLayoutFile)); err == nil {
-		return trust.Layout(dir)
-	}
-	return trust.Folder(dir)
 }
 
 // path returns where a path of the policy leads.
@@ -123,18 +111,37 @@ func (a *Assessor) path(p string) string {
 	return filepath.Join(a.opts.Folder, p)
 }
 
-func readPinned(path string) ([]byte, error) {
+// openSigstores opens the trusted root of every sigstore of the policy. One that
+// can't be used stands against every image: who knows what its services would say.
+func (a *Assessor) openSigstores() {
+	for _, s := range a.opts.Policy.Sigstores {
+		what := fmt.Sprintf("trusted root of the sigstore %q", s.Name)
+		file, err := readFile(what, a.path(s.TrustedRoot), sign.MaxTrustedRoot+1)
+		var t *sign.TrustedRoot
+		if err == nil {
+			t, err = sign.OpenTrustedRoot(s.Name, file)
+		}
+		if err != nil {
+			a.problems = append(a.problems, err.Error())
+			continue
+		}
+		a.trusted.Roots = append(a.trusted.Roots, t)
+	}
+}
+
+// readFile reads a file of the policy's, as much as limit.
+func readFile(what, path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("pinned root: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("pinned root: %s is no file", path)
+		return nil, fmt.Errorf("%s: %s is no file", what, path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("pinned root: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxRoot))
+	return io.ReadAll(io.LimitReader(f, limit))
 }

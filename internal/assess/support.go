@@ -49,9 +49,12 @@ func (s *Assessment) maySay(p *policy.Policy, st release.Statement) bool {
 	if scope == nil {
 		return false
 	}
+	if m := marks(&st, scope.Sigstore); scope.Log && !m.Logged || scope.Timestamp && !m.Timestamped() {
+		return false
+	}
 	if len(scope.Signers) == 0 {
 		return s.Listed != nil && slices.Contains(s.Listed.Target.Bundles, st.Manifest)
 	}
-	signer := p.SignerOf(st.Key.ID())
+	signer := p.SignerOf(st.Key.ID(), st.Certificate)
 	return signer != nil && slices.Contains(scope.Signers, signer.Name)
 }

@@ -32,7 +32,7 @@ func refusing(policy string) string {
 func manifests(t *testing.T, m made) []digest.Digest {
 	t.Helper()
 	var all []digest.Digest
-	for _, s := range must[*release.Contents](t)(release.Read(ctx, m.dir, nil)).Statements {
+	for _, s := range must[*release.Contents](t)(release.Read(ctx, m.dir, release.Trusted{})).Statements {
 		if s.PredicateType == evidence.DeclarationType {
 			all = append(all, s.Manifest)
 		}

@@ -176,10 +176,18 @@ func TestNoProgramForOthers(t *testing.T) {
 		strings.Replace(scope, "trust_root = \"x\"", "signers = [\"x\"]", 1), 0o644)
 	public := write(filepath.Join(config, "x.pub"), reference, 0o644)
 	for _, args := range [][]string{
-		{"verify", p.tag, "--policy", policyOf(t, p.repo, p.key)}, {"verify", p.tag, "--key", p.key}, {"verify", p.tag, "--policy", policy},
-		{"verify", dir, "--policy", policy}, {"verify", dir, "--policy", signer}, {"verify", dir, "--key", public}, {"verify", dir, "--key", reference},
-		{"policy", "check", signer}, {"policy", "export", signer, "--for", "podman"}, {"pull", p.tag, "--policy", policy},
-		{"trust", "show", root}, {"trust", "status", "--dir", filepath.Dir(root)},
+		{"verify", p.tag, "--policy", policyOf(t, p.repo, p.key)},
+		{"verify", p.tag, "--key", p.key},
+		{"verify", p.tag, "--policy", policy},
+		{"verify", dir, "--policy", policy},
+		{"verify", dir, "--policy", signer},
+		{"verify", dir, "--key", public},
+		{"verify", dir, "--key", reference},
+		{"policy", "check", signer},
+		{"policy", "export", signer, "--for", "podman"},
+		{"pull", p.tag, "--policy", policy},
+		{"trust", "show", root},
+		{"trust", "status", "--dir", filepath.Dir(root)},
 	} {
 		if code, stdout, _ := run(args...); code == exitOK && args[0] == "verify" {
 			t.Errorf("%q: accepted\n%s", args, stdout)

@@ -23,6 +23,7 @@ type auditFlags struct {
 	judge   judgeFlags
 	draw    progressFlag
 	pass    passphraseFlag
+	asked   serviceFlags
 	keyFile string // the public key of who signed
 	expect  string
 	source  string
@@ -43,6 +44,7 @@ func (f *auditFlags) addVerify(cmd *cobra.Command) {
 	flags.StringVar(&f.judge.reference, "reference", "", "`NAME` that the image was asked for by (default: what a trust root or signer of the policy calls it)")
 	flags.StringVar(&f.judge.cache, "cache", "", "`DIR` that keeps trust roots for audits (default in the user's state folder)")
 	flags.StringVar(&f.judge.platform, "platform", "", "`OS/ARCH` of the image that is meant, when REF is several (default this machine's)")
+	f.judge.proxyFlag.add(cmd)
 	flags.BoolVar(&f.judge.offline, "offline", false, "use no network for the policy's trust root and statements; a rebuild never has one")
 	flags.StringVar(&f.work, "work", "", "`DIR` to work in, which nothing is left in (default in tailsbuild's cache folder)")
 }
@@ -53,6 +55,8 @@ func (f *auditFlags) addOwn(cmd *cobra.Command, id string) {
 	flags.StringVar(&f.ownKey, "own-key", "", "`FILE` with the auditor's private key, or SCHEME://KEY, to sign statements with")
 	flags.StringVar(&f.builder, id, "", "`URI` of who says what the statements say")
 	f.pass.add(cmd)
+	flags.StringVar(&f.asked.config, "signing-config", "", "`FILE` that names the services to ask about what is signed")
+	flags.StringVar(&f.asked.root, "trusted-root", "", "`FILE` with the keys of these services, sigstore's trusted root")
 }
 
 func (f *auditFlags) add(cmd *cobra.Command) {
@@ -68,7 +72,7 @@ func (f *auditFlags) add(cmd *cobra.Command) {
 }
 
 func (f *auditFlags) check() error {
-	if f.keyFile != "" && f.judge != (judgeFlags{platform: f.judge.platform}) {
+	if f.keyFile != "" && f.judge != (judgeFlags{platform: f.judge.platform, proxyFlag: f.judge.proxyFlag}) {
 		return usagef("--key asks no policy")
 	}
 	if d := digest.Digest(f.expect); f.expect != "" && (d.Validate() != nil || d.Algorithm() != digest.SHA256) {
@@ -82,6 +86,12 @@ func (f *auditFlags) check() error {
 			return usagef("--builder-id: %v", err)
 		}
 	}
+	if err := f.asked.check(f.ownKey); err != nil {
+		return err
+	}
+	if f.asked.config != "" && f.ownKey == "" {
+		return usagef("--signing-config is for what --own-key signs")
+	}
 	if f.publish != "" && f.ownKey == "" {
 		return usagef("--publish needs --own-key and --builder-id: only what is signed is published")
 	}
@@ -91,9 +101,9 @@ func (f *auditFlags) check() error {
 func (a *app) auditCommand() *cobra.Command {
 	var f auditFlags
 	cmd := &cobra.Command{
-		Use:   "audit DIR|REF | --all CATALOGUE",
+		Use:   "audit DIR|REF|FILE | --all CATALOGUE",
 		Short: "Rebuild somebody's release from its own sealed inputs, and say what came out",
-		Long: `Verifies a release as verify does, takes recipe, lock and all inputs from the
+		Long: `Verifies a release, in a folder, a registry or an export file, as verify does, takes recipe, lock and all inputs from the
 release itself, and builds it again, with no network and an empty store: once, with a
 variation of its own. Then the two images are compared. The outcome is
 
@@ -151,7 +161,7 @@ func (a *app) newAuditor(ctx context.Context, f auditFlags, work string) (_ *aud
 	}
 	u.key = func() (*sign.Key, error) { return nil, nil }
 	if f.ownKey != "" {
-		open, err := a.askForKey(ctx, f.ownKey, f.pass)
+		open, err := a.askForSigner(ctx, f.ownKey, f.pass, f.asked)
 		if err != nil {
 			return nil, err
 		}

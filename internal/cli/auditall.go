@@ -21,6 +21,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
+	"gitlab.com/tailsbuild/tailsbuild/internal/transfer"
 )
 
 // manyFlags say which releases are audited at once, and how.
@@ -355,6 +356,18 @@ func (m *many) try(ctx context.Context, c catalogued) *tried {
 
 // imageOf returns the digest of the image that a target is now, without the rest.
 func (m *many) imageOf(ctx context.Context, target string) (digest.Digest, error) {
+	if isExport(target) {
+		f, err := transfer.OpenExport(target)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		image, err := f.Image()
+		if err != nil {
+			return "", err
+		}
+		return image.Digest, nil
+	}
 	if !isReference(target) {
 		image, err := diffoscope.Open(target, diffoscope.Limits{})
 		if err != nil {
@@ -366,7 +379,7 @@ func (m *many) imageOf(ctx context.Context, target string) (digest.Digest, error
 	if err != nil {
 		return "", err
 	}
-	s, err := registry.Open(ctx, ref, fetchOptions())
+	s, err := registry.Open(ctx, ref, fetchOptions(m.flags.judge.proxy))
 	if err != nil {
 		return "", err
 	}

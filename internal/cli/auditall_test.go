@@ -113,7 +113,7 @@ func TestAuditAll(t *testing.T) {
 	defer server.Close()
 	ref := strings.TrimPrefix(server.URL, "http://") + "/tails/mqtt:2.7.9-r1"
 	push(t, dir, ref)
-	list := dir + "\n" + ref + "\nnowhere\n" + public + "\n"
+	list := dir + "\n" + ref + "\nnowhere\nnowhere/else\n"
 	if err := os.WriteFile("list", []byte(list), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ type oneAudit struct {
 	draw      *progress.Display
 	out       *audited
 	published *rebuild.Published
+	missing   error // what of the sealed inputs isn't where the release is
 }
 
 func (t *oneAudit) close() error { return builder.Remove(t.work) }
@@ -40,17 +41,15 @@ func (t *oneAudit) step(name string, f func() error) error {
 
 // verify gets the release into a folder, and verifies it as a user would.
 func (t *oneAudit) verify(ctx context.Context) error {
-	dir := t.target
-	if isReference(t.target) {
-		dir = filepath.Join(t.work, "release")
-		err := t.step("fetch", func() error { return t.fetchRelease(ctx, t.target, t.flags.judge.platform, dir) })
-		if err != nil {
-			return asBroken(err)
-		}
-	} else if t.flags.judge.platform != "" {
-		return usagef("--platform is for references")
+	var dir string
+	err := t.step("get", func() (err error) {
+		dir, t.missing, err = t.obtain(ctx, t.target, filepath.Join(t.work, "release"))
+		return err
+	})
+	if err != nil {
+		return asBroken(err)
 	}
-	err := t.step("verify", func() (err error) {
+	err = t.step("verify", func() (err error) {
 		t.published, err = t.by.open(ctx, dir, t.target, t.flags.judge)
 		return err
 	})
@@ -199,7 +198,7 @@ func (t *oneAudit) failed(err error) (*rebuild.Attempt, error) {
 	case errors.As(err, &record), errors.As(err, &notYet):
 		return fail(evidence.ToolchainMismatch, err)
 	case errors.As(err, &sealed):
-		return fail(evidence.InputsMissing, err)
+		return fail(evidence.InputsMissing, errors.Join(t.missing, err))
 	}
 	return nil, err
 }

@@ -216,12 +216,6 @@ func (u *auditor) published(ctx context.Context, target string) (*rebuild.Publis
 
 // fetch returns the folder with the release that target names.
 func (u *auditor) fetch(ctx context.Context, target string) (string, error) {
-	if !isReference(target) {
-		if u.flags.judge.platform != "" {
-			return "", usagef("--platform is for references")
-		}
-		return target, nil
-	}
-	dir := filepath.Join(u.work, "release")
-	return dir, asBroken(u.fetchRelease(ctx, target, u.flags.judge.platform, dir))
+	dir, missing, err := u.obtain(ctx, target, filepath.Join(u.work, "release"))
+	return dir, asBroken(errors.Join(missing, err))
 }

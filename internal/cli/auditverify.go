@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -10,11 +12,11 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/assess"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
-	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+	"gitlab.com/tailsbuild/tailsbuild/internal/transfer"
 )
 
 // A signedBy says by which key or policy releases are verified before they are
@@ -85,7 +87,7 @@ func (v signedBy) bySigner(ctx context.Context, dir, target string, s *assess.As
 	var problems error
 	for _, st := range s.Contents.Statements {
 		listed := s.Listed != nil && slices.Contains(s.Listed.Target.Bundles, st.Manifest)
-		if !st.Signature() || !listed && !slices.Contains(v.signers, st.Key.ID()) {
+		if !st.Signature() || st.Certificate != nil || !listed && !slices.Contains(v.signers, st.Key.ID()) {
 			continue
 		}
 		p, err := rebuild.Open(ctx, dir, target, st.Key)
@@ -93,6 +95,14 @@ func (v signedBy) bySigner(ctx context.Context, dir, target string, s *assess.As
 			return p, nil
 		}
 		problems = errors.Join(problems, err)
+	}
+	// And by those who have no key.
+	for _, signer := range v.judge.policy.Signers {
+		for _, identity := range signer.Identities {
+			if verified, err := s.Contents.ByCertificate(identity.Is); err == nil {
+				return rebuild.Verified(dir, verified), nil
+			}
+		}
 	}
 	if problems == nil {
 		problems = &noSignerError{Dir: target}
@@ -109,24 +119,66 @@ func (e *noSignerError) Error() string {
 	return e.Dir + ": nobody whom the policy or the trust root names says what it was built from"
 }
 
-// maxSealedInputs is how many bytes of sealed inputs are fetched from a registry.
-const maxSealedInputs = 32 << 30
+// isExport reports whether a command's argument names an export file.
+func isExport(arg string) bool {
+	info, err := os.Stat(arg)
+	return err == nil && info.Mode().IsRegular()
+}
 
-// fetchRelease fetches all of the release that target names into the folder dir.
-func (a *app) fetchRelease(ctx context.Context, target, platform, dir string) error {
-	ref, err := registry.ParseReference(target)
+// obtain returns the folder with the release that target names: itself, or one that
+// is made at dir of a reference or an export file. missing says what of the sealed
+// inputs a registry doesn't have any more, so that all of them were left out.
+func (u *auditor) obtain(ctx context.Context, target, dir string) (folder string, missing, err error) {
+	f := u.flags.judge
+	opts := transfer.Options{Registry: fetchOptions(f.proxy)}
+	switch {
+	case isReference(target):
+		ref, err := registry.ParseReference(target)
+		if err != nil {
+			return "", nil, err
+		}
+		missing, err = u.pull(ctx, ref, dir, opts)
+		return dir, missing, err
+	case f.platform != "":
+		return "", nil, usagef("--platform is for references")
+	case isExport(target):
+		return dir, nil, extract(ctx, target, dir, opts)
+	}
+	return target, nil, nil
+}
+
+// pull fetches all of a release, or what there is without the sealed inputs.
+func (u *auditor) pull(ctx context.Context, ref registry.Reference, dir string, opts transfer.Options) (missing, err error) {
+	moved, err := transfer.Pull(ctx, ref, u.flags.judge.platform, dir, opts)
+	var status *registry.StatusError
+	if errors.As(err, &status) && status.Code == statusNotFound {
+		opts.Without = []string{inputs.SealedType}
+		var again error
+		if moved, again = transfer.Pull(ctx, ref, u.flags.judge.platform, dir, opts); again != nil {
+			return nil, err
+		}
+		missing, err = err, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	u.warnProblems(moved.Problems)
+	return missing, nil
+}
+
+const statusNotFound = 404
+
+// extract takes the one release of an export file into a folder.
+func extract(ctx context.Context, file, dir string, opts transfer.Options) error {
+	f, err := transfer.OpenExport(file)
 	if err != nil {
 		return err
 	}
-	opts := fetchOptions()
-	opts.Layers = true
-	opts.Artifacts = append(opts.Artifacts, registry.Artifact{Type: inputs.SealedType, MaxBlobs: oci.MaxLayers, MaxSize: 8 << 30})
-	opts.Limits.Evidence = maxSealedInputs
-	opts.Limits.EvidenceTime = opts.Limits.ImageTime
-	fetched, err := registry.Fetch(ctx, ref, platform, dir, opts)
+	defer f.Close()
+	image, err := f.Image()
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", file, err)
 	}
-	a.warnProblems(fetched.Problems)
-	return nil
+	_, err = image.ToFolder(ctx, dir, opts)
+	return err
 }

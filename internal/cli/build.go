@@ -25,6 +25,7 @@ type buildFlags struct {
 	draw    progressFlag
 	pass    passphraseFlag
 	seals   sealFlags
+	asks    serviceFlags
 	key     string
 	output  string
 	builder string
@@ -42,35 +43,33 @@ func (a *app) buildCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "build NAME... | --all | --changed REV",
 		Short: "Build recipes twice, compare, and make releases",
-		Long: `Builds each recipe twice, with two builders that share nothing but the inputs,
-and compares the two images. When they are the same, bit for bit, and the recipe's
-tests pass, DIR/NAME is the release: an OCI layout with the image and the evidence,
-signed with --key. When they differ, DIR/NAME.report says where.
+		Long: `Builds each recipe twice, with two builders that share nothing but the inputs, and
+compares the images. When they are the same, bit for bit, and the recipe's tests pass,
+DIR/NAME is the release: an OCI layout with the image and the evidence, signed with
+--key. When they differ, DIR/NAME.report says where. With --signing-config, services
+log and timestamp what is signed and, without --key, certify who signs by a token.
 
-All recipes are planned, and all inputs fetched, before the first is built. What
-is not in a recipe's lock is not used. With --builder there is one build, at
-DIR/NAME.a or DIR/NAME.b, and no release: another machine makes the other one.
+All recipes are planned, and all inputs fetched, before the first is built; what is not
+in a lock is not used. With --builder there is one build, at DIR/NAME.a or DIR/NAME.b,
+and no release. With --all, bases come first. --changed builds what changes since a git
+commit reach, and says why: comments and mirrors reach nothing. --jobs auto builds as
+many at once as CPUs and memory allow, two CPUs and 2 GiB each.
 
-With --all, bases are built before what is built on them. --changed builds what
-the changes of the recipes' folder since a git commit reach, by recipe, files, lock,
-base or variable, and says why: comments and mirrors reach nothing. --jobs auto
-builds as many recipes at once as CPUs and memory allow, two CPUs and 2 GiB each.
-
-With --seal the inputs are put into the release. With --sealed the recipes, their
-locks and all inputs come from such a release, or from what tailsbuild archive
-wrote, and from nowhere else.`,
+With --seal the inputs are put into the release. With --sealed recipes, locks and
+inputs come from such a release, or what tailsbuild archive wrote, and nowhere else.`,
 		Example: `  tailsbuild build alpine-3.19 mqtt --key my.key
+  tailsbuild build mqtt --key my.key --signing-config sc.json --trusted-root tr.json
   tailsbuild build --all --jobs auto
   tailsbuild build --changed main
   tailsbuild build mqtt --record --seal
-  tailsbuild build mqtt --sealed dist/mqtt --offline --output again
-  tailsbuild build mqtt --builder a --output out-a`,
+  tailsbuild build mqtt --sealed dist/mqtt --offline --output again`,
 	}
 	f.recipes.add(cmd)
 	f.from.add(cmd)
 	f.draw.add(cmd)
 	f.pass.add(cmd)
 	f.seals.add(cmd)
+	f.asks.add(cmd)
 	cmd.Flags().StringVar(&f.key, "key", "", keyHelp+", to sign the releases with")
 	cmd.Flags().StringVar(&f.output, "output", "dist", "`DIR` for the releases")
 	cmd.Flags().Var(newChoice(&f.builder, "both", "a", "b", builder.Auditor), "builder", "which builds to make: both, or only a, b, or the auditors' c, without a release")
@@ -80,13 +79,7 @@ wrote, and from nowhere else.`,
 	addChanged(cmd, &f.changed)
 	cmd.Flags().Var(newJobs(&f.jobs), "jobs", "how many recipes to build at once, or auto")
 	return leaf(cmd, cobra.ArbitraryArgs, func(ctx context.Context, args []string) error {
-		if f.builder != "both" && (f.key != "" || f.record) {
-			return usagef("--builder makes no release, so there is nothing to sign or record")
-		}
-		if f.builder != "both" && f.skipTests {
-			return usagef("--builder runs no tests, so there are none to skip")
-		}
-		if err := errors.Join(f.checkJobs(), f.seals.check(cmd, f)); err != nil {
+		if err := errors.Join(f.check(), f.checkJobs(), f.seals.check(cmd, f), f.asks.check(f.key)); err != nil {
 			return err
 		}
 		if f.seals.sealed != "" {
@@ -94,6 +87,19 @@ wrote, and from nowhere else.`,
 		}
 		return a.build(ctx, f, args)
 	})
+}
+
+// check says which flags don't go together.
+func (f *buildFlags) check() error {
+	switch {
+	case f.builder != "both" && (f.asks.signs(f.key) || f.record):
+		return usagef("--builder makes no release, so there is nothing to sign or record")
+	case f.builder != "both" && f.skipTests:
+		return usagef("--builder runs no tests, so there are none to skip")
+	case f.from.offline && f.asks.config != "":
+		return usagef("--offline asks no services, which --signing-config does")
+	}
+	return nil
 }
 
 func (a *app) build(ctx context.Context, f buildFlags, args []string) error {
@@ -172,11 +178,11 @@ func (b *build) prepare(ctx context.Context, project *recipe.Project, todo []*lo
 
 // askForKey asks for what opening the key needs.
 func (b *build) askForKey(ctx context.Context) error {
-	if b.flags.key == "" {
+	if !b.flags.asks.signs(b.flags.key) {
 		b.openKey = func() (*sign.Key, error) { return nil, nil }
 		return nil
 	}
-	open, err := b.app.askForKey(ctx, b.flags.key, b.flags.pass)
+	open, err := b.app.askForSigner(ctx, b.flags.key, b.flags.pass, b.flags.asks)
 	if err != nil {
 		return err
 	}
@@ -325,7 +331,11 @@ func (b *build) create(ctx context.Context, l *loaded, pair *builder.Pair, out *
 	if rel.Sealed != nil {
 		out.Sealed = newSealed(l.seal, *rel.Sealed)
 	}
-	if key != nil {
+	out.Services, out.Certificate = key.Services().String(), rel.Certificate
+	switch {
+	case rel.Certificate != nil:
+		out.verify = fmt.Sprintf("tailsbuild verify %s", rel.Dir)
+	case key != nil:
 		out.Key, out.KeyID = b.flags.key, key.Public().ID()
 		out.verify = fmt.Sprintf("tailsbuild verify %s --key %s", rel.Dir, publicPath(b.flags.key))
 	}

@@ -6,6 +6,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
 // What a build says about the digest that the recipe's lock records.
@@ -35,7 +36,11 @@ type built struct {
 	Report    string  `json:"report,omitempty"`
 	Key       string  `json:"key,omitempty"`   // the file, "" when unsigned
 	KeyID     string  `json:"keyId,omitempty"` // as bundles name it
-	Sealed    *sealed `json:"sealed,omitempty"`
+	// Certificate says who signed without a key. Services are those that have seen
+	// every signature, in words.
+	Certificate *sign.Certificate `json:"certificate,omitempty"`
+	Services    string            `json:"services,omitempty"`
+	Sealed      *sealed           `json:"sealed,omitempty"`
 
 	verify string // the command that verifies the release
 }
@@ -94,10 +99,17 @@ func (o *built) text(w io.Writer) {
 		line("release", "none")
 		return
 	}
-	if o.Key == "" {
-		line("signed", "no: unsigned (tailsbuild build --key FILE %s)", o.Recipe)
-	} else {
+	switch {
+	case o.Certificate != nil:
+		line("signed", "as %s", o.Certificate.Subject)
+		line("known to", "%s", o.Certificate.Issuer)
+	case o.Key != "":
 		line("signed", "with %s, key %s", o.Key, o.KeyID)
+	default:
+		line("signed", "no: unsigned (tailsbuild build --key FILE %s)", o.Recipe)
+	}
+	if o.Services != "" {
+		line("seen by", "%s", o.Services)
 	}
 	if o.Sealed != nil {
 		line("sealed", "%s", o.Sealed)

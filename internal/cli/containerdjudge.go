@@ -279,7 +279,7 @@ func judgeAll(ctx context.Context, ref registry.Reference, desc ocispec.Descript
 
 // openAsked opens what ref names, which has to be what containerd was given.
 func openAsked(ctx context.Context, ref registry.Reference, desc ocispec.Descriptor, known func(context.Context, digest.Digest) []digest.Digest) (*registry.Source, error) {
-	opts := fetchOptions()
+	opts := fetchOptions("")
 	opts.Known = known
 	if deadline, ok := ctx.Deadline(); ok {
 		opts.Limits.EvidenceTime = time.Until(deadline)

@@ -150,8 +150,15 @@ func (f *flood) serve(w http.ResponseWriter, r *http.Request) bool {
 // took at most, in KiB, beside its exit code and output.
 func peakOf(t *testing.T, args ...string) (kib, code int, output string) {
 	t.Helper()
+	return peakWith(t, "", args...)
+}
+
+// peakWith is peakOf a command that is given a text on stdin.
+func peakWith(t *testing.T, stdin string, args ...string) (kib, code int, output string) {
+	t.Helper()
 	peak := filepath.Join(t.TempDir(), "peak")
 	cmd := exec.CommandContext(t.Context(), must[string](t)(os.Executable()), args...)
+	cmd.Stdin = strings.NewReader(stdin)
 	cmd.Env = append(os.Environ(), "TAILSBUILD_TEST_MAIN=1", "TAILSBUILD_TEST_PEAK="+peak)
 	out, _ := cmd.CombinedOutput() // the exit code says it
 	if _, err := fmt.Sscan(string(must[[]byte](t)(os.ReadFile(peak))), &kib); err != nil {
@@ -184,6 +191,23 @@ func TestFloodHidesNothingListed(t *testing.T) {
 	calls := standIn(t)
 	if code, _, stderr := run("pull", p.tag, "--policy", listedPolicy(t, p, v.Bundles)); code != exitOK || !strings.Contains(calls(), "pull") {
 		t.Errorf("pull: exit %d\n%s", code, stderr)
+	}
+}
+
+// TestFloodAndContainerd: nor does junk keep containerd from an image that is listed.
+func TestFloodAndContainerd(t *testing.T) {
+	p := publish(t)
+	v := p.verified(t)
+	f := newFlood(t, v.Image)
+	p.before = f.serve
+	stdin := string(must[[]byte](t)(json.Marshal(ocispec.Descriptor{MediaType: v.Image.MediaType, Digest: v.Image.Digest, Size: v.Image.Size})))
+	for want, bundles := range map[int][]digest.Digest{exitOK: v.Bundles, exitRefused: nil} {
+		f.asked.Store(0)
+		kib, code, output := peakWith(t, stdin, "containerd-verify", "--policy", listedPolicy(t, p, bundles), "--cache", filepath.Join(t.TempDir(), "cache"),
+			"--timeout", "60s", "-name", p.tag, "-digest", v.Image.Digest.String(), "-stdin-media-type", ocispec.MediaTypeDescriptor)
+		if code != want || kib > maxPeak || f.asked.Load() > 256 {
+			t.Errorf("%d bundles are listed: exit %d, want %d; %d KiB of memory, %d manifests of junk\n%s", len(bundles), code, want, kib, f.asked.Load(), output)
+		}
 	}
 }
 

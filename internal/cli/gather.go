@@ -31,10 +31,8 @@ func (j *judging) gather(ctx context.Context, arg string, f judgeFlags) (*gather
 		return nil, err
 	}
 	g := &gathered{reference: ref.String()}
-	opts := fetchOptions()
-	opts.Known = func(ctx context.Context, image digest.Digest) []digest.Digest {
-		return j.assessor.Bundles(ctx, g.reference, image)
-	}
+	opts := fetchOptions(f.proxy)
+	opts.Known = j.known(g.reference)
 	err = inTemp(func(dir string) error {
 		fetched, err := registry.Fetch(ctx, ref, f.platform, dir, opts)
 		if err != nil {
@@ -45,6 +43,13 @@ func (j *judging) gather(ctx context.Context, arg string, f judgeFlags) (*gather
 		return err
 	})
 	return g, err
+}
+
+// known returns what says which bundles of an image are to be looked at first.
+func (j *judging) known(reference string) func(context.Context, digest.Digest) []digest.Digest {
+	return func(ctx context.Context, image digest.Digest) []digest.Digest {
+		return j.assessor.Bundles(ctx, reference, image)
+	}
 }
 
 // assess judges what was gathered.

@@ -22,6 +22,7 @@ var statementNames = map[string]string{
 }
 
 type inspectFlags struct {
+	proxyFlag
 	key, platform, statement string
 	sbom                     bool
 }
@@ -47,6 +48,7 @@ predicateType.`,
   tailsbuild inspect dist/sftp --key my.pub --sbom >sftp.spdx.json
   tailsbuild inspect dist/sftp --statement provenance | jq .predicate.runDetails`,
 	}
+	f.proxyFlag.add(cmd)
 	cmd.Flags().StringVar(&f.key, "key", "", "`FILE` with the public key of who signed, to verify the release and show what it signed")
 	cmd.Flags().StringVar(&f.platform, "platform", "", "`OS/ARCH` of the image that is meant, when REF is several (default this machine's)")
 	cmd.Flags().StringVar(&f.statement, "statement", "", "print the statements of this `TYPE` alone, as they are")
@@ -92,7 +94,7 @@ func (a *app) inspect(ctx context.Context, arg string, f inspectFlags) (i *inspe
 	if err != nil {
 		return nil, err
 	}
-	opts := fetchOptions()
+	opts := fetchOptions(f.proxy)
 	opts.Artifacts = append(opts.Artifacts, registry.Artifact{Type: evidence.MediaType, MaxBlobs: 1, MaxSize: evidence.MaxStatement})
 	err = inTemp(func(dir string) error {
 		fetched, err := registry.Fetch(ctx, ref, f.platform, dir, opts)

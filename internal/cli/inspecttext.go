@@ -75,11 +75,14 @@ func (i *inspected) statementsText(line func(name, format string, args ...any)) 
 				name = short
 			}
 		}
-		if i.Key != "" {
+		switch c := s.Certificate; {
+		case i.Key != "":
 			line("statement", "%s", name)
-			continue
+		case c != nil:
+			line("statement", "%-11s signed, NOT CHECKED, as %q of the issuer %q", name, c.Subject, c.Issuer)
+		default:
+			line("statement", "%-11s "+signatureTexts[s.Signature], name, s.Key)
 		}
-		line("statement", "%-11s "+signatureTexts[s.Signature], name, s.Key)
 	}
 }
 

@@ -27,11 +27,13 @@ const systemPolicy = "/etc/tailsbuild/policy.hcl"
 
 // judgeFlags say by which policy releases are judged.
 type judgeFlags struct {
+	proxyFlag
 	policy, reference, cache, platform string
 	offline, accept                    bool
 }
 
 func (f *judgeFlags) add(cmd *cobra.Command) {
+	f.proxyFlag.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.policy, "policy", "", "`FILE` with the policy to judge by (default "+systemPolicy+", then the user's)")
 	flags.StringVar(&f.reference, "reference", "", "`NAME` that the image was asked for by (default: what a trust root or signer of the policy calls it)")
@@ -235,7 +237,7 @@ func (a *app) newJudging(f judgeFlags) (*judging, error) {
 	}
 	now := time.Now()
 	assessor, err := assess.New(assess.Options{
-		Policy: p, Folder: filepath.Dir(file), Cache: f.cache, Offline: f.offline, Now: now,
+		Policy: p, Folder: filepath.Dir(file), Cache: f.cache, Offline: f.offline, Proxy: f.proxy, Now: now,
 	})
 	if err != nil {
 		return nil, err

@@ -278,7 +278,8 @@ func testAdmission(t *testing.T, engine string, asked admission) {
 			[]string{"tails/mqtt:2.7.9-r1"},
 		},
 		"images": {
-			"scope \"HOST/tails/*\"" + signers, []string{"--image", c.host + "/tails/mqtt"},
+			"scope \"HOST/tails/*\"" + signers,
+			[]string{"--image", c.host + "/tails/mqtt"},
 			[]string{"tails/mqtt:2.7.9-r1"},
 			[]string{"tails/mqtt-2:2.7.9-r1"},
 		},

@@ -21,9 +21,11 @@ func isReference(arg string) bool {
 	return registry.LooksLike(arg)
 }
 
-// fetchOptions are those of what is fetched to be verified.
-func fetchOptions() registry.Options {
+// fetchOptions are those of what is fetched to be verified, through a proxy if one is
+// named.
+func fetchOptions(proxy string) registry.Options {
 	return registry.Options{
+		Proxy:     proxy,
 		Artifacts: []registry.Artifact{{Type: sign.BundleMediaType, MaxBlobs: 1, MaxSize: sign.MaxBundle}},
 	}
 }
@@ -39,12 +41,12 @@ func inTemp(f func(dir string) error) error {
 }
 
 // verifyReference fetches the release that s names, and verifies it.
-func (a *app) verifyReference(ctx context.Context, s, platform string, key *sign.PublicKey) (v *release.Verification, err error) {
+func (a *app) verifyReference(ctx context.Context, s, platform, proxy string, key *sign.PublicKey) (v *release.Verification, err error) {
 	ref, err := registry.ParseReference(s)
 	if err != nil {
 		return nil, err
 	}
-	opts := fetchOptions()
+	opts := fetchOptions(proxy)
 	opts.Layers = true
 	err = inTemp(func(dir string) error {
 		fetched, err := registry.Fetch(ctx, ref, platform, dir, opts)

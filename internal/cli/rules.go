@@ -22,15 +22,18 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/ownership"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/proxy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sandbox"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+	"gitlab.com/tailsbuild/tailsbuild/internal/transfer"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trustroot"
 	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
@@ -149,7 +152,22 @@ var rules = []rule{
 	}),
 	on(func(*release.RefusedError) outcome { return outcome{code: exitRefused} }),
 	on(func(*changedReleaseError) outcome { return outcome{code: exitRefused} }),
-	on(func(*registry.OverwrittenError) outcome { return outcome{code: exitOther, hint: "push again"} }),
+	on(func(*registry.OverwrittenError) outcome { return outcome{code: exitOther, hint: "try again"} }),
+	on(func(*transfer.MovedError) outcome {
+		return outcome{code: exitRefused, hint: "find out who else writes there, then try again"}
+	}),
+	on(func(*transfer.LostError) outcome {
+		return outcome{code: exitOther, hint: "the registry lost it; try again"}
+	}),
+	on(func(*sameFolderError) outcome { return outcome{code: exitUsage} }),
+	on(func(*transfer.TwiceError) outcome { return outcome{code: exitUsage} }),
+	on(func(*otherReleaseError) outcome {
+		return outcome{code: exitOther, hint: "nothing was imported; choose another folder"}
+	}),
+	on(func(*oci.BusyError) outcome {
+		return outcome{code: exitOther, hint: "wait for the other, or choose another folder"}
+	}),
+	on(func(*proxy.Error) outcome { return outcome{code: exitUsage} }),
 	on(func(*askedError) outcome { return outcome{code: exitRefused} }),
 	on(func(*ownership.UnsafeError) outcome {
 		return outcome{code: exitRefused, hint: "who can change it decides what is trusted: it has to be root's or this user's, with all folders and links on the way to it"}
@@ -163,7 +181,7 @@ var rules = []rule{
 	on(func(*registry.InsecureError) outcome { return outcome{code: exitRefused} }),
 	on(statusOutcome),
 	on(func(*registry.TransferError) outcome {
-		return outcome{code: exitOther, hint: "try again; where a proxy is needed, name it in ALL_PROXY"}
+		return outcome{code: exitOther, hint: "try again; where a proxy is needed, name it with --proxy or in ALL_PROXY"}
 	}),
 	on(func(*sign.PassphraseError) outcome { return outcome{code: exitRefused} }),
 	on(func(*kms.ReferenceError) outcome { return outcome{code: exitUsage} }),
@@ -180,6 +198,19 @@ var rules = []rule{
 	}),
 	on(func(*kms.ProgramError) outcome { return outcome{code: exitOther} }),
 	on(func(*sign.AnswerError) outcome { return outcome{code: exitRefused} }),
+	on(func(*sign.ConfigError) outcome { return outcome{code: exitUsage, hint: "see docs/keyless.md"} }),
+	on(func(*sign.TrustedRootError) outcome { return outcome{code: exitUsage, hint: "see docs/keyless.md"} }),
+	on(func(e *sign.TokenError) outcome {
+		if e.Expired {
+			return outcome{code: exitRefused, hint: "get a new one; one of GitLab's is good for as long as its job may take"}
+		}
+		return outcome{code: exitUsage, hint: "see docs/keyless.md"}
+	}),
+	on(serviceOutcome),
+	on(func(*sign.OtherServiceError) outcome {
+		return outcome{code: exitRefused, hint: "there is no release; --trusted-root has to have the services that --signing-config names"}
+	}),
+	on(func(*proxy.Error) outcome { return outcome{code: exitUsage} }),
 	on(func(*sign.KeyError) outcome {
 		return outcome{code: exitUsage, hint: "make a pair with tailsbuild key new --out PREFIX: PREFIX.key signs, PREFIX.pub verifies"}
 	}),
@@ -314,6 +345,15 @@ func statusOutcome(e *registry.StatusError) outcome {
 		o.hint = "check the name: the registry has nothing there, or doesn't show it"
 	}
 	return o
+}
+
+// serviceOutcome tells a token that isn't taken from a service that fails.
+func serviceOutcome(e *sign.ServiceError) outcome {
+	var status *sign.StatusError
+	if e.Service == sign.CertificateAuthority && errors.As(e, &status) && status.Code >= 400 && status.Code < 500 {
+		return outcome{code: exitRefused, hint: "there is no release; the token has to be of an issuer that the authority knows, and meant for it: see docs/keyless.md"}
+	}
+	return outcome{code: exitOther, hint: "there is no release; try again; where a proxy is needed, name it in ALL_PROXY"}
 }
 
 func recipeOutcome(e *recipeError) outcome {

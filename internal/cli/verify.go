@@ -81,9 +81,10 @@ func asBroken(err error) error {
 		limitErr    *oci.LimitError
 		trailingErr *oci.TrailingError
 		sealedErr   *inputs.SealedError
+		archiveErr  *oci.ArchiveError
 	)
 	if errors.As(err, &digestErr) || errors.As(err, &sizeErr) || errors.As(err, &formatErr) ||
-		errors.As(err, &limitErr) || errors.As(err, &trailingErr) || errors.As(err, &sealedErr) {
+		errors.As(err, &limitErr) || errors.As(err, &trailingErr) || errors.As(err, &sealedErr) || errors.As(err, &archiveErr) {
 		return &brokenReleaseError{err}
 	}
 	return err
@@ -103,10 +104,11 @@ Exits with 0 when it is trusted or was accepted, with 8 when it is foreign, and 
 4 otherwise. Once a release is trusted, older ones of its name are refused here.
 
 A release is in the folder DIR, or in a registry as REF, HOST/REPOSITORY:TAG or
-HOST/REPOSITORY@DIGEST, or oci:REF where that could be a folder. Without --reference,
-one in a folder has the name that a trust root or a signer of the policy gives it.
-With --accept, a person at a terminal can accept one that is foreign or, twice, one
-that is unsigned; what is refused stays refused.
+HOST/REPOSITORY@DIGEST, or oci:REF where that could be a folder. From a registry,
+layers are read with --key alone: the verdict of a policy is on the manifest's digest.
+Without --reference, a release in a folder has the name that a trust root or a signer
+of the policy gives it. With --accept, a person at a terminal can accept one that is
+foreign or, twice, one that is unsigned; what is refused stays refused.
 
 With --key, checks that the key signed what makes the release one: the image, the
 provenance of two builds that were different, and their comparison; and that sealed
@@ -122,23 +124,23 @@ inputs in a folder are whole. No policy, trust root or recipe is used then.`,
 		if keyFile == "" {
 			return a.judge(ctx, f, args)
 		}
-		if f != (judgeFlags{platform: f.platform}) || len(args) > 1 {
+		if f != (judgeFlags{platform: f.platform, proxyFlag: f.proxyFlag}) || len(args) > 1 {
 			return usagef("--key is for one release, without a policy")
 		}
-		_, err := a.verifyByKey(ctx, args[0], f.platform, keyFile)
+		_, err := a.verifyByKey(ctx, args[0], f.platform, keyFile, f.proxy)
 		return err
 	})
 }
 
 // verifyByKey prints what a key says of a release, and returns it.
-func (a *app) verifyByKey(ctx context.Context, arg, platform, keyFile string) (*release.Verification, error) {
+func (a *app) verifyByKey(ctx context.Context, arg, platform, keyFile, proxy string) (*release.Verification, error) {
 	key, err := openPublicKey(keyFile)
 	if err != nil {
 		return nil, err
 	}
 	verify := func() (*release.Verification, error) { return release.Verify(ctx, arg, key) }
 	if isReference(arg) {
-		verify = func() (*release.Verification, error) { return a.verifyReference(ctx, arg, platform, key) }
+		verify = func() (*release.Verification, error) { return a.verifyReference(ctx, arg, platform, proxy, key) }
 	} else if platform != "" {
 		return nil, usagef("--platform is for references")
 	}

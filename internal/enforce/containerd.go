@@ -36,6 +36,11 @@ func writeContainerd(p *policy.Policy, source []byte, o Options) *Export {
 			}
 		}
 	}
+	for _, s := range p.Sigstores {
+		if !path.IsAbs(s.TrustedRoot) {
+			notes = append(notes, Note{Text: fmt.Sprintf("put %q of the sigstore %q beside %s; without it, all images are refused", s.TrustedRoot, s.Name, at(policyFile))})
+		}
+	}
 	title := "By tailsbuild policy export --for containerd, from containerd 2.0 on."
 	config := comment(title, notes) + fmt.Sprintf(`version = 3
 

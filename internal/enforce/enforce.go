@@ -167,17 +167,19 @@ func newWriter(p *policy.Policy, engine Engine, o Options) (*writer, error) {
 		if host, _, _ := strings.Cut(r.pattern, "/"); slices.Contains(dockerHub, host) {
 			return nil, r.error(engine, "engines have several names for the images of this registry", "use another registry, or a mirror of it")
 		}
+		keyless := false
 		for _, name := range r.scope.Signers {
 			if s := p.Signer(name); s != nil {
 				r.keys = append(r.keys, s.Keys...)
+				keyless = keyless || len(s.Identities) > 0
 			}
 		}
 		if len(r.keys) == 0 {
-			return nil, r.error(engine, "it has no signers, and keys are all that the engine can check; those of a trust root change, and are not in the policy", "give the scope signers, too, or use containerd, which asks tailsbuild itself")
+			return nil, r.error(engine, "it has no signers with keys, and keys are all that the engine can check; those of a trust root change, and are not in the policy", "give the scope signers with keys, too, or use containerd, which asks tailsbuild itself")
 		}
 		slices.SortFunc(r.keys, func(a, b policy.Key) int { return strings.Compare(a.ID, b.ID) })
 		w.rules = append(w.rules, r)
-		w.noteScope(r.scope)
+		w.noteScope(r.scope, keyless)
 	}
 	if len(w.rules) == 0 {
 		return nil, &ScopeError{Engine: engine, Scope: "policy", Reason: "no scope is for images in registries", Fix: "name registries in the policy's scopes"}

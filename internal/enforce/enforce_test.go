@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -269,5 +270,31 @@ func TestKyvernoNames(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestIdentities: of who signs without a key, other engines can't be told, and are
+// told of less rather than of more.
+func TestIdentities(t *testing.T) {
+	const identities = "sigstore \"log\" {\n  trusted_root = \"trusted_root.json\"\n}\n" +
+		"signer \"ci\" {\n  organisation = \"us\"\n  identity \"ci\" {\n    sigstore = \"log\"\n    issuer = \"https://a.example\"\n    subject = \"https://a.example/b\"\n  }\n}\n"
+	p, src := decode(t, identities+scope("registry.example/a", `signers = ["ci", "us"]`))
+	for _, engine := range []Engine{Podman, PolicyController, Kyverno} {
+		e, err := Write(p, src, engine, Options{})
+		if err != nil {
+			t.Fatal(engine, err)
+		}
+		if !slices.ContainsFunc(e.Notes, func(n Note) bool { return n.Text == "what its signers sign without a key is refused" }) {
+			t.Errorf("%s: %v", engine, e.Notes)
+		}
+	}
+	e, err := Write(p, src, Containerd, Options{})
+	if err != nil || !slices.ContainsFunc(e.Notes, func(n Note) bool { return strings.Contains(n.Text, `put "trusted_root.json"`) }) {
+		t.Error(e, err)
+	}
+	p, src = decode(t, identities+scope("registry.example/a", `signers = ["ci"]`))
+	var scope *ScopeError
+	if _, err := Write(p, src, Podman, Options{}); !errors.As(err, &scope) {
+		t.Error(err)
 	}
 }

@@ -8,8 +8,9 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 )
 
-// noteScope notes what an engine that only has keys leaves out of a scope.
-func (w *writer) noteScope(s *policy.Scope) {
+// noteScope notes what an engine that only has keys leaves out of a scope, some of
+// whose signers sign without one if keyless is set.
+func (w *writer) noteScope(s *policy.Scope, keyless bool) {
 	name := s.Pattern.String()
 	if slices.ContainsFunc(w.notes, func(n Note) bool { return n.Scope == name }) {
 		return // several images have the scope
@@ -19,6 +20,9 @@ func (w *writer) noteScope(s *policy.Scope) {
 	}
 	if s.TrustRoot != "" {
 		note("the trust root %q is not asked: revoked, withdrawn and older releases that a signer once signed are allowed", s.TrustRoot)
+	}
+	if keyless {
+		note("what its signers sign without a key is refused")
 	}
 	if s.Log || s.Timestamp {
 		note("no transparency log and no timestamp is asked for")

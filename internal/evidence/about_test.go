@@ -438,8 +438,13 @@ func TestEnds(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"2025-11-01", "2025-11-02", true}, {"2025-11-02", "2025-11-01", false}, {"2025-11-01", "2025-11-01", false},
-		{"", "2025-11-01", true}, {"2025-11-01", "", false}, {"", "", false}, {"someday", "2025-11-01", true},
+		{"2025-11-01", "2025-11-02", true},
+		{"2025-11-02", "2025-11-01", false},
+		{"2025-11-01", "2025-11-01", false},
+		{"", "2025-11-01", true},
+		{"2025-11-01", "", false},
+		{"", "", false},
+		{"someday", "2025-11-01", true},
 	} {
 		if got := day(c.a).EndsBefore(day(c.b)); got != c.want {
 			t.Errorf("%q before %q: %t", c.a, c.b, got)

@@ -61,8 +61,11 @@ func TestSchemas(t *testing.T) {
 		}
 		// What isn't of the form, or is another's.
 		for _, edit := range [][2]string{
-			{`"predicate":{`, `"predicate":{"more":1,`}, {`Statement/v1`, `Statement/v0.1`}, {`"predicateType":"`, `"predicateType":"x`},
-			{`"sha256":"`, `"sha256":"x`}, {`"subject":[`, `"subject":[{},`},
+			{`"predicate":{`, `"predicate":{"more":1,`},
+			{`Statement/v1`, `Statement/v0.1`},
+			{`"predicateType":"`, `"predicateType":"x`},
+			{`"sha256":"`, `"sha256":"x`},
+			{`"subject":[`, `"subject":[{},`},
 		} {
 			bad := strings.Replace(string(raw), edit[0], edit[1], 1)
 			if bad == string(raw) || validate(s, []byte(bad)) == nil {

@@ -25,7 +25,7 @@ func (e *Evaluator) Labelled(b *Block, name string) {
 	for _, inner := range b.All(name) {
 		l := inner.Labels[len(inner.Labels)-1]
 		if first, again := seen[l.Text]; again {
-			e.Fail(l.Range, "Name is there twice", "There is a %s %s already, on line %d. Rename or remove one of the two.", name, Quote(l.Text), first.Start.Line)
+			e.Fail(l.Range, "Name is there twice", "There is %s%s %s already, on line %d. Rename or remove one of the two.", article(name, "an ", "a "), name, Quote(l.Text), first.Start.Line)
 			continue
 		}
 		seen[l.Text] = l.Range

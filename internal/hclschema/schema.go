@@ -6,7 +6,10 @@
 // and every problem is reported, with its place and what to write instead.
 package hclschema
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // A BlockType describes a block, or one variant of a block.
 type BlockType struct {
@@ -98,7 +101,15 @@ func (b *BlockType) noun() string {
 	if b.Of != "" {
 		return "A " + b.Of + " " + Quote(b.Name)
 	}
-	return "A " + b.Name
+	return article(b.Name, "An ", "A ") + b.Name
+}
+
+// article returns an or a, whichever stands before name.
+func article(name, an, a string) string {
+	if strings.IndexAny(name, "aeio") == 0 {
+		return an
+	}
+	return a
 }
 
 // Header returns how the block starts, for example `user "NAME"`.

@@ -83,7 +83,7 @@ func (s *Sealed) read(wanted func(ocispec.Descriptor) bool) error {
 		}
 		if m.ArtifactType == SealedType && wanted(desc) {
 			s.artifacts = append(s.artifacts, newArtifact(s.dir, s.layout, desc.Digest, m, raw))
-		} else if m.ArtifactType == "" && m.Subject == nil {
+		} else if oci.IsImage(m) {
 			images[desc.Digest] = desc.Size
 		}
 	}

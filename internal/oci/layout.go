@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/opencontainers/go-digest"
@@ -27,6 +28,23 @@ const (
 	MaxLayers = 1024
 )
 
+// MediaTypeSimpleSigning is that of the layers of a manifest with signatures in the
+// form that podman, skopeo and bootc read (cosign, specs/SIGNATURE_SPEC.md). Such a
+// manifest looks like that of an image, and refers to none: its tag does.
+const MediaTypeSimpleSigning = "application/vnd.dev.cosign.simplesigning.v1+json"
+
+// IsSignatures reports whether m is such a manifest.
+func IsSignatures(m *ocispec.Manifest) bool {
+	other := func(d ocispec.Descriptor) bool { return d.MediaType != MediaTypeSimpleSigning }
+	return isPlain(m) && len(m.Layers) > 0 && !slices.ContainsFunc(m.Layers, other)
+}
+
+// IsImage reports whether m is an image's: it refers to nothing, and is neither an
+// artifact nor signatures.
+func IsImage(m *ocispec.Manifest) bool { return isPlain(m) && !IsSignatures(m) }
+
+func isPlain(m *ocispec.Manifest) bool { return m.Subject == nil && m.ArtifactType == "" }
+
 // documentKeys are the members of an index, a manifest and the objects in them.
 var documentKeys = []string{
 	"schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests",
@@ -35,9 +53,15 @@ var documentKeys = []string{
 	"imageLayoutVersion",
 }
 
-// A Layout is an OCI image layout in a folder.
-type Layout struct {
-	root *os.Root
+// A Layout is an OCI image layout in a folder or in one file.
+type Layout struct{ files files }
+
+// files are those of a layout, by their names in it. Whatever the name, nothing
+// else can be opened, and only regular files.
+type files interface {
+	open(name string) (io.ReadCloser, error)
+	stat() (fs.FileInfo, error)
+	Close() error
 }
 
 // OpenLayout opens the layout in dir and checks its oci-layout file. Later reads
@@ -47,9 +71,9 @@ func OpenLayout(dir string) (*Layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Layout{root: root}
+	l := &Layout{files: folder{root}}
 	if err := l.checkMarker(); err != nil {
-		root.Close()
+		l.Close()
 		return nil, fmt.Errorf("layout %s: %w", dir, err)
 	}
 	return l, nil
@@ -73,11 +97,11 @@ func (l *Layout) checkMarker() error {
 	return nil
 }
 
-// Close releases the folder.
-func (l *Layout) Close() error { return l.root.Close() }
+// Close releases the folder or file.
+func (l *Layout) Close() error { return l.files.Close() }
 
-// Stat describes the folder itself, for os.SameFile.
-func (l *Layout) Stat() (fs.FileInfo, error) { return l.root.Stat(".") }
+// Stat describes the folder or file itself, for os.SameFile.
+func (l *Layout) Stat() (fs.FileInfo, error) { return l.files.stat() }
 
 // Images reads index.json and returns the descriptors in it, in its order: those
 // of images, and of the manifests that refer to them.
@@ -132,7 +156,7 @@ func (l *Layout) Blob(desc ocispec.Descriptor) (io.ReadCloser, error) {
 	if err := checkDescriptor(desc); err != nil {
 		return nil, err
 	}
-	f, err := l.open(blobPath(desc.Digest))
+	f, err := l.files.open(blobPath(desc.Digest))
 	if err != nil {
 		return nil, err
 	}
@@ -172,10 +196,16 @@ func (l *Layout) Referrers(subject digest.Digest) ([]ocispec.Descriptor, error) 
 	return found, nil
 }
 
-// open opens a regular file of the layout. O_NONBLOCK keeps a FIFO that lies in
-// its place from blocking us.
-func (l *Layout) open(name string) (*os.File, error) {
-	f, err := l.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+// A folder has the files of a layout.
+type folder struct{ root *os.Root }
+
+func (d folder) Close() error               { return d.root.Close() }
+func (d folder) stat() (fs.FileInfo, error) { return d.root.Stat(".") }
+
+// open opens a file. O_NONBLOCK keeps a FIFO that lies in its place from blocking
+// us.
+func (d folder) open(name string) (io.ReadCloser, error) {
+	f, err := d.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +221,7 @@ func (l *Layout) open(name string) (*os.File, error) {
 }
 
 func (l *Layout) readFile(name string, limit int64) ([]byte, error) {
-	f, err := l.open(name)
+	f, err := l.files.open(name)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,13 @@ type verifier struct {
 	err  error
 }
 
+// Verified returns the bytes of r, which have to be those that desc names: at their
+// end it gives io.EOF, or for any others a *[SizeError] or *[DigestError], and then
+// what it gave before must not be used.
+func Verified(r io.Reader, desc ocispec.Descriptor) io.Reader {
+	return newVerifier(io.NopCloser(r), desc)
+}
+
 func newVerifier(src io.ReadCloser, desc ocispec.Descriptor) *verifier {
 	return &verifier{src: src, desc: desc, hash: sha256.New()}
 }

@@ -8,19 +8,29 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 	specs "github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// A Writer makes a layout beside the folder that it will become. It is not for
-// concurrent use.
+const (
+	// blobsFolder has the blobs, marker is what the file oci-layout says.
+	blobsFolder = ocispec.ImageBlobsDir + "/sha256"
+	marker      = `{"imageLayoutVersion":"` + ocispec.ImageLayoutVersion + `"}`
+)
+
+// A Writer makes a layout beside the folder that it will become. Different blobs
+// may be added concurrently.
 type Writer struct {
 	dir  string // what Commit makes
 	temp string
+	keep bool     // Abort leaves temp to the next Resume
 	lock *os.File // temp, locked for as long as its Writer lives
 	root *os.Root // temp
+
+	mu sync.Mutex
 	// blobs are those written so far, by digest.
 	blobs map[digest.Digest]int64
 	// omitted are those that were left out on purpose.
@@ -42,9 +52,13 @@ func Create(dir string) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{dir: dir, temp: temp, lock: lock, blobs: map[digest.Digest]int64{}, omitted: map[digest.Digest]int64{}}
+	return newWriter(dir, temp, lock)
+}
+
+func newWriter(dir, temp string, lock *os.File) (w *Writer, err error) {
+	w = &Writer{dir: dir, temp: temp, lock: lock, blobs: map[digest.Digest]int64{}, omitted: map[digest.Digest]int64{}}
 	if w.root, err = os.OpenRoot(temp); err == nil {
-		err = w.root.MkdirAll(ocispec.ImageBlobsDir+"/"+digest.SHA256.String(), 0o755)
+		err = w.root.MkdirAll(blobsFolder, 0o755)
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.Abort())
@@ -59,21 +73,21 @@ func (w *Writer) Passing() { w.passing = true }
 // Add copies the blob that desc names from r, to r's end, and checks it. A blob
 // that the layout has already is not read again.
 func (w *Writer) Add(desc ocispec.Descriptor, r io.Reader) error {
-	if err := checkDescriptor(desc); err != nil {
+	if has, err := w.Has(desc); has || err != nil {
 		return err
-	}
-	if size, ok := w.blobs[desc.Digest]; ok {
-		if size != desc.Size {
-			return &SizeError{"blob " + desc.Digest.String(), desc.Size, size}
-		}
-		return nil
 	}
 	name := blobPath(desc.Digest)
 	if err := w.writeFile(name, newVerifier(io.NopCloser(r), desc)); err != nil {
 		return errors.Join(err, ignoreMissing(w.root.Remove(name)))
 	}
-	w.blobs[desc.Digest] = desc.Size
+	w.added(desc)
 	return nil
+}
+
+func (w *Writer) added(desc ocispec.Descriptor) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.blobs[desc.Digest] = desc.Size
 }
 
 // AddBytes adds b and returns its descriptor.
@@ -88,41 +102,25 @@ func (w *Writer) Omit(desc ocispec.Descriptor) error {
 	if err := checkDescriptor(desc); err != nil {
 		return err
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.omitted[desc.Digest] = desc.Size
 	return nil
 }
 
 // Commit writes index.json with those manifests, in that order, syncs everything
-// to disk, unless it is [Writer.Passing], and puts the layout at dir in one step. It refuses a layout that lacks
-// a blob which a manifest names and Omit didn't. What dir holds is always whole:
-// before that step what it held before, and then the new layout, even when
-// removing the old one or the last sync is an error.
+// to disk, unless it is [Writer.Passing], and puts the layout at dir in one step. It
+// refuses a layout that lacks a blob which a manifest names and Omit didn't. What dir
+// holds is always whole: before that step what it held before, and then the new
+// layout, even when removing the old one or the last sync is an error.
 func (w *Writer) Commit(index []ocispec.Descriptor) error {
-	if err := w.checkWhole(index); err != nil {
+	if _, err := w.Stage(index); err != nil {
 		return err
 	}
-	marker, err := json.Marshal(ocispec.ImageLayout{Version: ocispec.ImageLayoutVersion})
-	if err != nil {
+	if err := w.removeUnused(); err != nil {
 		return err
 	}
-	body, err := json.Marshal(ocispec.Index{
-		Versioned: specs.Versioned{SchemaVersion: 2},
-		MediaType: ocispec.MediaTypeImageIndex,
-		Manifests: index,
-	})
-	if err != nil {
-		return err
-	}
-	if _, err := DecodeIndex(ocispec.ImageIndexFile, body); err != nil {
-		return err
-	}
-	if err := w.writeFile(ocispec.ImageIndexFile, bytes.NewReader(body)); err != nil {
-		return err
-	}
-	if err := w.writeFile(ocispec.ImageLayoutFile, bytes.NewReader(marker)); err != nil {
-		return err
-	}
-	for _, name := range []string{"blobs/sha256", "blobs", "."} {
+	for _, name := range []string{blobsFolder, ocispec.ImageBlobsDir, "."} {
 		if err := w.syncDir(filepath.Join(w.temp, name)); err != nil {
 			return err
 		}
@@ -141,15 +139,59 @@ func (w *Writer) syncDir(dir string) error {
 	return syncDir(dir)
 }
 
-// Abort removes what was written. After Commit it does nothing, so that it can be
-// deferred.
+// Stage is Commit without the last step: the folder that it returns is a layout, to
+// be looked at, until the Writer is used again.
+func (w *Writer) Stage(index []ocispec.Descriptor) (dir string, err error) {
+	if err := w.checkWhole(index); err != nil {
+		return "", err
+	}
+	body, err := encodeIndex(index)
+	if err != nil {
+		return "", err
+	}
+	for name, content := range map[string][]byte{ocispec.ImageIndexFile: body, ocispec.ImageLayoutFile: []byte(marker)} {
+		if err := ignoreMissing(w.root.Remove(name)); err != nil {
+			return "", err
+		}
+		if err := w.writeFile(name, bytes.NewReader(content)); err != nil {
+			return "", err
+		}
+	}
+	return w.temp, nil
+}
+
+// encodeIndex returns index.json with those manifests.
+func encodeIndex(index []ocispec.Descriptor) ([]byte, error) {
+	body, err := json.Marshal(ocispec.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2},
+		MediaType: ocispec.MediaTypeImageIndex,
+		Manifests: index,
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, err = DecodeIndex(ocispec.ImageIndexFile, body)
+	return body, err
+}
+
+// Abort removes what was written, unless the next [Resume] is to use it. After
+// Commit it does nothing, so that it can be deferred.
 func (w *Writer) Abort() error {
 	if w.temp == "" {
 		return nil
 	}
-	err := os.RemoveAll(w.temp)
+	var err error
+	if !w.keep {
+		err = os.RemoveAll(w.temp)
+	}
 	w.close()
 	return err
+}
+
+// Discard is Abort that leaves nothing to the next [Resume] either.
+func (w *Writer) Discard() error {
+	w.keep = false
+	return w.Abort()
 }
 
 func (w *Writer) close() {
@@ -162,7 +204,7 @@ func (w *Writer) close() {
 
 // checkWhole checks that every blob that the index's manifests name was added.
 func (w *Writer) checkWhole(index []ocispec.Descriptor) error {
-	l := &Layout{root: w.root}
+	l := &Layout{files: folder{w.root}}
 	for _, desc := range index {
 		if err := w.checkPresent("index.json", desc); err != nil {
 			return err
@@ -181,6 +223,8 @@ func (w *Writer) checkWhole(index []ocispec.Descriptor) error {
 }
 
 func (w *Writer) checkPresent(what string, desc ocispec.Descriptor) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	size, ok := w.blobs[desc.Digest]
 	if !ok {
 		size, ok = w.omitted[desc.Digest]

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 	"gitlab.com/tailsbuild/tailsbuild/internal/privilege"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
 // A Case is one test of a policy: an image, all that is known about it, and the
@@ -43,16 +45,23 @@ const Stranger = "stranger"
 
 // A CaseSignature is a signature of the image.
 type CaseSignature struct {
-	Key string // a key's ID
+	By CaseSigner
 	// Listed is whether the trust root names it.
 	Listed, Logged, Timestamped bool
 }
 
 // A CaseRebuild is a rebuilder's statement.
 type CaseRebuild struct {
-	Key, Builder, Outcome string
-	Age                   time.Duration
-	Logged, Timestamped   bool
+	By                  CaseSigner
+	Builder, Outcome    string
+	Age                 time.Duration
+	Logged, Timestamped bool
+}
+
+// A CaseSigner is who signs in a case: by a key's ID, or by a certificate.
+type CaseSigner struct {
+	Key         string
+	Certificate *sign.Certificate
 }
 
 // Outcomes are what rebuilders' statements can say.
@@ -99,7 +108,7 @@ func (e *evaluator) testCase(p *Policy, b *hclschema.Block) Case {
 	}
 	for _, s := range b.All("signature") {
 		c.Signatures = append(c.Signatures, CaseSignature{
-			Key: e.caseKey(s, p.signerKeys()), Listed: s.Text("listed") == "true",
+			By: e.caseSigner(s, p.signing()), Listed: s.Text("listed") == "true",
 			Logged: s.Text("logged") == "true", Timestamped: s.Text("timestamped") == "true",
 		})
 	}
@@ -107,7 +116,11 @@ func (e *evaluator) testCase(p *Policy, b *hclschema.Block) Case {
 		c.Rebuilds = append(c.Rebuilds, e.caseRebuild(p, s))
 	}
 	for _, it := range b.Items("unread") {
-		if known := slices.Sorted(maps.Keys(p.rebuilderKeys())); p.Rebuilder(it.Text) == nil {
+		if p.Rebuilder(it.Text) == nil {
+			var known []string
+			for _, r := range p.Rebuilders {
+				known = append(known, r.Name)
+			}
 			e.Fail(it.Range, "Unknown rebuilder", "The policy has no rebuilder %s.%s", hclschema.Quote(it.Text), hclschema.Suggest(it.Text, known))
 		}
 		c.Unread = append(c.Unread, it.Text)
@@ -116,59 +129,86 @@ func (e *evaluator) testCase(p *Policy, b *hclschema.Block) Case {
 }
 
 func (e *evaluator) caseRebuild(p *Policy, b *hclschema.Block) CaseRebuild {
-	r := CaseRebuild{
-		Key: e.caseKey(b, p.rebuilderKeys()), Builder: b.Text("builder"), Outcome: b.Text("outcome"),
+	who, builder := map[string]owner{}, b.Text("builder")
+	for _, r := range p.Rebuilders {
+		who[r.Name] = owner{r.Keys, r.Identities}
+		if r.Name == b.Labels[0].Text && !b.Has("builder") {
+			builder = r.Builder
+		}
+	}
+	return CaseRebuild{
+		By: e.caseSigner(b, who), Builder: builder, Outcome: b.Text("outcome"),
 		Age:    time.Duration(b.Number("age")) * 24 * time.Hour,
 		Logged: b.Text("logged") == "true", Timestamped: b.Text("timestamped") == "true",
 	}
-	if rebuilder := p.RebuilderOf(r.Key); rebuilder != nil && !b.Has("builder") {
-		r.Builder = rebuilder.Builder
-	}
-	return r
 }
 
-// caseKey returns the ID of the key that the block names: that of its key
-// attribute, the first of who its label names, or a stranger's.
-func (e *evaluator) caseKey(b *hclschema.Block, known map[string][]Key) string {
+// An owner has the keys and identities of a signer or rebuilder.
+type owner struct {
+	keys       []Key
+	identities []Identity
+}
+
+func (p *Policy) signing() map[string]owner {
+	who := map[string]owner{}
+	for _, s := range p.Signers {
+		who[s.Name] = owner{s.Keys, s.Identities}
+	}
+	return who
+}
+
+// caseSigner returns who the block says has signed: by the key or identity that it
+// names, by the first of who its label names, or a stranger.
+func (e *evaluator) caseSigner(b *hclschema.Block, known map[string]owner) CaseSigner {
 	who := b.Labels[0]
-	keys, ok := known[who.Text]
+	o, ok := known[who.Text]
 	switch {
 	case who.Text == Stranger:
-		return Stranger
+		return CaseSigner{Key: Stranger}
 	case !ok:
 		names := append(hclschema.SortedKeys(known), Stranger)
 		e.Fail(who.Range, "Unknown name", "The policy has nobody of this name for a %s; it has %s.%s", b.Name, hclschema.Choices(names), hclschema.Suggest(who.Text, names))
-		return ""
-	case !b.Has("key"):
-		return keys[0].ID
+		return CaseSigner{}
+	case b.Has("identity") || len(o.keys) == 0:
+		return e.caseIdentity(b, who.Text, o.identities)
 	}
-	name := b.Text("key")
-	i := slices.IndexFunc(keys, func(k Key) bool { return k.Name == name })
+	i := e.caseName(b, "key", who.Text, len(o.keys), func(i int) string { return o.keys[i].Name })
 	if i < 0 {
-		var names []string
-		for _, k := range keys {
-			names = append(names, k.Name)
-		}
-		e.Fail(b.RangeOf("key"), "Unknown key", "%s has no key %s; it has %s.", hclschema.Quote(who.Text), hclschema.Quote(name), hclschema.Choices(names))
-		return ""
+		return CaseSigner{}
 	}
-	return keys[i].ID
+	return CaseSigner{Key: o.keys[i].ID}
 }
 
-func (p *Policy) signerKeys() map[string][]Key {
-	known := map[string][]Key{}
-	for _, s := range p.Signers {
-		known[s.Name] = s.Keys
+// caseIdentity returns a certificate of the identity that the block names, with
+// what it has to say, but for the extensions of which the block says otherwise.
+func (e *evaluator) caseIdentity(b *hclschema.Block, who string, identities []Identity) CaseSigner {
+	i := e.caseName(b, "identity", who, len(identities), func(i int) string { return identities[i].Name })
+	if i < 0 {
+		return CaseSigner{}
 	}
-	return known
+	id := &identities[i]
+	c := &sign.Certificate{Roots: []string{id.Sigstore}, Issuer: id.Issuer, Subject: id.Subject, Extensions: map[string]string{}}
+	maps.Copy(c.Extensions, id.Extensions)
+	maps.Copy(c.Extensions, b.Table("extensions"))
+	return CaseSigner{Certificate: c}
 }
 
-func (p *Policy) rebuilderKeys() map[string][]Key {
-	known := map[string][]Key{}
-	for _, r := range p.Rebuilders {
-		known[r.Name] = r.Keys
+// caseName returns the index of what an attribute of the block names among the
+// count things of who, the first if it isn't there, and -1 after reporting that
+// there is none.
+func (e *evaluator) caseName(b *hclschema.Block, attribute, who string, count int, name func(i int) string) int {
+	if !b.Has(attribute) {
+		return min(0, count-1)
 	}
-	return known
+	var names []string
+	for i := range count {
+		names = append(names, name(i))
+	}
+	i := slices.Index(names, b.Text(attribute))
+	if i < 0 {
+		e.Fail(b.RangeOf(attribute), "Unknown "+attribute, "%s has no %s %s; it has %s.", hclschema.Quote(who), attribute, hclschema.Quote(b.Text(attribute)), cmp.Or(hclschema.Choices(names), "none"))
+	}
+	return i
 }
 
 // date returns the start of a day that was checked, or the zero time.

@@ -44,10 +44,12 @@ func (e *evaluator) policy(top *hclschema.Block) *Policy {
 			Name: b.Labels[0].Text, Organisation: b.Text("organisation"), Root: b.Text("root"), Sources: b.Texts("sources"), Range: b.Range,
 		})
 	}
+	p.Sigstores = e.sigstores(top)
 	keys := map[string]hcl.Range{}
 	for _, b := range top.All("signer") {
 		p.Signers = append(p.Signers, Signer{
-			Name: b.Labels[0].Text, Organisation: b.Text("organisation"), Keys: e.keys(b, keys), Range: b.Range,
+			Name: b.Labels[0].Text, Organisation: b.Text("organisation"),
+			Keys: e.keys(b, keys), Identities: e.identities(p, b), Range: b.Range,
 		})
 	}
 	builders := map[string]string{}
@@ -59,7 +61,8 @@ func (e *evaluator) policy(top *hclschema.Block) *Policy {
 		builders[b.Text("builder")] = name
 		e.Distinct(b.Items("statements"), "Place is there twice")
 		p.Rebuilders = append(p.Rebuilders, Rebuilder{
-			Name: name, Organisation: b.Text("organisation"), Builder: b.Text("builder"), Keys: e.keys(b, keys),
+			Name: name, Organisation: b.Text("organisation"), Builder: b.Text("builder"),
+			Keys: e.keys(b, keys), Identities: e.identities(p, b),
 			Statements: b.Texts("statements"), Unreachable: Answer(b.Text("unreachable")), Range: b.Range,
 		})
 	}
@@ -77,8 +80,8 @@ func (e *evaluator) policy(top *hclschema.Block) *Policy {
 func (e *evaluator) keys(b *hclschema.Block, seen map[string]hcl.Range) []Key {
 	e.Labelled(b, "key")
 	blocks := b.All("key")
-	if len(blocks) == 0 {
-		e.Fail(b.Range, "No key", "Nothing could be verified without one. Add key \"NAME\" { public = ... }.")
+	if len(blocks)+len(b.All("identity")) == 0 {
+		e.Fail(b.Range, "No key and no identity", "Nothing could be verified without one. Add key \"NAME\" { public = ... }, or an identity.")
 	}
 	var keys []Key
 	for _, k := range blocks {
@@ -104,11 +107,13 @@ func (e *evaluator) scope(p *Policy, b *hclschema.Block) Scope {
 		TrustRoot: b.Text("trust_root"), Signers: b.Texts("signers"),
 		Foreign: Answer(b.Text("foreign")), Unsigned: Answer(b.Text("unsigned")),
 		Log: b.Text("transparency_log") != "optional", Timestamp: b.Text("timestamp") != "optional",
+		Sigstore:          b.Text("sigstore"),
 		RefuseUnsupported: b.Text("end_of_support") != "warn",
 		Size:              size, Range: b.Range,
 	}
 	e.Distinct(b.Items("signers"), "Signer is there twice")
 	e.vouching(p, b)
+	e.sigstore(p, b)
 	if s.Unsigned == Ask && s.Foreign != Warn {
 		e.Fail(b.RangeOf("unsigned"), "Unsigned is looser than foreign", "Whoever takes the signature away from a foreign image would get further than with it. Write foreign = \"warn\", or unsigned = \"refuse\".")
 	}

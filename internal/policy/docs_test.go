@@ -83,12 +83,26 @@ func TestExamples(t *testing.T) {
 			}
 		}
 	}
+	keyless, err := os.ReadFile("../../docs/keyless.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	policies := regexp.MustCompile("(?s)```hcl\n(.*?)```").FindAllStringSubmatch(string(keyless), -1)
+	if len(policies) != 1 {
+		t.Fatalf("docs/keyless.md has %d policies", len(policies))
+	}
+	if _, diags := Decode("keyless.md", []byte(policies[0][1])); diags.HasErrors() {
+		t.Error(diags)
+	}
+	if formatted, _ := Format("keyless.md", []byte(policies[0][1])); string(formatted) != policies[0][1] {
+		t.Errorf("not formatted: %s", cmp.Diff(string(formatted), policies[0][1]))
+	}
 	if tests < 2 {
 		t.Errorf("found %d examples of tests", tests)
 	}
-	src := pieces(scopeType, rebuildersType, privilegesType) + trustRootType.Example + "\n"
+	src := pieces(scopeType, rebuildersType, privilegesType) + trustRootType.Example + "\n" + sigstoreType.Example + "\n"
 	for _, typ := range []*hclschema.BlockType{rebuilderType} {
-		src += strings.Replace(typ.Example, "  key \"2026\" {\n    public = \"…\"\n  }\n", keyType.Example+"\n", 1) + "\n"
+		src += strings.Replace(typ.Example, "  key \"2026\" {\n    public = \"…\"\n  }\n", keyType.Example+"\n"+identityType.Example+"\n", 1) + "\n"
 	}
 	// The examples name more rebuilders than they show.
 	var summaries []string

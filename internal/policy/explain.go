@@ -24,13 +24,18 @@ func (p *Policy) Explain(s *Scope) []Demand {
 		say("trust_root", "The trust root %q of %s lists the image's digest, has not expired, and knows of nothing newer and no revocation.", t.Name, t.Organisation)
 	}
 	if len(s.Signers) > 0 {
-		say("signers", "It is signed with a key of %s.", p.signerNames(s.Signers))
+		say("signers", "It is signed by %s.", p.signerNames(s.Signers))
+	}
+	log, stamp := fmt.Sprintf(" of the sigstore %q", s.Sigstore), fmt.Sprintf(" by an authority of the sigstore %q", s.Sigstore)
+	if s.Sigstore == "" {
+		log = ", and none counts: the scope has no sigstore"
+		stamp = log
 	}
 	if s.Log {
-		say("transparency_log", "Signatures and statements count only with an entry in a transparency log.")
+		say("transparency_log", "Signatures and statements count only with an entry in a transparency log%s.", log)
 	}
 	if s.Timestamp {
-		say("timestamp", "Signatures and statements count only with a signed timestamp.")
+		say("timestamp", "Signatures and statements count only with a signed timestamp%s.", stamp)
 	}
 	if n := s.Rebuilds.Minimum; n > 0 {
 		say("rebuilders", "%s of these rebuilt it bit for bit%s: %s. A release can ask for more.", organisations(n), s.Rebuilds.explainAge(), strings.Join(s.Rebuilds.Organisations, ", "))
@@ -68,11 +73,14 @@ func (p *Policy) signerNames(names []string) string {
 		if s == nil {
 			continue
 		}
-		var keys []string
+		var by []string
 		for _, k := range s.Keys {
-			keys = append(keys, k.ID)
+			by = append(by, "the key "+k.ID)
 		}
-		all = append(all, fmt.Sprintf("%q of %s (%s)", s.Name, s.Organisation, strings.Join(keys, ", ")))
+		for _, i := range s.Identities {
+			by = append(by, fmt.Sprintf("%q, as %q says to the sigstore %q%s", i.Subject, i.Issuer, i.Sigstore, i.extensions()))
+		}
+		all = append(all, fmt.Sprintf("%q of %s (%s)", s.Name, s.Organisation, strings.Join(by, ", or ")))
 	}
 	return strings.Join(all, " or ")
 }

@@ -22,6 +22,7 @@ import (
 // policy was decoded from.
 type Policy struct {
 	TrustRoots []TrustRoot
+	Sigstores  []Sigstore
 	Signers    []Signer
 	Rebuilders []Rebuilder
 	// Scopes are tried in order, and the first that matches decides.
@@ -43,11 +44,12 @@ type TrustRoot struct {
 	Range   hcl.Range
 }
 
-// A Signer signs releases with keys that the policy itself names.
+// A Signer signs releases with keys, or as identities, that the policy itself names.
 type Signer struct {
 	Name         string
 	Organisation string
 	Keys         []Key
+	Identities   []Identity
 	Range        hcl.Range
 }
 
@@ -56,8 +58,9 @@ type Rebuilder struct {
 	Name         string
 	Organisation string
 	// Builder is the id that its statements have to name.
-	Builder string
-	Keys    []Key
+	Builder    string
+	Keys       []Key
+	Identities []Identity
 	// Statements are where its statements are read, beside those that come with a
 	// release: URLs, repositories in registries as oci:HOST/NAME, and folders as
 	// those of a trust root.
@@ -102,8 +105,11 @@ type Scope struct {
 	// Log and Timestamp are whether signatures and rebuilders' statements without
 	// an entry in a transparency log, or without a signed timestamp, count.
 	Log, Timestamp bool
-	Rebuilds       Rebuilds
-	Privileges     Privileges
+	// Sigstore is the name of the one whose logs and timestamp authorities count for
+	// that, or "": nothing counts then.
+	Sigstore   string
+	Rebuilds   Rebuilds
+	Privileges Privileges
 	// RefuseUnsupported is whether a base past its end of support, or with an
 	// unknown one, is refused rather than warned of.
 	RefuseUnsupported bool
@@ -173,10 +179,11 @@ func (p *Policy) Signer(name string) *Signer {
 	return nil
 }
 
-// RebuilderOf returns the rebuilder that has the key with an ID, or nil.
-func (p *Policy) RebuilderOf(id string) *Rebuilder {
+// RebuilderOf returns the rebuilder that has the key with an ID, or nil. With a
+// certificate, the key was made for one signature, and it is who that names.
+func (p *Policy) RebuilderOf(id string, c *sign.Certificate) *Rebuilder {
 	for i := range p.Rebuilders {
-		if hasKey(p.Rebuilders[i].Keys, id) {
+		if signs(p.Rebuilders[i].Keys, p.Rebuilders[i].Identities, id, c) {
 			return &p.Rebuilders[i]
 		}
 	}
@@ -193,16 +200,19 @@ func (p *Policy) Rebuilder(name string) *Rebuilder {
 	return nil
 }
 
-// SignerOf returns the signer that has the key with an ID, or nil.
-func (p *Policy) SignerOf(id string) *Signer {
+// SignerOf is [Policy.RebuilderOf] for signers.
+func (p *Policy) SignerOf(id string, c *sign.Certificate) *Signer {
 	for i := range p.Signers {
-		if hasKey(p.Signers[i].Keys, id) {
+		if signs(p.Signers[i].Keys, p.Signers[i].Identities, id, c) {
 			return &p.Signers[i]
 		}
 	}
 	return nil
 }
 
-func hasKey(keys []Key, id string) bool {
+func signs(keys []Key, identities []Identity, id string, c *sign.Certificate) bool {
+	if c != nil {
+		return slices.ContainsFunc(identities, func(i Identity) bool { return i.Is(c) })
+	}
 	return slices.ContainsFunc(keys, func(k Key) bool { return k.ID == id })
 }

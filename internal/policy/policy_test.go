@@ -43,13 +43,16 @@ func TestDecode(t *testing.T) {
 	for _, s := range got.Signers {
 		for _, k := range s.Keys {
 			keys = append(keys, k.Name)
-			if k.ID != k.Public.ID() || got.SignerOf(k.ID).Name != s.Name {
+			if k.ID != k.Public.ID() || got.SignerOf(k.ID, nil).Name != s.Name {
 				t.Errorf("key %s: %s", k.Name, k.ID)
 			}
 		}
 	}
 	for _, r := range got.Rebuilders {
-		if got.RebuilderOf(r.Keys[0].ID).Name != r.Name || got.SignerOf(r.Keys[0].ID) != nil {
+		if len(r.Keys) == 0 {
+			continue
+		}
+		if got.RebuilderOf(r.Keys[0].ID, nil).Name != r.Name || got.SignerOf(r.Keys[0].ID, nil) != nil {
 			t.Errorf("rebuilder %s", r.Name)
 		}
 	}
@@ -59,7 +62,7 @@ func TestDecode(t *testing.T) {
 	if got.Rebuilder("riseup") != &got.Rebuilders[0] || got.Rebuilder("") != nil {
 		t.Error("another rebuilder")
 	}
-	if got.SignerOf("") != nil || got.RebuilderOf("") != nil || got.Signer("x") != nil || got.TrustRoot("") != nil {
+	if got.SignerOf("", nil) != nil || got.RebuilderOf("", nil) != nil || got.Signer("x") != nil || got.TrustRoot("") != nil {
 		t.Error("found what isn't there")
 	}
 	want := &Policy{
@@ -67,7 +70,13 @@ func TestDecode(t *testing.T) {
 			Name: "tails", Organisation: "tails", Root: "tails.root.json",
 			Sources: []string{"https://trust.example/tails", "http://abc.onion/trust", "/media/stick/trust", "trust"},
 		}},
-		Signers: []Signer{{Name: "onionshare", Organisation: "onionshare", Keys: got.Signers[0].Keys}},
+		Sigstores: []Sigstore{{Name: "tails", TrustedRoot: "tails.trusted_root.json"}},
+		Signers: []Signer{{
+			Name: "onionshare", Organisation: "onionshare", Keys: got.Signers[0].Keys, Identities: []Identity{{
+				Name: "ci", Sigstore: "tails", Issuer: "https://gitlab.example.org",
+				Subject: "https://gitlab.example.org/onionshare/images//.gitlab-ci.yml@refs/heads/main",
+			}},
+		}},
 		Rebuilders: []Rebuilder{
 			{
 				Name: "riseup", Organisation: "riseup", Builder: "https://rebuild.example/v1", Keys: got.Rebuilders[0].Keys,
@@ -75,7 +84,12 @@ func TestDecode(t *testing.T) {
 				Unreachable: Warn,
 			},
 			{Name: "debian", Organisation: "debian", Builder: "urn:debian", Keys: got.Rebuilders[1].Keys, Unreachable: Refuse},
-			{Name: "own", Organisation: "tails", Builder: "https://tails.example/v1", Keys: got.Rebuilders[2].Keys, Unreachable: Refuse},
+			{Name: "guardian", Organisation: "guardian", Builder: "urn:guardian", Unreachable: Refuse, Identities: []Identity{{
+				Name: "ci", Sigstore: "tails", Issuer: "https://gitlab.example.org",
+				Subject:    "https://gitlab.example.org/guardian/rebuilds//.gitlab-ci.yml@refs/heads/main",
+				Extensions: map[string]string{"deployment-environment": "rebuild", "source-repository-ref": "refs/heads/main"},
+			}}},
+			{Name: "own", Organisation: "tails", Builder: "https://tails.example/v1", Keys: got.Rebuilders[3].Keys, Unreachable: Refuse},
 		},
 		Scopes: []Scope{
 			{
@@ -85,7 +99,7 @@ func TestDecode(t *testing.T) {
 				Privileges: Privileges{Highest: 2, Allowed: got.Scopes[0].Privileges.Allowed},
 			},
 			// What is left out is strict.
-			{Pattern: newPattern("**"), TrustRoot: "tails", Foreign: Refuse, Unsigned: Refuse, Log: true, Timestamp: true, RefuseUnsupported: true},
+			{Pattern: newPattern("**"), TrustRoot: "tails", Sigstore: "tails", Foreign: Refuse, Unsigned: Refuse, Log: true, Timestamp: true, RefuseUnsupported: true},
 		},
 	}
 	ignore := []cmp.Option{
@@ -94,6 +108,32 @@ func TestDecode(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got, ignore...); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestCertificateOwners: a certificate is whose it says it is, under the root that
+// the identity names.
+func TestCertificateOwners(t *testing.T) {
+	p := decodeFile(t, "testdata/good/full.hcl")
+	c := &sign.Certificate{
+		Roots: []string{"tails"}, Issuer: "https://gitlab.example.org",
+		Subject:    "https://gitlab.example.org/guardian/rebuilds//.gitlab-ci.yml@refs/heads/main",
+		Extensions: map[string]string{"deployment-environment": "rebuild", "source-repository-ref": "refs/heads/main", "build-trigger": "web"},
+	}
+	if r := p.RebuilderOf("x", c); r == nil || r.Name != "guardian" || p.SignerOf("x", c) != nil {
+		t.Errorf("%v", r)
+	}
+	c.Extensions["source-repository-ref"] = "refs/heads/other"
+	if r := p.RebuilderOf("x", c); r != nil {
+		t.Errorf("of %s, from another branch", r.Name)
+	}
+	c.Subject = "https://gitlab.example.org/onionshare/images//.gitlab-ci.yml@refs/heads/main"
+	if s := p.SignerOf("x", c); s == nil || s.Name != "onionshare" || p.RebuilderOf("x", c) != nil {
+		t.Errorf("%v", s)
+	}
+	c.Roots = []string{"others"}
+	if s := p.SignerOf("x", c); s != nil || p.SignerOf("", nil) != nil || p.RebuilderOf("", nil) != nil {
+		t.Errorf("of %s, by another root", s.Name)
 	}
 }
 

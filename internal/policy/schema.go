@@ -24,7 +24,7 @@ var policyLanguage = &hclschema.Language{
 // policyType describes the file's top level.
 var policyType = &hclschema.BlockType{
 	Name:   "policy",
-	Blocks: []*hclschema.BlockType{trustRootType, signerType, rebuilderType, scopeType},
+	Blocks: []*hclschema.BlockType{trustRootType, sigstoreType, signerType, rebuilderType, scopeType},
 }
 
 const nameDoc = "Lower-case letters, digits, and single `-` between them."
@@ -37,7 +37,7 @@ var organisation = hclschema.Attribute{
 var keyType = &hclschema.BlockType{
 	Name:   "key",
 	Labels: []hclschema.Label{{Name: "NAME", Check: checkName, Doc: nameDoc}},
-	Doc:    "A public key, as `tailsbuild key new` writes it to `PREFIX.pub`. There is at least one.",
+	Doc:    "A public key, as `tailsbuild key new` writes it to `PREFIX.pub`. There is at least one, or an identity.",
 	Example: `key "2026" {
   public = <<-EOT
     -----BEGIN PUBLIC KEY-----
@@ -72,7 +72,7 @@ var trustRootType = &hclschema.BlockType{
 var signerType = &hclschema.BlockType{
 	Name:   "signer",
 	Labels: []hclschema.Label{{Name: "NAME", Check: checkName, Doc: nameDoc}},
-	Doc:    "Who signs releases, by keys that the policy itself has.",
+	Doc:    "Who signs releases, by keys and identities that the policy itself has.",
 	Example: `signer "onionshare" {
   organisation = "onionshare"
   key "2026" {
@@ -81,7 +81,7 @@ var signerType = &hclschema.BlockType{
 }`,
 	Many:   true,
 	Attrs:  []hclschema.Attribute{organisation},
-	Blocks: []*hclschema.BlockType{keyType},
+	Blocks: []*hclschema.BlockType{keyType, identityType},
 }
 
 var rebuilderType = &hclschema.BlockType{
@@ -103,7 +103,7 @@ var rebuilderType = &hclschema.BlockType{
 		{Name: "statements", Type: hclschema.Texts, Check: checkPlace, Doc: "Where its statements are, beside those that come with a release: https URLs, http URLs of onion services, repositories as `oci:HOST/NAME`, and folders. All of them are read, for every image."},
 		{Name: "unreachable", Type: hclschema.Text, Default: string(Refuse), Check: hclschema.OneOf([]string{"refuse", "warn"}, "Unknown answer", "answer to statements that can't be read"), Doc: "What happens when one of `statements` can't be read, so that it may be hidden that the rebuilder got something different: `refuse` the image, or `warn`. What isn't read never counts for an image."},
 	},
-	Blocks: []*hclschema.BlockType{keyType},
+	Blocks: []*hclschema.BlockType{keyType, identityType},
 }
 
 var scopeType = &hclschema.BlockType{
@@ -112,8 +112,8 @@ var scopeType = &hclschema.BlockType{
 	Doc:    "What is asked of some images. Scopes are tried in the order of the file, and the first that matches decides alone. An image without a scope is refused. Either `trust_root` or `signers` is there; with both, both are asked for. What is left out has its strictest meaning, but for `size` and `rebuilders`, which are not asked for then.",
 	Example: `scope "registry.example/services/*" {
   trust_root       = "tails"
+  sigstore         = "tails"
   transparency_log = "optional"
-  timestamp        = "optional"
 }`,
 	Many: true,
 	Attrs: []hclschema.Attribute{
@@ -121,6 +121,7 @@ var scopeType = &hclschema.BlockType{
 		{Name: "signers", Type: hclschema.Texts, Filled: true, Check: checkName, Doc: "Signers, one of which has to have signed the image."},
 		{Name: "foreign", Type: hclschema.Text, Default: string(Refuse), Check: hclschema.OneOf([]string{"refuse", "warn"}, "Unknown answer", "answer to foreign images"), Doc: "What happens with an image that others have signed: `refuse`, or `warn`, each time."},
 		{Name: "unsigned", Type: hclschema.Text, Default: string(Refuse), Check: hclschema.OneOf([]string{"refuse", "ask"}, "Unknown answer", "answer to unsigned images"), Doc: "What happens with an image that nobody has signed: `refuse`, or `ask` a person, twice. With `ask`, `foreign` is `warn`: taking a signature away must not help."},
+		{Name: "sigstore", Type: hclschema.Text, Check: checkName, Doc: "The sigstore whose transparency logs and timestamp authorities count. Without one, nothing does: both have to be optional, or every image is refused."},
 		{Name: "transparency_log", Type: hclschema.Text, Default: "required", Check: checkRequired, Doc: "Whether a signature or statement counts only with an entry in a transparency log: `required` or `optional`."},
 		{Name: "timestamp", Type: hclschema.Text, Default: "required", Check: checkRequired, Doc: "Whether a signature or statement counts only with a signed timestamp: `required` or `optional`."},
 		{Name: "end_of_support", Type: hclschema.Text, Default: "refuse", Check: hclschema.OneOf([]string{"refuse", "warn"}, "Unknown answer", "answer to the end of support"), Doc: "What happens with a base that is past its end of support, or doesn't say when that is: `refuse` or `warn`."},

@@ -21,6 +21,11 @@ var marks = []hclschema.Attribute{
 	{Name: "timestamped", Type: hclschema.Boolean, Default: "false", Doc: "Whether it has a signed timestamp."},
 }
 
+var extensionsSaid = hclschema.Attribute{
+	Name: "extensions", Type: hclschema.Table, Key: checkExtension,
+	Doc: "What the certificate says otherwise than the identity asks for.",
+}
+
 var testType = &hclschema.BlockType{
 	Name:   "test",
 	Labels: []hclschema.Label{{Name: "NAME", Doc: "What is tested, in words."}},
@@ -57,6 +62,8 @@ var testType = &hclschema.BlockType{
 			Many:    true,
 			Attrs: append([]hclschema.Attribute{
 				{Name: "key", Type: hclschema.Text, Check: checkName, Doc: "Which of the signer's keys; the first when it is left out."},
+				{Name: "identity", Type: hclschema.Text, Check: checkName, Doc: "Which of the signer's identities, in place of a key; the first when the signer has no keys."},
+				extensionsSaid,
 				{Name: "listed", Type: hclschema.Boolean, Default: "false", Doc: "Whether the trust root names the signature."},
 			}, marks...),
 		},
@@ -72,6 +79,8 @@ var testType = &hclschema.BlockType{
 				{Name: "outcome", Type: hclschema.Text, Required: true, Check: hclschema.OneOf(Outcomes, "Unknown outcome", "outcome of a rebuild"), Doc: "`reproduced`, `different`, `build-failed`, `inputs-missing`, `toolchain-mismatch` or `withdrawn`."},
 				{Name: "age", Type: hclschema.Number, Default: "0", Max: 36500, Doc: "How old it is, in days."},
 				{Name: "key", Type: hclschema.Text, Check: checkName, Doc: "Which of the rebuilder's keys; the first when it is left out."},
+				{Name: "identity", Type: hclschema.Text, Check: checkName, Doc: "Which of the rebuilder's identities, in place of a key; the first when the rebuilder has no keys."},
+				extensionsSaid,
 				{Name: "builder", Type: hclschema.Text, Check: checkBuilder, Doc: "The builder id that the statement names; the rebuilder's own when it is left out."},
 			}, marks...),
 		},

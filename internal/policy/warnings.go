@@ -71,6 +71,12 @@ func (w *warner) useless(s *Scope) {
 	if s.Unsigned == Ask && (s.Log || s.Timestamp || s.RefuseUnsupported || s.Rebuilds.Minimum > 0) {
 		w.warn(s.Range, "Unsigned images are never asked about", "What the scope asks for, a log, a timestamp, rebuilds or the end of support, an unsigned image doesn't have. Put unsigned images into a scope of their own, or refuse them.")
 	}
+	switch asked := s.Log || s.Timestamp; {
+	case asked && s.Sigstore == "":
+		w.warn(s.Range, "No sigstore", "No transparency log and no timestamp counts, so that every image is refused. Write sigstore = \"NAME\", or transparency_log = \"optional\" and timestamp = \"optional\".")
+	case !asked && s.Sigstore != "":
+		w.warn(s.Range, "Sigstore is not asked", "Both log entries and timestamps are optional in the scope. Ask for one, or remove its sigstore.")
+	}
 	own := w.p.organisations(s)
 	for _, r := range w.p.Rebuilders {
 		if s.Rebuilds.Minimum > 0 && slices.Contains(own, r.Organisation) {
@@ -86,6 +92,11 @@ func (w *warner) unused() {
 			w.warn(t.Range, "Trust root is not used", "No scope asks for it. Remove it, or name it in a scope's trust_root.")
 		}
 	}
+	for _, s := range w.p.Sigstores {
+		if !w.p.asks(s.Name) {
+			w.warn(s.Range, "Sigstore is not used", "No scope and no identity asks for it, and without its file every image is refused. Remove it, or name it.")
+		}
+	}
 	for _, signer := range w.p.Signers {
 		if !slices.ContainsFunc(w.p.Scopes, func(s Scope) bool { return slices.Contains(s.Signers, signer.Name) }) {
 			w.warn(signer.Range, "Signer is not used", "No scope asks for it. Remove it, or name it in a scope's signers.")
@@ -96,4 +107,10 @@ func (w *warner) unused() {
 			w.warn(r.Range, "Rebuilder is not asked for", "No scope asks for a rebuild by %s. What it finds different is refused all the same.", hclschema.Quote(r.Organisation))
 		}
 	}
+}
+
+// asks reports whether a scope or an identity has a sigstore.
+func (p *Policy) asks(sigstore string) bool {
+	return slices.ContainsFunc(p.Scopes, func(s Scope) bool { return s.Sigstore == sigstore }) ||
+		slices.ContainsFunc(p.identities(), func(i Identity) bool { return i.Sigstore == sigstore })
 }

@@ -23,7 +23,7 @@ const buildTime = 20 * time.Minute
 type Program struct {
 	Folder  string
 	Module  string
-	Package string // below Module
+	Package string // below Module, "" for the one there
 	Tags    []string
 }
 
@@ -42,7 +42,7 @@ func (p Program) Path() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name := append([]string{path.Base(p.Package), string(version[1]), runtime.Version()}, p.Tags...)
+	name := append([]string{path.Base(path.Join(p.Module, p.Package)), string(version[1]), runtime.Version()}, p.Tags...)
 	return filepath.Join(cache, "tailsbuild-test", strings.Join(name, "-")), nil
 }
 

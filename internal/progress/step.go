@@ -2,6 +2,7 @@ package progress
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,7 +38,7 @@ func (d *Display) Step(name string) *Step {
 	s := &Step{
 		d:       d,
 		id:      digest.FromString(fmt.Sprintf("step %d %s", n, name)),
-		name:    Clean(name),
+		name:    Line(name),
 		started: now,
 		updated: now,
 	}
@@ -90,7 +91,8 @@ func (s *Step) Done(err error) {
 	v := s.vertex()
 	v.Completed = &now
 	if err != nil {
-		v.Error = Clean(err.Error())
+		// Lines after the first belong to it.
+		v.Error = strings.ReplaceAll(Clean(err.Error()), "\n", "\n  ")
 	}
 	st := &client.SolveStatus{Vertexes: []*client.Vertex{v}}
 	if s.current > 0 {

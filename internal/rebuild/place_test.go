@@ -42,11 +42,11 @@ func TestPublish(t *testing.T) {
 		if len(bundles) != 2 || !bytes.Equal(bundles[1].Body, all[1].Bundle) {
 			t.Fatalf("%s: %d bundles", place, len(bundles))
 		}
-		c := release.ReadBundles(image, bundles, []*sign.PublicKey{key(t, auditor).Public()})
+		c := release.ReadBundles(image, bundles, release.Trusted{Keys: []*sign.PublicKey{key(t, auditor).Public()}})
 		if len(c.Problems) > 0 || len(c.Statements) != 2 || !bytes.Equal(c.Statements[1].Body, all[1].Body) {
 			t.Errorf("%s: %+v", place, c)
 		}
-		if c := release.ReadBundles(image, bundles, nil); len(c.Statements) != 0 || len(c.Problems) != 2 {
+		if c := release.ReadBundles(image, bundles, release.Trusted{}); len(c.Statements) != 0 || len(c.Problems) != 2 {
 			t.Errorf("%s by nobody who is known: %+v", place, c)
 		}
 		nothing := image

@@ -37,7 +37,12 @@ func Open(ctx context.Context, dir, called string, key *sign.PublicKey) (*Publis
 	if err != nil {
 		return nil, err
 	}
-	return &Published{Dir: dir, Verification: v}, nil
+	return Verified(dir, v), nil
+}
+
+// Verified returns the release in the folder dir, which was verified.
+func Verified(dir string, v *release.Verification) *Published {
+	return &Published{Dir: dir, Verification: v}
 }
 
 // Seal checks that the release has its sealed inputs, and that they are exactly what

@@ -166,7 +166,7 @@ func (a *Attempt) attach(ctx context.Context, key *sign.Key, who Auditor, predic
 func newStatement(predicateType string, body, bundle []byte, subject ocispec.Descriptor, key *sign.PublicKey, at time.Time) Statement {
 	return Statement{
 		PredicateType: predicateType, Body: body, Bundle: bundle,
-		Attachment: release.Attachment{Subject: subject, PredicateType: predicateType, Body: bundle, Key: key, Created: at},
+		Attachment: release.Attachment{Subject: subject, PredicateType: predicateType, Body: bundle, Signed: true, Key: key, Created: at},
 	}
 }
 

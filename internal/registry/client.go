@@ -15,7 +15,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
@@ -23,14 +22,16 @@ import (
 const (
 	// A request is made at most maxTries times, with a pause that doubles. What a
 	// registry asks for is waited for up to maxPause.
+	// What goes on where it was cut off is gone on with maxResumes times at most.
 	maxTries   = 4
+	maxResumes = 100
 	firstPause = 500 * time.Millisecond
 	maxPause   = 10 * time.Second
 	// maxManifest bounds manifests and lists of them, which have to be in memory.
 	maxManifest = 1 << 20
 )
 
-// A client reads one repository (distribution-spec v1.1).
+// A client talks to one repository (distribution-spec v1.1).
 type client struct {
 	repo  name.Repository
 	guard *guard
@@ -38,15 +39,20 @@ type client struct {
 	pause time.Duration
 }
 
-// newClient logs in as the user's docker or podman configuration says.
-func newClient(ctx context.Context, repo name.Repository, opts Options) (*client, error) {
-	c := &client{repo: repo, guard: newGuard(repo.RegistryStr(), opts.roots, opts.idle), pause: opts.pause}
+// newClient logs in as the user's docker or podman configuration says, for what
+// scopes are.
+func newClient(ctx context.Context, repo name.Repository, opts Options, scopes ...string) (*client, error) {
+	g, err := newGuard(repo.RegistryStr(), opts)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{repo: repo, guard: g, pause: opts.pause}
 	auth, err := resolve(ctx, repo)
 	if err != nil {
 		return nil, &TransferError{URL: repo.RegistryStr(), Err: err}
 	}
 	err = c.retry(ctx, func() error {
-		t, err := transport.NewWithContext(ctx, repo.Registry, auth, c.guard, []string{repo.Scope(transport.PullScope)})
+		t, err := transport.NewWithContext(ctx, repo.Registry, auth, c.guard, scopes)
 		if err != nil {
 			return typed(repo.RegistryStr(), err)
 		}
@@ -94,31 +100,71 @@ func (c *client) url(kind, ref string) string {
 // when use didn't like what came.
 func (c *client) get(ctx context.Context, address, accept string, use func(http.Header, io.Reader) error) error {
 	return c.retry(ctx, func() error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+		resp, err := c.do(ctx, request{method: http.MethodGet, address: address, accept: accept}, http.StatusOK)
 		if err != nil {
-			return &TransferError{URL: address, Err: err}
-		}
-		if accept != "" {
-			req.Header.Set("Accept", accept)
-		}
-		resp, err := c.http.Do(req)
-		if err != nil {
-			return typed(address, err)
+			return err
 		}
 		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return &StatusError{URL: address, Code: resp.StatusCode, after: retryAfter(resp.Header)}
-		}
-		return use(resp.Header, &transferReader{address, resp.Body})
+		return use(resp.Header, resp.Body)
 	})
+}
+
+// A request is what do sends.
+type request struct {
+	method, address string
+	accept          string
+	contentType     string
+	ranges          string // Range of a GET, Content-Range of what is sent
+	body            io.Reader
+	size            int64
+}
+
+// do sends a request once. Another status than those wanted is a *[StatusError];
+// errors of the body are *[TransferError].
+func (c *client) do(ctx context.Context, r request, want ...int) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, r.method, r.address, r.body)
+	if err != nil {
+		return nil, &TransferError{URL: r.address, Err: err}
+	}
+	req.ContentLength = r.size
+	for name, value := range map[string]string{"Accept": r.accept, "Content-Type": r.contentType} {
+		if value != "" {
+			req.Header.Set(name, value)
+		}
+	}
+	switch {
+	case r.ranges != "" && r.body == nil:
+		req.Header.Set("Range", r.ranges)
+	case r.ranges != "":
+		req.Header.Set("Content-Range", r.ranges)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, typed(r.address, err)
+	}
+	if !slices.Contains(want, resp.StatusCode) {
+		resp.Body.Close()
+		return nil, &StatusError{URL: r.address, Code: resp.StatusCode, after: retryAfter(resp.Header)}
+	}
+	resp.Body = &transferReader{r.address, resp.Body}
+	return resp, nil
 }
 
 // retry calls try until it succeeds or is not worth another try.
 func (c *client) retry(ctx context.Context, try func() error) error {
+	return c.resume(ctx, func() (bool, error) { return false, try() })
+}
+
+// resume is retry for what goes on where it was cut off: only tries that got no
+// further count.
+func (c *client) resume(ctx context.Context, try func() (further bool, err error)) error {
 	pause := c.pause
-	for n := 1; ; n++ {
-		err := try()
-		if err == nil || n == maxTries || ctx.Err() != nil || !temporary(err) {
+	for n, all := 1, 1; ; n, all = n+1, all+1 {
+		further, err := try()
+		if further {
+			n, pause = 1, c.pause
+		}
+		if err == nil || n == maxTries || all == maxResumes || ctx.Err() != nil || !temporary(err) {
 			return err
 		}
 		wait := pause
@@ -188,11 +234,11 @@ func retryAfter(h http.Header) time.Duration {
 // of whoever reads.
 type transferReader struct {
 	address string
-	body    io.Reader
+	io.ReadCloser
 }
 
 func (r *transferReader) Read(p []byte) (int, error) {
-	n, err := r.body.Read(p)
+	n, err := r.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
 		err = &TransferError{URL: r.address, Err: err}
 	}
@@ -213,11 +259,4 @@ func (c *client) document(ctx context.Context, address, accept string, limit int
 		return nil
 	})
 	return b, h, err
-}
-
-// blob adds the blob that desc names to the layout.
-func (c *client) blob(ctx context.Context, w *oci.Writer, desc ocispec.Descriptor) error {
-	return c.get(ctx, c.url("blobs", desc.Digest.String()), "", func(_ http.Header, body io.Reader) error {
-		return w.Add(desc, body)
-	})
 }

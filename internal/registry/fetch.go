@@ -73,7 +73,7 @@ func (f *fetch) readImage(ctx context.Context) (*ocispec.Manifest, error) {
 	if err := f.addBytes(d.desc, d.body); err != nil {
 		return nil, err
 	}
-	return d.manifest, f.client.blob(ctx, f.w, d.manifest.Config)
+	return d.manifest, f.client.blob(ctx, f.w, d.manifest.Config, nil)
 }
 
 // layers adds those of the image, or says that they are left out.
@@ -81,7 +81,7 @@ func (f *fetch) layers(ctx context.Context, m *ocispec.Manifest) error {
 	for _, desc := range m.Layers {
 		add := func() error { return f.w.Omit(desc) }
 		if f.opts.Layers {
-			add = func() error { return f.client.blob(ctx, f.w, desc) }
+			add = func() error { return f.client.blob(ctx, f.w, desc, nil) }
 		}
 		if err := add(); err != nil {
 			return err
@@ -195,7 +195,7 @@ func (f *fetch) addBlob(ctx context.Context, desc ocispec.Descriptor) error {
 	if err := f.spend(desc.Size); err != nil {
 		return err
 	}
-	return f.client.blob(ctx, f.w, desc)
+	return f.client.blob(ctx, f.w, desc, nil)
 }
 
 func (f *fetch) addBytes(desc ocispec.Descriptor, b []byte) error {

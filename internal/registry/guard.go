@@ -3,17 +3,14 @@ package registry
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"slices"
 	"time"
 
-	"golang.org/x/net/http/httpproxy"
+	"gitlab.com/tailsbuild/tailsbuild/internal/proxy"
 )
 
 const (
@@ -23,6 +20,11 @@ const (
 	// blob: of a login, of an error.
 	maxAnswer    = 64 << 10
 	maxRedirects = 5
+	// maxConnections is how many connections are kept open.
+	maxConnections = 8
+	// A registry that was sent a blob may read all of it before it answers: it gets
+	// answerTimes as long as for anything else.
+	answerTimes = 10
 )
 
 // errIdle is why a transfer that stood still was given up.
@@ -37,23 +39,27 @@ type guard struct {
 	idle  time.Duration
 }
 
-func newGuard(host string, roots *x509.CertPool, idle time.Duration) *guard {
+func newGuard(host string, opts Options) (*guard, error) {
+	find, err := proxy.Find(opts.Proxy)
+	if err != nil {
+		return nil, err
+	}
 	dialer := &net.Dialer{Timeout: 15 * time.Second}
 	return &guard{
 		plain: loopback(host),
-		idle:  idle,
+		idle:  opts.idle,
 		inner: &http.Transport{
-			Proxy:                  proxy(),
+			Proxy:                  func(r *http.Request) (*url.URL, error) { return find(r.URL) },
 			DialContext:            dialer.DialContext,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: opts.roots},
 			TLSHandshakeTimeout:    15 * time.Second,
-			ResponseHeaderTimeout:  idle,
-			IdleConnTimeout:        idle,
+			IdleConnTimeout:        opts.idle,
+			MaxIdleConnsPerHost:    maxConnections,
 			MaxResponseHeaderBytes: maxAnswer,
 			DisableCompression:     true,
 			ForceAttemptHTTP2:      true,
 		},
-	}
+	}, nil
 }
 
 func (g *guard) close() { g.inner.(*http.Transport).CloseIdleConnections() }
@@ -67,6 +73,9 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	timer := time.AfterFunc(g.idle, func() { cancel(errIdle) })
 	req = req.Clone(ctx)
 	req.Header.Set("User-Agent", userAgent)
+	if req.Body != nil && req.Body != http.NoBody {
+		req.Body = &sentBody{req.Body, timer, g.idle}
+	}
 	resp, err := g.inner.RoundTrip(req)
 	if err != nil {
 		timer.Stop()
@@ -77,7 +86,8 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	body := &guardedBody{body: resp.Body, left: -1, idle: g.idle, timer: timer, ctx: ctx, cancel: cancel}
-	if resp.StatusCode != http.StatusOK || req.URL.Path == "/v2/" {
+	whole := resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusPartialContent
+	if !whole || req.URL.Path == "/v2/" {
 		body.left = maxAnswer
 	}
 	resp.Body = body
@@ -106,40 +116,29 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// proxy returns the proxies that the environment names. ALL_PROXY, which
-// net/http doesn't know, stands in for those that are not set, so that one
-// variable puts everything behind Tor.
-func proxy() func(*http.Request) (*url.URL, error) {
-	config := httpproxy.FromEnvironment()
-	all := os.Getenv("ALL_PROXY")
-	if all == "" {
-		all = os.Getenv("all_proxy")
-	}
-	if config.HTTPSProxy == "" {
-		config.HTTPSProxy = all
-	}
-	if config.HTTPProxy == "" {
-		config.HTTPProxy = all
-	}
-	find := config.ProxyFunc()
-	return func(req *http.Request) (*url.URL, error) {
-		u, err := find(req.URL)
-		if u == nil || err != nil {
-			return nil, err
-		}
-		if !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
-			return nil, &InsecureError{URL: u.Redacted(), Reason: "not a kind of proxy that is known"}
-		}
-		return u, nil
-	}
-}
-
 // checkRedirect bounds redirections. Where they may lead is for the guard.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return &InsecureError{URL: req.URL.Redacted(), Reason: "too many redirections"}
 	}
 	return nil
+}
+
+// A sentBody keeps a request alive for as long as it is being sent.
+type sentBody struct {
+	io.ReadCloser
+	timer *time.Timer
+	idle  time.Duration
+}
+
+func (b *sentBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.timer.Reset(answerTimes * b.idle)
+	} else {
+		b.timer.Reset(b.idle)
+	}
+	return n, err
 }
 
 // A guardedBody ends when no data comes, or after left bytes unless left is -1.

@@ -13,7 +13,11 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
-const acceptManifests = ocispec.MediaTypeImageManifest + ", " + ocispec.MediaTypeImageIndex
+const (
+	acceptManifests = ocispec.MediaTypeImageManifest + ", " + ocispec.MediaTypeImageIndex
+	// acceptDocker is what a tag may name that is never used.
+	acceptDocker = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json"
+)
 
 // A document is a manifest or an index: exactly one of the two is set.
 type document struct {

@@ -24,6 +24,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/opencontainers/go-digest"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/proxy"
 )
 
 // encrypted makes the registry one that answers HTTPS only.
@@ -162,7 +164,7 @@ func TestEncryption(t *testing.T) {
 		"registry.example": false, "10.0.0.1:5000": false, "192.168.1.1": false, "registry.local": false,
 		"localhost.example": false, "127.0.0.1.example": false,
 	} {
-		g := newGuard(host, nil, idleTimeout)
+		g := must[*guard](t)(newGuard(host, Options{}.withDefaults()))
 		if err := g.check(&url.URL{Scheme: "http", Host: host}); (err == nil) != plain {
 			t.Errorf("http to %s: %v", host, err)
 		}
@@ -245,8 +247,8 @@ func TestProxy(t *testing.T) {
 		t.Errorf("a certificate by nobody: %v", err)
 	}
 	t.Setenv("ALL_PROXY", "socks4://"+address)
-	var insecure *InsecureError
-	if _, err := Fetch(ctx, ref, "", t.TempDir()+"/release", opts); !errors.As(err, &insecure) {
+	var wrong *proxy.Error
+	if _, err := Fetch(ctx, ref, "", t.TempDir()+"/release", opts); !errors.As(err, &wrong) {
 		t.Errorf("got %v", err)
 	}
 	t.Setenv("ALL_PROXY", "socks5h://127.0.0.1:1")

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"path"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -54,6 +55,21 @@ func (r Reference) String() string { return r.ref.Name() }
 
 // Repository returns HOST/REPOSITORY.
 func (r Reference) Repository() string { return r.ref.Context().Name() }
+
+// Host returns the registry's host, with its port if it has one.
+func (r Reference) Host() string { return r.ref.Context().RegistryStr() }
+
+// Path returns the repository's name in the registry.
+func (r Reference) Path() string { return r.ref.Context().RepositoryStr() }
+
+// Name returns the last part of the repository's name, and the tag, as name:tag. It
+// is "" for a reference by digest.
+func (r Reference) Name() string {
+	if r.Tag() == "" {
+		return ""
+	}
+	return path.Base(r.Path()) + ":" + r.Tag()
+}
 
 // Tag returns the tag, "" for a reference by digest.
 func (r Reference) Tag() string {

@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -34,6 +35,9 @@ type Options struct {
 	// manifest and config only.
 	Layers bool
 	Limits Limits
+	// Proxy is what everything but this machine is asked through; the default is
+	// what the environment names, see [proxy.Find].
+	Proxy string
 
 	roots *x509.CertPool // nil for the system's
 	idle  time.Duration
@@ -105,21 +109,29 @@ func Open(ctx context.Context, ref Reference, opts Options) (*Source, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Limits.EvidenceTime)
 	defer cancel()
 	var err error
-	if s.client, err = newClient(ctx, ref.ref.Context(), s.opts); err != nil {
+	if s.client, err = newClient(ctx, ref.ref.Context(), s.opts, ref.ref.Context().Scope(transport.PullScope)); err != nil {
 		return nil, err
 	}
-	d, err := s.client.manifest(ctx, ref.ref.Identifier(), maxManifest)
-	if err != nil {
+	if err := s.resolve(ctx, ref); err != nil {
 		s.Close()
 		return nil, err
+	}
+	return s, nil
+}
+
+// resolve asks what ref is.
+func (s *Source) resolve(ctx context.Context, ref Reference) error {
+	d, err := s.client.manifest(ctx, ref.ref.Identifier(), maxManifest)
+	if err != nil {
+		return err
 	}
 	s.Target = d.desc
 	if d.index != nil {
 		s.Images = d.index.Manifests
-		return s, nil
+		return nil
 	}
 	s.Images, s.manifest = []ocispec.Descriptor{d.desc}, d
-	return s, nil
+	return nil
 }
 
 // Close ends the connections.
@@ -184,14 +196,21 @@ func (s *Source) Fetch(ctx context.Context, image ocispec.Descriptor, dir string
 	}
 	defer w.Abort()
 	w.Passing()
+	f, index, err := s.FetchInto(ctx, image, w)
+	if err != nil {
+		return nil, err
+	}
+	return f, w.Commit(index)
+}
+
+// FetchInto is Fetch into a layout that is being written: it returns the descriptors
+// for its index.
+func (s *Source) FetchInto(ctx context.Context, image ocispec.Descriptor, w *oci.Writer) (*Fetched, []ocispec.Descriptor, error) {
 	f := &fetch{Source: s, w: w, image: image, left: s.opts.Limits.Evidence}
 	if err := f.run(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := w.Commit(f.index); err != nil {
-		return nil, err
-	}
-	return &Fetched{Target: s.Target, Image: f.image, Artifacts: len(f.index) - 1, Problems: f.problems}, nil
+	return &Fetched{Target: s.Target, Image: f.image, Artifacts: len(f.index) - 1, Problems: f.problems}, f.index, nil
 }
 
 // Fetch opens ref and fetches its image for platform, as [Source.Image] has it, to

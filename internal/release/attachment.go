@@ -28,9 +28,10 @@ type Attachment struct {
 	// Subject is the image.
 	Subject       ocispec.Descriptor
 	PredicateType string
-	// Body is the statement in a sigstore bundle that Key signed, or without a key
-	// as it is.
+	// Body is the statement as it is or, when it is Signed, in a sigstore bundle. Key
+	// is the one that signed, nil when it was made for this and is certified.
 	Body    []byte
+	Signed  bool
 	Key     *sign.PublicKey
 	Created time.Time
 }
@@ -41,12 +42,14 @@ type Attachment struct {
 func (a *Attachment) Manifest() (ocispec.Descriptor, []ocispec.Descriptor, error) {
 	mediaType := evidence.MediaType
 	annotations := map[string]string{ocispec.AnnotationCreated: a.Created.UTC().Format(time.RFC3339)}
-	if a.Key == nil {
-		annotations[annotationUnsigned] = a.PredicateType
-	} else {
+	if a.Signed {
 		mediaType = sign.BundleMediaType
 		annotations[annotationContent] = "dsse-envelope"
 		annotations[annotationPredicateType] = a.PredicateType
+	} else {
+		annotations[annotationUnsigned] = a.PredicateType
+	}
+	if a.Key != nil {
 		annotations[annotationSignerKey] = string(a.Key.PEM())
 	}
 	layer, config := describe(mediaType, a.Body), describe(ocispec.MediaTypeEmptyJSON, ocispec.DescriptorEmptyJSON.Data)

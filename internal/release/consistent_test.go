@@ -50,7 +50,7 @@ func TestSchemas(t *testing.T) {
 		evidence.SignatureType: "signature", evidence.ComparisonType: "comparison-v1", evidence.ProvenanceType: "build-v1",
 		evidence.SBOMType: "sbom", evidence.DeclarationType: "declaration-v1", evidence.TestsType: "tests",
 	}
-	c := must[*Contents](t)(Read(ctx, dir, []*sign.PublicKey{key(t, 0).Public()}))
+	c := must[*Contents](t)(Read(ctx, dir, Trusted{Keys: []*sign.PublicKey{key(t, 0).Public()}}))
 	if len(c.Statements) != len(statementTypes) {
 		t.Fatalf("%d statements", len(c.Statements))
 	}
@@ -168,7 +168,7 @@ func TestContradictsLabels(t *testing.T) {
 		if _, err := Verify(ctx, dir, key(t, 0).Public()); !errors.As(err, &refused) || !errors.As(err, &contradiction) {
 			t.Errorf("%s: got %v", name, err)
 		}
-		c := must[*Contents](t)(Read(ctx, dir, []*sign.PublicKey{key(t, 0).Public()}))
+		c := must[*Contents](t)(Read(ctx, dir, Trusted{Keys: []*sign.PublicKey{key(t, 0).Public()}}))
 		if _, err := c.By(key(t, 0).Public()); !errors.As(err, &refused) {
 			t.Errorf("%s, without layers: got %v", name, err)
 		}
@@ -188,8 +188,11 @@ func TestContradictsLabels(t *testing.T) {
 func TestSeveral(t *testing.T) {
 	mine := key(t, 0)
 	for _, c := range []struct{ first, second, want string }{
-		{"2025-11-01", "2025-11-01", "2025-11-01"}, {"2025-11-01", "2026-11-01", "2025-11-01"}, {"2026-11-01", "2025-11-01", "2025-11-01"},
-		{"", "2025-11-01", ""}, {"2025-11-01", "", ""},
+		{"2025-11-01", "2025-11-01", "2025-11-01"},
+		{"2025-11-01", "2026-11-01", "2025-11-01"},
+		{"2026-11-01", "2025-11-01", "2025-11-01"},
+		{"", "2025-11-01", ""},
+		{"2025-11-01", "", ""},
 	} {
 		f := newForgery(t)
 		f.all()

@@ -34,34 +34,53 @@ type Contents struct {
 // A Statement is one whose signature was checked.
 type Statement struct {
 	Key *sign.PublicKey `json:"-"`
-	// Known says that Key is one of those that [Read] was given. Another came with
-	// the statement, so that it is somebody's, and its ID is all that is known.
+	// Certificate says who has Key, which was made for this statement alone. It is
+	// nil when Key has none.
+	Certificate *sign.Certificate `json:"certificate,omitempty"`
+	// Marks are what the services of each trusted root say of the signature.
+	Marks []sign.Marks `json:"marks,omitempty"`
+	// Known says that Key or Certificate is one of those that [Read] was given.
+	// Another came with the statement, so that it is somebody's, and its ID, or what
+	// is certified, is all that is known.
 	Known bool `json:"known"`
 	// Manifest is the one that the bundle is in.
 	Manifest      digest.Digest `json:"manifest"`
 	PredicateType string        `json:"predicateType"`
-	// Body is the whole statement, nil for a signature when Key isn't known.
+	// Body is the whole statement, nil for a signature that isn't Known.
 	Body []byte `json:"-"`
 }
 
 // Signature reports whether s is a signature of the image, as cosign makes it.
 func (s *Statement) Signature() bool { return s.PredicateType == evidence.SignatureType }
 
+// Trusted says whose statements are read.
+type Trusted struct {
+	// Keys are those that are known.
+	Keys []*sign.PublicKey
+	// Roots have the services that are asked about every signature. Without one,
+	// nothing that is signed by a certificate counts.
+	Roots []*sign.TrustedRoot
+	// Knows reports whether a certificate, which an authority of a root has issued,
+	// is of somebody who is known. When it is nil, none is.
+	Knows func(*sign.Certificate) bool
+}
+
 // Read reads the release in the folder dir: every blob of its one image, and what
-// is signed about it by keys or by anybody whose public key came with the bundle.
-// Layers are checked by their digests and not unpacked, and sealed inputs are not
-// read. By others than keys, only signatures of the image are kept, and declarations:
-// a trust root may name one by its manifest.
+// is signed about it by those that are known, or by anybody whose public key or
+// certificate came with the bundle. Layers are checked by their digests and not
+// unpacked, and sealed inputs are not read. By others than those that are known,
+// only signatures of the image are kept, and declarations: a trust root may name one
+// by its manifest.
 //
 // A release without a signature is no error. A folder without exactly one image is
 // a *[RefusedError]; a file that is missing or isn't what its digest says is an
 // error of package oci.
-func Read(ctx context.Context, dir string, keys []*sign.PublicKey) (*Contents, error) {
-	return ReadWith(ctx, dir, keys, VerifyOptions{})
+func Read(ctx context.Context, dir string, trusted Trusted) (*Contents, error) {
+	return ReadWith(ctx, dir, trusted, VerifyOptions{})
 }
 
 // ReadWith is [Read] of what opts say there is.
-func ReadWith(ctx context.Context, dir string, keys []*sign.PublicKey, opts VerifyOptions) (*Contents, error) {
+func ReadWith(ctx context.Context, dir string, trusted Trusted, opts VerifyOptions) (*Contents, error) {
 	read := readPacked
 	if opts.WithoutLayers {
 		read = readWithoutLayers
@@ -76,7 +95,7 @@ func ReadWith(ctx context.Context, dir string, keys []*sign.PublicKey, opts Veri
 		Dir: opts.Called, Image: img.desc, Claimed: img.claimed,
 		Compressed: img.compressed, Labels: img.labels,
 	}
-	known := byID(keys)
+	r := newReader(c, trusted)
 	for _, desc := range manifests {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -86,21 +105,13 @@ func ReadWith(ctx context.Context, dir string, keys []*sign.PublicKey, opts Veri
 			return nil, fmt.Errorf("release %s: %w", opts.Called, err)
 		}
 		if problem == nil && a.artifactType != inputs.SealedType {
-			problem = c.add(a, desc.Digest, known)
+			problem = r.add(a, desc.Digest)
 		}
 		if problem != nil {
 			c.Problems = append(c.Problems, Problem{Manifest: desc.Digest, Err: problem})
 		}
 	}
 	return c, nil
-}
-
-func byID(keys []*sign.PublicKey) map[string]*sign.PublicKey {
-	known := make(map[string]*sign.PublicKey, len(keys))
-	for _, key := range keys {
-		known[key.ID()] = key
-	}
-	return known
 }
 
 // A Bundle is what refers to an image somewhere else than in its release.
@@ -113,46 +124,82 @@ type Bundle struct {
 }
 
 // ReadBundles is [Read] of bundles about an image that were found elsewhere.
-func ReadBundles(image ocispec.Descriptor, bundles []Bundle, keys []*sign.PublicKey) *Contents {
-	c, known := &Contents{Image: image}, byID(keys)
+func ReadBundles(image ocispec.Descriptor, bundles []Bundle, trusted Trusted) *Contents {
+	c := &Contents{Image: image}
+	r := newReader(c, trusted)
 	for _, b := range bundles {
-		if err := c.add(&attached{annotations: b.Annotations, bundle: b.Body}, b.Manifest, known); err != nil {
+		if err := r.add(&attached{annotations: b.Annotations, bundle: b.Body}, b.Manifest); err != nil {
 			c.Problems = append(c.Problems, Problem{Manifest: b.Manifest, Err: err})
 		}
 	}
 	return c
 }
 
+// A reader fills Contents.
+type reader struct {
+	*Contents
+	trusted Trusted
+	keys    map[string]*sign.PublicKey // by ID
+}
+
+func newReader(c *Contents, trusted Trusted) *reader {
+	r := &reader{Contents: c, trusted: trusted, keys: make(map[string]*sign.PublicKey, len(trusted.Keys))}
+	for _, key := range trusted.Keys {
+		r.keys[key.ID()] = key
+	}
+	return r
+}
+
 // add adds what a says, or returns why it doesn't count.
-func (c *Contents) add(a *attached, manifest digest.Digest, known map[string]*sign.PublicKey) error {
-	id, err := sign.BundleKey(a.bundle)
+func (r *reader) add(a *attached, manifest digest.Digest) error {
+	v, known, err := r.verify(a)
 	if err != nil {
 		return err
 	}
-	key, isKnown := known[id]
-	if !isKnown {
-		if key, err = claimedKey(a.annotations, id); err != nil {
-			return err
-		}
+	s := Statement{
+		Key: v.Key, Certificate: v.Certificate, Marks: v.Marks, Known: known,
+		Manifest: manifest, PredicateType: v.PredicateType,
 	}
-	v, err := key.Verify(a.bundle, c.Image.Digest)
-	if err != nil {
-		return err
-	}
-	s := Statement{Key: key, Known: isKnown, Manifest: manifest, PredicateType: v.PredicateType}
 	switch {
 	case s.Signature():
 		if _, err := evidence.ParseSignature(v.Statement); err != nil {
 			return err
 		}
-	case !isKnown && v.PredicateType != evidence.DeclarationType:
-		return fmt.Errorf("statement by the key %q, which isn't known: %s", id, v.PredicateType)
+	case known || v.PredicateType == evidence.DeclarationType:
+	case v.Certificate != nil:
+		return fmt.Errorf("statement by %q of %q, who isn't known: %s", v.Certificate.Subject, v.Certificate.Issuer, v.PredicateType)
+	default:
+		return fmt.Errorf("statement by the key %q, which isn't known: %s", v.Key.ID(), v.PredicateType)
 	}
-	if isKnown || !s.Signature() {
+	if known || !s.Signature() {
 		s.Body = v.Statement
 	}
-	c.Statements = append(c.Statements, s)
+	r.Statements = append(r.Statements, s)
 	return nil
+}
+
+// verify verifies the bundle in a with what it names, and says whether that is
+// known.
+func (r *reader) verify(a *attached) (v *sign.Verified, known bool, err error) {
+	id, err := sign.BundleKey(a.bundle)
+	if err != nil {
+		return nil, false, err
+	}
+	if id == "" {
+		v, err := sign.VerifyCertificate(a.bundle, r.Image.Digest, r.trusted.Roots)
+		if err != nil {
+			return nil, false, err
+		}
+		return v, r.trusted.Knows != nil && r.trusted.Knows(v.Certificate), nil
+	}
+	key, known := r.keys[id]
+	if !known {
+		if key, err = claimedKey(a.annotations, id); err != nil {
+			return nil, false, err
+		}
+	}
+	v, err = key.Verify(a.bundle, r.Image.Digest, r.trusted.Roots...)
+	return v, known, err
 }
 
 // claimedKey returns the key that came with a bundle that names it by its ID.
@@ -177,12 +224,22 @@ func (c *Contents) By(key *sign.PublicKey) (*Verification, error) {
 	if key == nil {
 		return nil, errors.New("release: no key to verify with")
 	}
+	return c.by(key.ID(), func(s *Statement) bool { return s.Certificate == nil && s.Key.ID() == key.ID() })
+}
+
+// ByCertificate is [Contents.By] of known certificates that who takes. The
+// Verification names no key.
+func (c *Contents) ByCertificate(who func(*sign.Certificate) bool) (*Verification, error) {
+	return c.by("", func(s *Statement) bool { return s.Certificate != nil && who(s.Certificate) })
+}
+
+func (c *Contents) by(key string, who func(*Statement) bool) (*Verification, error) {
 	img := &image{desc: c.Image, compressed: c.Compressed, unpacked: unread, labels: c.Labels}
 	v := newVerification(c.Dir, img, key)
-	e := newSignedEvidence(c.Image, key)
+	e := newSignedEvidence(c.Image, nil)
 	for _, s := range c.Statements {
 		e.bundles++
-		if s.Known && s.Key.ID() == key.ID() {
+		if s.Known && who(&s) {
 			v.note(s.Manifest, e.add(s.PredicateType, s.Body, s.Manifest))
 		}
 	}

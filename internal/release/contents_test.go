@@ -56,7 +56,7 @@ func TestRead(t *testing.T) {
 	dir, b := released(t)
 	mine, other := key(t, 0).Public(), key(t, 1).Public()
 
-	c := must[*Contents](t)(Read(ctx, dir, []*sign.PublicKey{other, mine}))
+	c := must[*Contents](t)(Read(ctx, dir, Trusted{Keys: []*sign.PublicKey{other, mine}}))
 	if got := predicates(c); !slices.Equal(got, statementTypes) || len(c.Problems) > 0 || c.Image.Digest != b.A.Image.Digest || c.Claimed != "mqtt:2.7.9-r1" {
 		t.Errorf("%+v", c)
 	}
@@ -71,7 +71,7 @@ func TestRead(t *testing.T) {
 
 	// A stranger's signature is somebody's, and a trust root may name the manifest of
 	// their declaration; what else they say is not kept.
-	c = must[*Contents](t)(Read(ctx, dir, []*sign.PublicKey{other}))
+	c = must[*Contents](t)(Read(ctx, dir, Trusted{Keys: []*sign.PublicKey{other}}))
 	if !slices.Equal(predicates(c), []string{evidence.SignatureType, evidence.DeclarationType}) || len(c.Problems) != 5 {
 		t.Fatalf("%+v", c)
 	}
@@ -106,12 +106,12 @@ func TestReadClaims(t *testing.T) {
 					m.Annotations[annotationSignerKey] = c.pem
 				}
 			})
-			got := must[*Contents](t)(Read(ctx, dir, nil))
+			got := must[*Contents](t)(Read(ctx, dir, Trusted{}))
 			if len(got.Statements) > 0 || len(got.Problems) != len(statementTypes) || !strings.Contains(got.Problems[0].Err.Error(), c.want) {
 				t.Errorf("%+v", got)
 			}
 			// Who knows the key doesn't need the claim, and isn't misled by it.
-			got = must[*Contents](t)(Read(ctx, dir, []*sign.PublicKey{key(t, 0).Public()}))
+			got = must[*Contents](t)(Read(ctx, dir, Trusted{Keys: []*sign.PublicKey{key(t, 0).Public()}}))
 			must[*Verification](t)(got.By(key(t, 0).Public()))
 		})
 	}
@@ -125,7 +125,7 @@ func TestReadRefuses(t *testing.T) {
 	f.signature(nil)
 	f.signature(key(t, 1))
 	f.items[2].body = []byte(strings.Replace(string(f.items[2].body), `"predicate":{}`, `"predicate":{"result":"FAILED"}`, 1))
-	if c := must[*Contents](t)(Read(ctx, f.write(), mine)); len(c.Statements) > 0 || len(c.Problems) != 3 {
+	if c := must[*Contents](t)(Read(ctx, f.write(), Trusted{Keys: mine})); len(c.Statements) > 0 || len(c.Problems) != 3 {
 		t.Errorf("%+v", c)
 	}
 
@@ -138,11 +138,11 @@ func TestReadRefuses(t *testing.T) {
 		dir, _ := released(t)
 		flip(t, blobPath(dir, d.Digest))
 		var damaged *oci.DigestError
-		if _, err := Read(ctx, dir, mine); !errors.As(err, &damaged) {
+		if _, err := Read(ctx, dir, Trusted{Keys: mine}); !errors.As(err, &damaged) {
 			t.Errorf("damaged %s: %v", d.MediaType, err)
 		}
 		check(t, os.Remove(blobPath(dir, d.Digest)))
-		if _, err := Read(ctx, dir, mine); !errors.Is(err, os.ErrNotExist) {
+		if _, err := Read(ctx, dir, Trusted{Keys: mine}); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("missing %s: %v", d.MediaType, err)
 		}
 	}

@@ -52,8 +52,11 @@ type Carried struct {
 	PredicateType string        `json:"predicateType"`
 	Manifest      digest.Digest `json:"manifest"`
 	// Key is the ID of the key that the statement names as its signer's.
-	Key       string `json:"key,omitempty"`
-	Signature string `json:"signature"` // one of the Signature constants
+	Key string `json:"key,omitempty"`
+	// Certificate is what the one that it has in place of a key says. Nobody was asked
+	// whether that is so.
+	Certificate *sign.Certificate `json:"certificate,omitempty"`
+	Signature   string            `json:"signature"` // one of the Signature constants
 	// Body is the whole statement.
 	Body []byte `json:"-"`
 }
@@ -108,6 +111,9 @@ func (i *Inspection) read(l *layout, desc ocispec.Descriptor) (problem, err erro
 		return problem, nil
 	}
 	c.Key, c.Signature = i.signer(a)
+	if c.Key == "" {
+		c.Certificate, _ = sign.BundleCertificate(a.bundle) // nil when it can't be read
+	}
 	return i.add(c), nil
 }
 

@@ -40,7 +40,7 @@ func TestNegativeStatement(t *testing.T) {
 			if _, err := Verify(ctx, dir, mine.Public()); !errors.Is(err, ErrNoSignature) {
 				t.Errorf("verified: %v", err)
 			}
-			c := must[*Contents](t)(Read(ctx, dir, []*sign.PublicKey{mine.Public()}))
+			c := must[*Contents](t)(Read(ctx, dir, Trusted{Keys: []*sign.PublicKey{mine.Public()}}))
 			for _, s := range c.Statements {
 				if s.Signature() {
 					t.Errorf("a %s counts as a signature", s.PredicateType)

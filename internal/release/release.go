@@ -56,8 +56,8 @@ type Options struct {
 	// Dir is the folder that becomes the release, an OCI image layout. What
 	// differs is reported in the folder Dir + ".report".
 	Dir string
-	// Key signs the evidence. When it is nil the release is unsigned, and
-	// [Verify] refuses it.
+	// Key signs the evidence, and has services asked about that if it is to. When it
+	// is nil the release is unsigned, and [Verify] refuses it.
 	Key *sign.Key
 	// Version is tailsbuild's own, for the evidence.
 	Version string
@@ -72,6 +72,8 @@ type Release struct {
 	Dir    string             `json:"dir"`
 	Image  ocispec.Descriptor `json:"image"`
 	Signed bool               `json:"signed"`
+	// Certificate says who signed, if that was with a key made for it.
+	Certificate *sign.Certificate `json:"certificate,omitempty"`
 	// Sealed is the manifest of the sealed inputs, nil when there are none.
 	Sealed *ocispec.Descriptor `json:"sealed,omitempty"`
 	// Compressed is the size of manifest, config and layers as they are stored,
@@ -121,6 +123,8 @@ type reproduced struct {
 	image  *image
 	layout *layout // of build A, where the image is copied from
 	varied []evidence.Varied
+	// signer is who signed it, if that was with a key made for it.
+	signer *sign.Certificate
 }
 
 func (r *reproduced) close() { r.layout.Close() }
@@ -233,7 +237,7 @@ func (r *reproduced) release(ctx context.Context, opts Options) (*Release, error
 		return nil, err
 	}
 	return &Release{
-		Dir: opts.Dir, Image: r.image.desc, Signed: opts.Key != nil, Sealed: sealed,
+		Dir: opts.Dir, Image: r.image.desc, Signed: opts.Key != nil, Certificate: r.signer, Sealed: sealed,
 		Compressed: r.image.compressed, Unpacked: r.image.unpacked, Varied: r.varied,
 		Tested: len(r.build.Tested) > 0,
 	}, nil

@@ -118,7 +118,7 @@ func VerifyWith(ctx context.Context, dir string, key *sign.PublicKey, opts Verif
 		return nil, err
 	}
 	defer l.Close()
-	v := newVerification(opts.Called, img, key)
+	v := newVerification(opts.Called, img, key.ID())
 	e := newSignedEvidence(img.desc, key)
 	for _, desc := range manifests {
 		if err := ctx.Err(); err != nil {
@@ -146,9 +146,9 @@ func VerifyWith(ctx context.Context, dir string, key *sign.PublicKey, opts Verif
 	return v, nil
 }
 
-func newVerification(called string, img *image, key *sign.PublicKey) *Verification {
+func newVerification(called string, img *image, key string) *Verification {
 	return &Verification{
-		Dir: called, Image: img.desc, Key: key.ID(),
+		Dir: called, Image: img.desc, Key: key,
 		Compressed: img.compressed, Unpacked: img.unpacked,
 	}
 }
@@ -202,9 +202,10 @@ func split(l *layout) (ocispec.Descriptor, []ocispec.Descriptor, error) {
 		if err != nil {
 			return ocispec.Descriptor{}, nil, err
 		}
-		if m.Subject == nil && m.ArtifactType == "" {
+		switch {
+		case oci.IsImage(m):
 			images = append(images, desc)
-		} else {
+		case !oci.IsSignatures(m): // which podman reads, and nothing here does
 			others = append(others, desc)
 		}
 	}

@@ -87,7 +87,8 @@ func (f *forgery) write() string {
 	}
 	index := []ocispec.Descriptor{f.r.image.desc}
 	for _, i := range f.items {
-		index = append(index, must[ocispec.Descriptor](f.t)(f.r.attach(ctx, w, i.statement, i.key)))
+		bundles := must[[][]byte](f.t)(f.r.signAll(ctx, i.key, []statement{i.statement}))
+		index = append(index, must[ocispec.Descriptor](f.t)(f.r.attach(w, i.statement, i.key, bundles[0])))
 	}
 	check(f.t, w.Commit(index))
 	return dir

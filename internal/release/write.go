@@ -11,6 +11,7 @@ import (
 	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
@@ -151,8 +152,12 @@ func (r *reproduced) write(ctx context.Context, name string, statements []statem
 	image := r.image.desc
 	image.Annotations = map[string]string{ocispec.AnnotationRefName: name}
 	index := []ocispec.Descriptor{image}
-	for _, st := range statements {
-		desc, err := r.attach(ctx, w, st, opts.Key)
+	bundles, err := r.signAll(ctx, opts.Key, statements)
+	if err != nil {
+		return nil, err
+	}
+	for i, st := range statements {
+		desc, err := r.attach(w, st, opts.Key, bundles[i])
 		if err != nil {
 			return nil, err
 		}
@@ -185,17 +190,18 @@ func (r *reproduced) copy(ctx context.Context, w *oci.Writer, desc ocispec.Descr
 
 // attach adds a statement as a manifest that refers to the image: signed, or without
 // a key as it is.
-func (r *reproduced) attach(ctx context.Context, w *oci.Writer, st statement, key *sign.Key) (ocispec.Descriptor, error) {
+func (r *reproduced) attach(w *oci.Writer, st statement, key *sign.Key, bundle []byte) (_ ocispec.Descriptor, err error) {
 	a := Attachment{
 		Subject: r.image.desc, PredicateType: st.predicateType, Body: st.body,
 		Created: time.Unix(r.build.Closure[0].Epoch, 0), // a clock would make manifests of equal evidence different
 	}
 	if key != nil {
-		bundle, err := r.sign(ctx, key, st)
-		if err != nil {
-			return ocispec.Descriptor{}, err
+		a.Body, a.Signed, a.Key = bundle, true, key.Public()
+		if a.Key == nil {
+			if r.signer, err = sign.BundleCertificate(bundle); err != nil {
+				return ocispec.Descriptor{}, err
+			}
 		}
-		a.Body, a.Key = bundle, key.Public()
 	}
 	desc, blobs, err := a.Manifest()
 	if err != nil {
@@ -208,6 +214,28 @@ func (r *reproduced) attach(ctx context.Context, w *oci.Writer, st statement, ke
 	}
 	return desc, nil
 }
+
+// signAll returns the bundles of the statements, in their order, nil ones without a
+// key. Services are asked about several at once: a transparency log takes a while to
+// answer, and no longer for more.
+func (r *reproduced) signAll(ctx context.Context, key *sign.Key, statements []statement) ([][]byte, error) {
+	bundles := make([][]byte, len(statements))
+	if key == nil {
+		return bundles, nil
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(maxAsked)
+	for i, st := range statements {
+		g.Go(func() (err error) {
+			bundles[i], err = r.sign(ctx, key, st)
+			return err
+		})
+	}
+	return bundles, g.Wait()
+}
+
+// maxAsked is how many statements services are asked about at once.
+const maxAsked = 8
 
 // sign signs a statement about the reproduced image. It is the only place in
 // tailsbuild that calls the signer.

@@ -40,6 +40,75 @@ type StatementError struct{ Err error }
 func (e *StatementError) Error() string { return fmt.Sprintf("statement: %v", e.Err) }
 func (e *StatementError) Unwrap() error { return e.Err }
 
+// A TrustedRootError reports that a file is no trusted root.
+type TrustedRootError struct{ Err error }
+
+func (e *TrustedRootError) Error() string { return fmt.Sprintf("trusted root: %v", e.Err) }
+func (e *TrustedRootError) Unwrap() error { return e.Err }
+
+// A ConfigError reports that a file is no signing configuration, or one that can't
+// be used.
+type ConfigError struct{ Err error }
+
+func (e *ConfigError) Error() string { return fmt.Sprintf("signing configuration: %v", e.Err) }
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// A TokenError reports that an identity token can't be used. Expired says that it
+// could have been.
+type TokenError struct {
+	Err     error
+	Expired bool
+}
+
+func (e *TokenError) Error() string { return fmt.Sprintf("identity token: %v", e.Err) }
+func (e *TokenError) Unwrap() error { return e.Err }
+
+// A Service is a kind of service.
+type Service string
+
+// The kinds of service.
+const (
+	CertificateAuthority Service = "certificate authority"
+	TransparencyLog      Service = "transparency log"
+	TimestampAuthority   Service = "timestamp authority"
+)
+
+// A ServiceError reports that a service, asked at URL, has not done what it was
+// asked for.
+type ServiceError struct {
+	Service Service
+	URL     string
+	Err     error
+}
+
+func (e *ServiceError) Error() string { return fmt.Sprintf("%s %s: %v", e.Service, e.URL, e.Err) }
+func (e *ServiceError) Unwrap() error { return e.Err }
+
+// A StatusError reports HTTP's status code of an answer, and how the answer begins.
+type StatusError struct {
+	Code    int
+	Message string
+}
+
+func (e *StatusError) Error() string {
+	if e.Message == "" {
+		return fmt.Sprintf("it answers with status %d", e.Code)
+	}
+	return fmt.Sprintf("it answers with status %d: %s", e.Code, e.Message)
+}
+
+// An OtherServiceError reports that what a service has answered isn't by any of its
+// kind that the trusted root has.
+type OtherServiceError struct {
+	Service Service
+	Err     error
+}
+
+func (e *OtherServiceError) Error() string {
+	return fmt.Sprintf("what the %s has answered isn't by one of the trusted root: %v", e.Service, e.Err)
+}
+func (e *OtherServiceError) Unwrap() error { return e.Err }
+
 // A VerifyError reports that a bundle is no signature of Subject.
 type VerifyError struct {
 	Subject digest.Digest

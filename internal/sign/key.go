@@ -30,12 +30,19 @@ const (
 const maxKeyFile = 64 << 10
 
 // A Key is an ECDSA P-256 private key: in memory, with no accessor for the private
-// part, or held by a program.
+// part, or held by a program, or made anew for each statement.
 type Key struct {
 	private *ecdsa.PrivateKey
 	program *kms.Key // if private is nil
 	public  *PublicKey
+	// services, if set, are asked about each statement that is signed.
+	services *Services
+	// token, if set, is who signs: nothing of the above but services is.
+	token *Token
 }
+
+// errKeyless is why a key that is made anew each time signs statements alone.
+var errKeyless = &KeyError{Err: errors.New("one with a certificate of some minutes signs releases alone")}
 
 // A PublicKey verifies what its [Key] signed.
 type PublicKey struct {
@@ -49,15 +56,11 @@ type PublicKey struct {
 // An empty password is allowed, as it is in cosign; whoever reads the file can
 // then sign.
 func GenerateKey(password []byte) (private, public []byte, err error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := generate()
 	if err != nil {
 		return nil, nil, err
 	}
-	pub, err := newPublicKey(&key.PublicKey)
-	if err != nil {
-		return nil, nil, err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	der, err := x509.MarshalPKCS8PrivateKey(key.private)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -66,7 +69,19 @@ func GenerateKey(password []byte) (private, public []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: pemPrivate, Bytes: sealed}), pub.PEM(), nil
+	return pem.EncodeToMemory(&pem.Block{Type: pemPrivate, Bytes: sealed}), key.public.PEM(), nil
+}
+
+func generate() (*Key, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	public, err := newPublicKey(&private.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	return &Key{private: private, public: public}, nil
 }
 
 // OpenKey decrypts file, a private key as [GenerateKey] or cosign writes it.
@@ -119,7 +134,7 @@ func OpenProgramKey(ctx context.Context, program *kms.Key) (*Key, error) {
 	return &Key{program: program, public: public}, nil
 }
 
-// Public returns the key's public part.
+// Public returns the key's public part, nil if it is made anew for each statement.
 func (k *Key) Public() *PublicKey { return k.public }
 
 // OpenPublicKey reads file, one PEM block "PUBLIC KEY". Anything but an ECDSA

@@ -32,6 +32,9 @@ func (e *MetadataError) Unwrap() error { return e.Err }
 // one of the four roles gives a *[MetadataError]. No statement that [Key.Sign]
 // signs begins like that, so neither signature can be taken for the other.
 func (k *Key) SignMetadata(ctx context.Context, signed any) ([]byte, error) {
+	if k.token != nil {
+		return nil, errKeyless
+	}
 	payload, err := canonical(signed)
 	if err != nil {
 		return nil, &MetadataError{Err: err}

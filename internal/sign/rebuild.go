@@ -23,7 +23,7 @@ func (k *Key) SignRebuild(ctx context.Context, statement []byte) ([]byte, error)
 	if err := rebuilders(statement); err != nil {
 		return nil, &StatementError{Err: err}
 	}
-	return k.bundle(ctx, statement)
+	return k.state(ctx, statement)
 }
 
 // rebuilders returns an error for a statement that isn't a rebuilder's.

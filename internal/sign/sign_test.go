@@ -22,6 +22,16 @@ import (
 
 var image = digest.FromString("an image")
 
+func must[T any](t testing.TB) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
 func statementOf(d digest.Digest) []byte {
 	return []byte(`{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"` +
 		d.Encoded() + `"}}],"predicateType":"https://example.org/p","predicate":{"a":1}}`)

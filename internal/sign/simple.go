@@ -42,6 +42,9 @@ func (k *Key) SignReference(ctx context.Context, reference string, image digest.
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
+	if k.token != nil {
+		return nil, nil, errKeyless
+	}
 	if reference == "" || len(reference) > maxReference {
 		return nil, nil, &StatementError{Err: fmt.Errorf("a reference of %d bytes", len(reference))}
 	}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -24,6 +26,23 @@ type Source interface {
 	Remote() bool
 	// String says where the files are.
 	String() string
+}
+
+// IsURL reports whether a location is meant as an address, not a folder.
+func IsURL(location string) bool {
+	return strings.HasPrefix(location, "https://") || strings.HasPrefix(location, "http://")
+}
+
+// At returns the source at a location: a URL, see [HTTP], or a folder with the files
+// or an OCI image layout of them.
+func At(location string, opts HTTPOptions) (Source, error) {
+	if IsURL(location) {
+		return HTTP(location, opts)
+	}
+	if _, err := os.Lstat(filepath.Join(location, ocispec.ImageLayoutFile)); err == nil {
+		return Layout(location), nil
+	}
+	return Folder(location), nil
 }
 
 // What a trust root is as an OCI artifact: one manifest, with one layer for each

@@ -9,12 +9,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"slices"
-	"strings"
 	"time"
 
-	"golang.org/x/net/http/httpproxy"
+	"gitlab.com/tailsbuild/tailsbuild/internal/proxy"
 )
 
 const (
@@ -27,6 +24,9 @@ type HTTPOptions struct {
 	// Roots are the authorities that the server's certificate is checked with, nil
 	// for the system's.
 	Roots *x509.CertPool
+	// Proxy is what it is asked through; the default is what the environment names,
+	// see [proxy.Find].
+	Proxy string
 }
 
 type httpSource struct {
@@ -37,10 +37,8 @@ type httpSource struct {
 // HTTP returns the source of the files below the URL base: https, or http on this
 // machine alone.
 //
-// Requests go through the proxy that HTTPS_PROXY or else ALL_PROXY names, unless
-// NO_PROXY excludes the host. With socks5h:// the proxy resolves the host's name,
-// as Tor needs it. A proxy that isn't understood is an error: nothing is asked
-// around it.
+// Requests go through the proxy that opts or the environment names. One that isn't
+// understood is a *[proxy.Error]: nothing is asked around it.
 func HTTP(base string, opts HTTPOptions) (Source, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
@@ -49,7 +47,7 @@ func HTTP(base string, opts HTTPOptions) (Source, error) {
 	if reason := refuseURL(u); reason != "" {
 		return nil, &FormatError{What: "trust root's address", Problem: fmt.Sprintf("%q: %s", base, reason)}
 	}
-	proxy, err := proxyFromEnvironment()
+	find, err := proxy.Find(opts.Proxy)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +55,7 @@ func HTTP(base string, opts HTTPOptions) (Source, error) {
 	return &httpSource{u, &http.Client{
 		CheckRedirect: checkRedirect,
 		Transport: &http.Transport{
-			Proxy:                  func(r *http.Request) (*url.URL, error) { return proxy(r.URL) },
+			Proxy:                  func(r *http.Request) (*url.URL, error) { return find(r.URL) },
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: opts.Roots},
 			TLSHandshakeTimeout:    30 * time.Second,
@@ -68,29 +66,6 @@ func HTTP(base string, opts HTTPOptions) (Source, error) {
 			ForceAttemptHTTP2:      true,
 		},
 	}}, nil
-}
-
-func proxyFromEnvironment() (func(*url.URL) (*url.URL, error), error) {
-	cfg := httpproxy.FromEnvironment()
-	all := os.Getenv("ALL_PROXY")
-	if all == "" {
-		all = os.Getenv("all_proxy")
-	}
-	if cfg.HTTPSProxy == "" {
-		cfg.HTTPSProxy = all
-	}
-	if cfg.HTTPSProxy != "" {
-		p := cfg.HTTPSProxy
-		if !strings.Contains(p, "://") {
-			p = "http://" + p
-		}
-		u, err := url.Parse(p)
-		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
-			// Not quoted: it may hold a password.
-			return nil, &FormatError{What: "HTTPS_PROXY or ALL_PROXY", Problem: "not a proxy: write http://HOST:PORT or socks5h://HOST:PORT"}
-		}
-	}
-	return cfg.ProxyFunc(), nil
 }
 
 func checkRedirect(req *http.Request, via []*http.Request) error {

@@ -21,6 +21,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/proxy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 )
 
@@ -279,7 +280,7 @@ func TestTor(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
 	names := make(chan string, 100)
-	proxy := socks(t, server.Listener.Addr().String(), names)
+	tor := socks(t, server.Listener.Addr().String(), names)
 	open := func(all string) error {
 		t.Helper()
 		t.Setenv("ALL_PROXY", all)
@@ -296,7 +297,7 @@ func TestTor(t *testing.T) {
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "all_proxy"} {
 		t.Setenv(name, "")
 	}
-	if err := open("socks5h://" + proxy); err != nil {
+	if err := open("socks5h://" + tor); err != nil {
 		t.Fatal(err)
 	}
 	if name := <-names; name != "example.com:443" {
@@ -310,7 +311,7 @@ func TestTor(t *testing.T) {
 	l.Close()
 	refused[*trust.SourceError](t, open("socks5h://"+l.Addr().String()))
 	for _, bad := range []string{"socks4a://127.0.0.1:9050", "socks5h://", "socks5h:127.0.0.1:9050", "://"} {
-		refused[*trust.FormatError](t, open(bad))
+		refused[*proxy.Error](t, open(bad))
 	}
 }
 

@@ -1,10 +1,8 @@
 package trustroot
 
 import (
-	"encoding/json"
 	"errors"
 
-	specs "github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
@@ -23,42 +21,23 @@ func (r *Repo) Export(dir string) (_ *ocispec.Descriptor, err error) {
 	if err != nil {
 		return nil, &UnsoundError{Err: err}
 	}
-	files := append([]*document{}, r.roots...)
-	for _, role := range inOrder(sortedKeys(s)) {
-		if s[role].root == nil {
-			files = append(files, s[role])
-		}
+	var published []trust.File
+	for _, d := range r.roots {
+		published = append(published, trust.File{Name: d.file(), Body: d.raw})
 	}
-	if len(files) > oci.MaxLayers {
-		return nil, &LimitError{What: "the number of files", Size: int64(len(files)), Limit: oci.MaxLayers}
+	for _, role := range inOrder(sortedKeys(s)) {
+		if d := s[role]; d.root == nil {
+			published = append(published, trust.File{Name: d.file(), Body: d.raw})
+		}
 	}
 	w, err := oci.Create(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.Abort()) }()
-	m := ocispec.Manifest{
-		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest, ArtifactType: trust.ArtifactType,
-	}
-	for _, d := range files {
-		layer, err := w.AddBytes(trust.MetadataMediaType, d.raw)
-		if err != nil {
-			return nil, err
-		}
-		layer.Annotations = map[string]string{ocispec.AnnotationTitle: d.file()}
-		m.Layers = append(m.Layers, layer)
-	}
-	if m.Config, err = w.AddBytes(ocispec.MediaTypeEmptyJSON, ocispec.DescriptorEmptyJSON.Data); err != nil {
-		return nil, err
-	}
-	b, err := json.Marshal(m)
+	desc, err := trust.WriteArtifact(w, published)
 	if err != nil {
 		return nil, err
 	}
-	desc, err := w.AddBytes(ocispec.MediaTypeImageManifest, b)
-	if err != nil {
-		return nil, err
-	}
-	desc.ArtifactType = trust.ArtifactType
 	return &desc, w.Commit([]ocispec.Descriptor{desc})
 }

@@ -40,12 +40,15 @@ func factsOf(p *policy.Policy, c policy.Case) Facts {
 		Privileges:   Privileges{Known: true, IDs: c.Privileges},
 		EndOfSupport: c.EndOfSupport,
 	}
+	if s := scopeOf(p, c); s != nil {
+		f.Sigstore = s.Sigstore
+	}
 	for _, s := range c.Signatures {
-		f.Signatures = append(f.Signatures, Signature{Key: s.Key, Listed: s.Listed, Logged: s.Logged, Timestamped: s.Timestamped})
+		f.Signatures = append(f.Signatures, Signature{Key: s.By.Key, Certificate: s.By.Certificate, Listed: s.Listed, Logged: s.Logged, Timestamped: s.Timestamped})
 	}
 	for _, r := range c.Rebuilds {
 		f.Rebuilds = append(f.Rebuilds, Rebuild{
-			Key: r.Key, Builder: r.Builder, Outcome: Outcome(r.Outcome), At: c.Now.Add(-r.Age), Logged: r.Logged, Timestamped: r.Timestamped,
+			Key: r.By.Key, Certificate: r.By.Certificate, Builder: r.Builder, Outcome: Outcome(r.Outcome), At: c.Now.Add(-r.Age), Logged: r.Logged, Timestamped: r.Timestamped,
 		})
 	}
 	for _, name := range c.Unread {
@@ -56,10 +59,8 @@ func factsOf(p *policy.Policy, c policy.Case) Facts {
 
 func rootOf(p *policy.Policy, c policy.Case) Root {
 	r := Root{Verified: Yes, Listed: Yes, Newest: Yes, Expires: c.Now.Add(24 * time.Hour), MinimumRebuilders: c.MinimumRebuilders}
-	if name, err := policy.ImageName(c.Image); err == nil {
-		if s := p.Scope(name); s != nil {
-			r.Name = s.TrustRoot
-		}
+	if s := scopeOf(p, c); s != nil {
+		r.Name = s.TrustRoot
 	}
 	switch c.TrustRoot {
 	case "expired":
@@ -80,4 +81,12 @@ func rootOf(p *policy.Policy, c policy.Case) Root {
 		r.Revoked = &Revocation{Reason: c.Revoked, At: c.Now}
 	}
 	return r
+}
+
+func scopeOf(p *policy.Policy, c policy.Case) *policy.Scope {
+	name, err := policy.ImageName(c.Image)
+	if err != nil {
+		return nil
+	}
+	return p.Scope(name)
 }

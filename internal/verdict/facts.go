@@ -6,11 +6,12 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/privilege"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
 // Facts are what was verified about one image before it is judged. What somebody
 // merely says of themselves is not among them: keys are known by their ID, and who
-// has them is for the policy to say.
+// has them, or is in a certificate, is for the policy to say.
 //
 // The zero value of every field means that it isn't known.
 type Facts struct {
@@ -22,6 +23,9 @@ type Facts struct {
 	Digest digest.Digest `json:"digest"`
 	Size   int64         `json:"size"`
 	Root   Root          `json:"root"`
+	// Sigstore is the name of the one whose logs and timestamp authorities were asked
+	// about the signatures and statements, "" when none was.
+	Sigstore string `json:"sigstore,omitempty"`
 	// Signatures are valid signatures of Digest.
 	Signatures []Signature `json:"signatures,omitempty"`
 	// Rebuilds are statements about Digest whose signatures are valid.
@@ -91,12 +95,17 @@ type Revocation struct {
 type Signature struct {
 	// Key is the ID of the key, see [sign.PublicKey.ID].
 	Key string `json:"key"`
+	// Certificate says who has the key. When it is there, the key was made for this
+	// signature alone, and says nothing.
+	Certificate *sign.Certificate `json:"certificate,omitempty"`
 	// Listed is whether the trust root's target names the bundle by its digest.
 	Listed bool `json:"listed,omitempty"`
-	// Logged and Timestamped are whether an entry in a transparency log that is
-	// trusted, and a timestamp by an authority that is, were verified with it.
+	// Logged and Timestamped are whether an entry in a transparency log of Sigstore,
+	// and a timestamp by an authority of it, were verified with it.
 	Logged      bool `json:"logged,omitempty"`
 	Timestamped bool `json:"timestamped,omitempty"`
+	// Time is the earliest timestamp.
+	Time time.Time `json:"time,omitzero"`
 }
 
 // An Outcome is what a rebuilder found.
@@ -114,9 +123,10 @@ const (
 
 // A Rebuild is a signed statement about a rebuild of the image.
 type Rebuild struct {
-	Key     string  `json:"key"`
-	Builder string  `json:"builder"` // the id that the statement names
-	Outcome Outcome `json:"outcome"`
+	Key         string            `json:"key"` // as in a Signature, and so on
+	Certificate *sign.Certificate `json:"certificate,omitempty"`
+	Builder     string            `json:"builder"` // the id that the statement names
+	Outcome     Outcome           `json:"outcome"`
 	// Statement is the digest of the statement, and Resource the image by the name
 	// that it says it is about.
 	Statement digest.Digest `json:"statement,omitempty"`

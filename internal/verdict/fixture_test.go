@@ -70,12 +70,13 @@ func (r rules) decode(t testing.TB) *policy.Policy {
 		b.WriteString("}\n")
 	}
 	b.WriteString("trust_root \"root\" {\n  organisation = \"us\"\n  root = \"root.json\"\n}\n")
-	b.WriteString("signer \"ours\" {\n  organisation = \"us\"\n")
+	b.WriteString("sigstore \"log\" {\n  trusted_root = \"trusted_root.json\"\n}\n")
+	b.WriteString("signer \"ours\" {\n  organisation = \"us\"\n" + identityOf("release"))
 	key("ours")
 	for _, who := range []struct{ name, organisation, keys string }{
 		{"a", "a", "a1 a2"}, {"b", "b", "b1"}, {"own", "us", "own"},
 	} {
-		fmt.Fprintf(&b, "rebuilder %q {\n  organisation = %q\n  builder = \"https://%s.example\"\n", who.name, who.organisation, who.name)
+		fmt.Fprintf(&b, "rebuilder %q {\n  organisation = %q\n  builder = \"https://%s.example\"\n%s", who.name, who.organisation, who.name, identityOf(who.name))
 		key(strings.Fields(who.keys)...)
 	}
 	b.WriteString("scope \"registry.example/**\" {\n")
@@ -88,6 +89,9 @@ func (r rules) decode(t testing.TB) *policy.Policy {
 	need := map[bool]string{true: "required", false: "optional"}
 	fmt.Fprintf(&b, "  foreign = %q\n  unsigned = %q\n  transparency_log = %q\n  timestamp = %q\n  end_of_support = %q\n",
 		r.foreign, r.unsigned, need[r.log], need[r.timestamp], r.support)
+	if r.log || r.timestamp {
+		b.WriteString("  sigstore = \"log\"\n")
+	}
 	if r.size {
 		b.WriteString("  size = \"1MiB\"\n")
 	}
@@ -102,6 +106,25 @@ func (r rules) decode(t testing.TB) *policy.Policy {
 	return p
 }
 
+const issuer, subject = "https://gitlab.example", "https://gitlab.example/images//.gitlab-ci.yml@refs/heads/main"
+
+// identityOf is an identity that is told from others by what it is deployed to.
+func identityOf(environment string) string {
+	return fmt.Sprintf("  identity \"ci\" {\n    sigstore = \"log\"\n    issuer = %q\n    subject = %q\n    extensions = { deployment-environment = %q }\n  }\n", issuer, subject, environment)
+}
+
+func certified(environment string) *sign.Certificate {
+	return &sign.Certificate{
+		Roots: []string{"log"}, Issuer: issuer, Subject: subject,
+		Extensions: map[string]string{"build-trigger": "push", "deployment-environment": environment},
+	}
+}
+
+// signedAs is a signature with all marks, by a key that nobody knows.
+func signedAs(c *sign.Certificate) Signature {
+	return Signature{Key: keyOf("stranger"), Certificate: c, Logged: true, Timestamped: true}
+}
+
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // good are facts that every policy here trusts. Whoever changes them replaces the
@@ -112,6 +135,7 @@ var goodFacts = sync.OnceValue(func() Facts {
 	return Facts{
 		Reference: imageName + ":2.7.9-r0", Digest: digest.FromString("image"), Size: 1 << 20,
 		Root:         Root{Name: "root", Verified: Yes, Expires: now.Add(time.Second), Listed: Yes, Newest: Yes},
+		Sigstore:     "log",
 		Signatures:   []Signature{{Key: keyOf("ours"), Listed: true, Logged: true, Timestamped: true}},
 		Rebuilds:     []Rebuild{rebuild("a1", "a"), rebuild("b1", "b")},
 		Privileges:   Privileges{Known: true},

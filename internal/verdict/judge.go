@@ -111,8 +111,12 @@ func (j *judge) verdict(kind Kind) Verdict {
 		v.Reasons = slices.Concat(j.against, j.without)
 	}
 	for _, s := range j.facts.Signatures {
-		if !slices.Contains(v.Signers, s.Key) {
-			v.Signers = append(v.Signers, s.Key)
+		who := s.Key
+		if s.Certificate != nil {
+			who = s.Certificate.Issuer + " " + s.Certificate.Subject
+		}
+		if !slices.Contains(v.Signers, who) {
+			v.Signers = append(v.Signers, who)
 		}
 	}
 	slices.Sort(v.Signers)
@@ -144,8 +148,17 @@ func (j *judge) kind() Kind {
 }
 
 func (j *judge) foreign() {
+	said := map[string]bool{}
 	for _, s := range j.facts.Signatures {
-		j.warn(ForeignSigner, "It is signed with the key %q. Compare this ID with the one that its owner shows elsewhere, on another way than the image came.", s.Key)
+		what := "this ID with the one"
+		if s.Certificate != nil {
+			what = "both, letter by letter, with those"
+		}
+		text := fmt.Sprintf("It is signed %s. Compare %s that its owner shows elsewhere, on another way than the image came.", by(s.Key, s.Certificate), what)
+		if !said[text] {
+			said[text] = true
+			j.warn(ForeignSigner, "%s", text)
+		}
 	}
 	if j.scope.Foreign != policy.Warn {
 		j.refuse(ForeignRefused, "The policy refuses images that others have signed.")

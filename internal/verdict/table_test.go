@@ -76,8 +76,11 @@ var dimensions = sync.OnceValue(func() []dimension {
 			v("stranger-marked", signed(Signature{Key: stranger, Logged: true, Timestamped: true})),
 			v("stranger", signed(Signature{Key: stranger})),
 			v("two-halves", signed(Signature{Key: ours, Listed: true}, Signature{Key: stranger, Logged: true, Timestamped: true})),
+			v("certified-marked", signed(signedAs(certified("release")))),
+			v("other-environment", signed(signedAs(certified("staging")))),
+			v("other-sigstore", func(f *Facts) { f.Sigstore = "other" }),
 			v("none", signed()),
-		}, "ours-listed-marked>ours-marked ours-marked>ours-logged ours-logged>ours ours>none ours>stranger listed-marked>stranger-marked " +
+		}, "ours-listed-marked>other-sigstore certified-marked>other-environment other-environment>none ours-listed-marked>ours-marked ours-marked>ours-logged ours-logged>ours ours>none ours>stranger listed-marked>stranger-marked " +
 			"ours-listed-marked>listed-marked ours-marked>stranger-marked stranger-marked>stranger stranger>none " +
 			"ours-listed-marked>two-halves two-halves>stranger-marked two-halves>ours"},
 		{"rebuilds", []value{
@@ -85,6 +88,9 @@ var dimensions = sync.OnceValue(func() []dimension {
 			v("a", rebuilt(rebuild("a1", "a"))),
 			v("a+a", rebuilt(rebuild("a1", "a"), rebuild("a2", "a"))),
 			v("a+own", rebuilt(rebuild("a1", "a"), rebuild("own", "own"))),
+			v("a+b-certified", rebuilt(rebuild("a1", "a"), Rebuild{
+				Key: stranger, Certificate: certified("b"), Builder: "https://b.example", Outcome: Reproduced, Logged: true, Timestamped: true,
+			})),
 			v("a-as-b", rebuilt(rebuild("a1", "b"))),
 			v("stranger", rebuilt(rebuild("stranger", "a"))),
 			v("a-failed", rebuilt(says(rebuild("a1", "a"), BuildFailed))),
@@ -92,7 +98,7 @@ var dimensions = sync.OnceValue(func() []dimension {
 			v("own-different", rebuilt(rebuild("a1", "a"), rebuild("b1", "b"), says(rebuild("own", "x"), Different))),
 			v("a+b-odd", rebuilt(rebuild("a1", "a"), says(rebuild("b1", "b"), "fine"))),
 			v("none", rebuilt()),
-		}, "a+b>a a>none a+a>a a>a-as-b a>stranger a>a-failed a>a+b-different a+b>own-different a>a+b-odd a+own>a"},
+		}, "a+b>a a+b-certified>a a>none a+a>a a>a-as-b a>stranger a>a-failed a>a+b-different a+b>own-different a>a+b-odd a+own>a"},
 		{"privileges", []value{
 			v("none", keep),
 			v("shown", asks("cap.KILL")), v("asked", asks("net.outbound", "cap.KILL")), v("host", asks("net.host")),
@@ -160,7 +166,9 @@ var oracle = []rule{
 	{"the trust root doesn't say", func(r rules, w world) bool {
 		return r.root && (w.is("target", "unknown") || w.is("newest", "unknown"))
 	}},
-	{"different", func(_ rules, w world) bool { return w.is("rebuilds", "a+b-different", "own-different") }},
+	{"different", func(_ rules, w world) bool {
+		return w.is("rebuilds", "a+b-different", "own-different")
+	}},
 	{"not understood", func(_ rules, w world) bool { return w.is("rebuilds", "a+b-odd") }},
 	{"too few", func(r rules, w world) bool {
 		need := r.minimum
@@ -168,6 +176,9 @@ var oracle = []rule{
 			need = 2
 		}
 		return organisationsOf(w) < need
+	}},
+	{"another sigstore", func(r rules, w world) bool {
+		return (r.log || r.timestamp) && w.is("signatures", "other-sigstore")
 	}},
 	{"not in a log", func(r rules, w world) bool {
 		return r.log && w.is("signatures", "ours", "stranger", "none")
@@ -191,7 +202,7 @@ var oracle = []rule{
 
 func organisationsOf(w world) int {
 	switch {
-	case w.is("rebuilds", "a+b", "own-different"):
+	case w.is("rebuilds", "a+b", "a+b-certified", "own-different"):
 		return 2
 	case w.is("rebuilds", "a", "a+a", "a+own", "a+b-different", "a+b-odd"):
 		return 1
@@ -209,11 +220,11 @@ func vouches(r rules, w world) bool {
 	by := true
 	switch {
 	case r.signers && r.timestamp:
-		by = w.is("signatures", "ours-listed-marked", "ours-marked")
+		by = w.is("signatures", "ours-listed-marked", "ours-marked", "certified-marked")
 	case r.signers && r.log:
-		by = w.is("signatures", "ours-listed-marked", "ours-marked", "ours-logged")
+		by = w.is("signatures", "ours-listed-marked", "ours-marked", "ours-logged", "certified-marked")
 	case r.signers:
-		by = w.is("signatures", "ours-listed-marked", "ours-marked", "ours-logged", "ours", "two-halves")
+		by = w.is("signatures", "ours-listed-marked", "ours-marked", "ours-logged", "ours", "two-halves", "certified-marked", "other-sigstore")
 	case r.log || r.timestamp:
 		by = w.is("signatures", "ours-listed-marked", "listed-marked")
 	}

@@ -47,7 +47,8 @@ type Verdict struct {
 	// Rebuilt are the rebuilds that count, whatever Kind is: one of each organisation,
 	// sorted by it.
 	Rebuilt []Counted `json:"rebuilt,omitempty"`
-	// Signers are the IDs of the keys that signed the image, whoever has them.
+	// Signers are the IDs of the keys that signed the image, whoever has them, and for
+	// those that were made for it, who has signed: the issuer, a space, the subject.
 	Signers []string `json:"signers,omitempty"`
 }
 
@@ -106,6 +107,7 @@ const (
 	OutcomeUnknown   Code = "outcome-unknown"
 	StatementsUnread Code = "statements-unread" // also a warning
 
+	OtherSigstore  Code = "other-sigstore"
 	NotLogged      Code = "not-logged"
 	NotTimestamped Code = "not-timestamped"
 
@@ -135,7 +137,7 @@ var Codes = []Code{
 	NoPolicy, NoTime, NoName, NoDigest, NoScope, NotKnown, OtherRoot,
 	RootUnknown, RootFailed, RootExpired,
 	TargetUnknown, OtherDigest, SequenceUnknown, RolledBack, Revoked,
-	RebuiltDifferent, TooFewRebuilds, OutcomeUnknown, StatementsUnread, NotLogged, NotTimestamped,
+	RebuiltDifferent, TooFewRebuilds, OutcomeUnknown, StatementsUnread, OtherSigstore, NotLogged, NotTimestamped,
 	PrivilegesUnknown, PrivilegeNotAllowed, SupportUnknown, SupportEnded, SizeUnknown, TooLarge,
 	ForeignRefused, UnsignedRefused,
 	ForeignSigner, NotCounted,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/privilege"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
 func codes(reasons []Reason) string {
@@ -273,5 +275,50 @@ func BenchmarkJudge(b *testing.B) {
 		if v := Judge(p, f, now); v.Kind != Trusted {
 			b.Fatal(v)
 		}
+	}
+}
+
+// TestCertificates: who a certificate is of is decided by everything that the policy
+// asks it to say, and never by its key.
+func TestCertificates(t *testing.T) {
+	r := rules{signers: true, foreign: "warn", unsigned: "refuse", log: true, timestamp: true, support: "refuse"}
+	p := r.decode(t)
+	for name, test := range map[string]struct {
+		change func(c *sign.Certificate, s *Signature)
+		want   Kind
+	}{
+		"ours":                {func(*sign.Certificate, *Signature) {}, Trusted},
+		"of two roots":        {func(c *sign.Certificate, _ *Signature) { c.Roots = []string{"a", "log"} }, Trusted},
+		"of another root":     {func(c *sign.Certificate, _ *Signature) { c.Roots = []string{"a"} }, Foreign},
+		"of no root":          {func(c *sign.Certificate, _ *Signature) { c.Roots = nil }, Foreign},
+		"another issuer":      {func(c *sign.Certificate, _ *Signature) { c.Issuer += "/" }, Foreign},
+		"another subject":     {func(c *sign.Certificate, _ *Signature) { c.Subject += "s" }, Foreign},
+		"another case":        {func(c *sign.Certificate, _ *Signature) { c.Subject = strings.ToUpper(c.Subject) }, Foreign},
+		"another environment": {func(c *sign.Certificate, _ *Signature) { c.Extensions["deployment-environment"] = "" }, Foreign},
+		"no environment":      {func(c *sign.Certificate, _ *Signature) { delete(c.Extensions, "deployment-environment") }, Foreign},
+		"a rebuilder's":       {func(c *sign.Certificate, _ *Signature) { c.Extensions["deployment-environment"] = "a" }, Foreign},
+		"our key, another's":  {func(c *sign.Certificate, s *Signature) { c.Subject, s.Key = "x", keyOf("ours") }, Foreign},
+		"not logged":          {func(_ *sign.Certificate, s *Signature) { s.Logged = false }, Refused},
+	} {
+		f, c := good(), certified("release")
+		s := signedAs(c)
+		test.change(c, &s)
+		f.Signatures = []Signature{s}
+		v := Judge(p, f, now)
+		if v.Kind != test.want {
+			t.Errorf("%s: %s %v", name, v.Kind, v.Reasons)
+		}
+		if want := c.Issuer + " " + c.Subject; len(v.Signers) != 1 || v.Signers[0] != want {
+			t.Errorf("%s: signers %q", name, v.Signers)
+		}
+	}
+	f := good()
+	f.Rebuilds = append(slices.Clone(f.Rebuilds), Rebuild{Certificate: certified("b"), Outcome: Different})
+	if v := Judge(p, f, now); !v.Has(RebuiltDifferent) || v.Kind != Refused {
+		t.Error(v)
+	}
+	f.Rebuilds = []Rebuild{{Certificate: certified("x"), Outcome: Different}}
+	if v := Judge(p, f, now); v.Kind != Trusted || len(v.Warnings) != 1 || v.Warnings[0].Code != NotCounted {
+		t.Error(v)
 	}
 }

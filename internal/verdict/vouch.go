@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
 // root asks whether the trust root can be relied on, and has nothing against the
@@ -60,10 +61,10 @@ func (j *judge) vouched() bool {
 	if !j.needsSignature() {
 		return ok
 	}
-	by := slices.IndexFunc(j.facts.Signatures, j.qualifies)
+	i := slices.IndexFunc(j.facts.Signatures, j.qualifies)
 	switch {
-	case by >= 0:
-		j.praise(Signed, "It is signed with the key %q%s.", j.facts.Signatures[by].Key, j.owner(j.facts.Signatures[by].Key))
+	case i >= 0:
+		j.praise(Signed, "It is %s.", j.signature(j.facts.Signatures[i]))
 		return ok
 	case len(j.facts.Signatures) == 0:
 		j.miss(NotSigned, "Nobody has signed it.")
@@ -88,7 +89,7 @@ func (j *judge) qualifies(s Signature) bool {
 	if len(j.scope.Signers) == 0 {
 		return s.Listed
 	}
-	signer := j.policy.SignerOf(s.Key)
+	signer := j.policy.SignerOf(s.Key, s.Certificate)
 	return signer != nil && slices.Contains(j.scope.Signers, signer.Name)
 }
 
@@ -108,16 +109,44 @@ func (j *judge) wanted() string {
 	return b.String()
 }
 
-func (j *judge) owner(key string) string {
-	if s := j.policy.SignerOf(key); s != nil {
-		return ` of "` + s.Name + `"`
+// signature says how something was signed, by whom, and who has seen it.
+func (j *judge) signature(s Signature) string {
+	text := "signed " + by(s.Key, s.Certificate)
+	if signer := j.policy.SignerOf(s.Key, s.Certificate); signer != nil {
+		of := " of %q"
+		if s.Certificate != nil {
+			of = ", which is %q"
+		}
+		text += fmt.Sprintf(of, signer.Name)
 	}
-	return ""
+	switch {
+	case s.Logged && s.Timestamped:
+		text += ", in a transparency log and with a timestamp"
+	case s.Logged:
+		text += ", in a transparency log"
+	case s.Timestamped:
+		text += ", with a timestamp"
+	}
+	return text
+}
+
+// by says by whom something is signed.
+func by(key string, c *sign.Certificate) string {
+	if c == nil {
+		return fmt.Sprintf("with the key %q", key)
+	}
+	return fmt.Sprintf("as %q of the issuer %q", c.Subject, c.Issuer)
 }
 
 // marks asks that some signature, by whomever, has what the scope asks signatures
 // to have.
 func (j *judge) marks() {
+	switch asked := j.scope.Log || j.scope.Timestamp; {
+	case asked && j.scope.Sigstore == "":
+		j.refuse(OtherSigstore, "The policy names no sigstore whose transparency logs and timestamp authorities count.")
+	case asked && j.facts.Sigstore != j.scope.Sigstore:
+		j.refuse(OtherSigstore, "The transparency logs and timestamp authorities of the sigstore %q were asked, and the policy wants those of %q.", j.facts.Sigstore, j.scope.Sigstore)
+	}
 	if j.scope.Log && !slices.ContainsFunc(j.facts.Signatures, func(s Signature) bool { return s.Logged }) {
 		j.refuse(NotLogged, "No signature of it is in a transparency log.")
 	}
@@ -131,10 +160,10 @@ func (j *judge) marks() {
 func (j *judge) rebuilds() {
 	agree := map[string]Rebuild{}
 	for _, s := range j.facts.Rebuilds {
-		r := j.policy.RebuilderOf(s.Key)
+		r := j.policy.RebuilderOf(s.Key, s.Certificate)
 		switch {
 		case r == nil:
-			j.warn(NotCounted, "A statement about a rebuild is signed with the key %q, which the policy doesn't have.", s.Key)
+			j.warn(NotCounted, "A statement about a rebuild is signed %s, which the policy doesn't have.", by(s.Key, s.Certificate))
 		case s.Outcome == Different:
 			// Whatever else is wrong with it: who has the key says no.
 			j.different(r, s)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 
 	"github.com/distribution/distribution/v3/configuration"
 	"github.com/distribution/distribution/v3/registry/handlers"
-	_ "github.com/distribution/distribution/v3/registry/storage/driver/inmemory"
+	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem"
 	"github.com/sirupsen/logrus"
 	"go.podman.io/image/v5/docker"
 	"go.podman.io/image/v5/image"
@@ -40,10 +41,18 @@ func check(t testing.TB, err error) {
 // its host.
 func distribution(t *testing.T) string {
 	t.Helper()
+	return distributionBehind(t, func(h http.Handler) http.Handler { return h })
+}
+
+// distributionBehind is distribution with something between it and its clients.
+func distributionBehind(t *testing.T, between func(http.Handler) http.Handler) string {
+	t.Helper()
 	logrus.SetOutput(io.Discard)
-	config := &configuration.Configuration{Storage: configuration.Storage{"inmemory": nil, "delete": {"enabled": true}}}
+	config := &configuration.Configuration{Storage: configuration.Storage{
+		"filesystem": {"rootdirectory": t.TempDir()}, "delete": {"enabled": true},
+	}}
 	config.Log.Level, config.Log.AccessLog.Disabled = "panic", true
-	s := httptest.NewServer(handlers.NewApp(ctx, config))
+	s := httptest.NewServer(between(handlers.NewApp(ctx, config)))
 	t.Cleanup(s.Close)
 	return strings.TrimPrefix(s.URL, "http://")
 }
@@ -91,7 +100,7 @@ func TestDistribution(t *testing.T) {
 	check(t, err)
 	repo := distribution(t) + "/tails/mqtt"
 	out := tailsbuild(t, 0, "push", dir, repo+":2.7.9-r1", "--key", keys.private)
-	if want := repo + ":2.7.9-r1 is " + rel.Image.Digest.String() + ", signed as that\n"; out != want {
+	if want := repo + ":2.7.9-r1 is " + rel.Image.Digest.String() + ", signed as that\n"; !strings.HasPrefix(out, want) {
 		t.Errorf("push says %q, want %q", out, want)
 	}
 	for _, ref := range []string{repo + ":2.7.9-r1", repo + "@" + rel.Image.Digest.String()} {
@@ -176,19 +185,6 @@ func (p *podman) allows(t *testing.T, ref string) error {
 	return err
 }
 
-// copyTag gives an image another name, with its signatures, as who may push can.
-func copyTag(t *testing.T, from, to string) {
-	t.Helper()
-	ref, err := registry.ParseReference(from)
-	check(t, err)
-	dir := filepath.Join(t.TempDir(), "copy")
-	_, err = registry.Fetch(ctx, ref, "", dir, registry.Options{
-		Layers: true, Artifacts: []registry.Artifact{{Type: sign.BundleMediaType, MaxBlobs: 1, MaxSize: sign.MaxBundle}},
-	})
-	check(t, err)
-	tailsbuild(t, 0, "push", dir, to)
-}
-
 // TestPodman: what podman's own library says of what we push.
 func TestPodman(t *testing.T) {
 	setup(t)
@@ -212,7 +208,7 @@ func TestPodman(t *testing.T) {
 			t.Errorf("a good release: %v", err)
 		}
 	}
-	copyTag(t, repo+":2.7.9-r1", repo+":3.0.0-r0")
+	tailsbuild(t, 0, "copy", repo+":2.7.9-r1", repo+":3.0.0-r0")
 	for name, c := range map[string]struct {
 		p         *podman
 		ref, want string

@@ -13,6 +13,14 @@ test "a" { # ERROR: Name is there twice
   signature "onionshare" {
     key = "2024" # ERROR: Unknown key
   }
+  signature "onionshare" {
+    identity   = "other"       # ERROR: Unknown identity
+    extensions = { issuer = "x" } # ERROR: Unknown extension
+  }
+  rebuild "riseup" {
+    identity = "ci" # ERROR: Unknown identity
+    outcome  = "reproduced"
+  }
   rebuild "onionshare" { # ERROR: Unknown name
     outcome = "same" # ERROR: Unknown outcome
   }

@@ -9,7 +9,7 @@ signer "a" {
     public = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEF5+xtpI1pQehbWHQLCeln8sGh36s\nN0fjyucyDWtZNhULDzaFZ5nwEoicEncJbJQgwzIJBrgICOOh+YyQ5/RsDw==\n-----END PUBLIC KEY-----\n"
   }
 }
-signer "b" { # ERROR: No key
+signer "b" { # ERROR: No key and no identity
   organisation = "b"
 }
 rebuilder "c" {

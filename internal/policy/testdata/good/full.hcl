@@ -4,6 +4,10 @@ trust_root "tails" {
   sources      = ["https://trust.example/tails", "http://abc.onion/trust", "/media/stick/trust", "trust"]
 }
 
+sigstore "tails" {
+  trusted_root = "tails.trusted_root.json"
+}
+
 signer "onionshare" {
   organisation = "onionshare"
   key "2025" {
@@ -21,6 +25,11 @@ signer "onionshare" {
       gxlkiy8V8cJHWTucO0/8NImnPhA3kO4eEuUvqXj9qRDCg7uGUm4kAJ0xNg==
       -----END PUBLIC KEY-----
     EOT
+  }
+  identity "ci" {
+    sigstore = "tails"
+    issuer   = "https://gitlab.example.org"
+    subject  = "https://gitlab.example.org/onionshare/images//.gitlab-ci.yml@refs/heads/main"
   }
 }
 
@@ -49,6 +58,20 @@ rebuilder "debian" {
       2nzfw5GGzkqakv2OdWjYBBt1z28N5F9SkqJR7FmShvNwEP3KjBGYwf3ytQ==
       -----END PUBLIC KEY-----
     EOT
+  }
+}
+
+rebuilder "guardian" {
+  organisation = "guardian"
+  builder      = "urn:guardian"
+  identity "ci" {
+    sigstore = "tails"
+    issuer   = "https://gitlab.example.org"
+    subject  = "https://gitlab.example.org/guardian/rebuilds//.gitlab-ci.yml@refs/heads/main"
+    extensions = {
+      deployment-environment = "rebuild"
+      source-repository-ref  = "refs/heads/main"
+    }
   }
 }
 
@@ -88,4 +111,5 @@ scope "registry.example/services/*" {
 
 scope "**" {
   trust_root = "tails"
+  sigstore   = "tails"
 }

@@ -54,3 +54,19 @@ scope "d/*" { # WARNING: No rebuild is asked for
     highest_tier = 2
   }
 }
+sigstore "a" { # WARNING: Sigstore is not used
+  trusted_root = "a.json"
+}
+sigstore "b" {
+  trusted_root = "b.json"
+}
+scope "e/*" { # WARNING: No rebuild is asked for # WARNING: Sigstore is not asked
+  trust_root = "tails"
+  sigstore   = "b"
+  transparency_log = "optional"
+  timestamp        = "optional"
+}
+scope "f/*" { # WARNING: No rebuild is asked for # WARNING: No sigstore
+  trust_root = "tails"
+  transparency_log = "optional"
+}

@@ -1,0 +1,161 @@
+package transfer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
+)
+
+// Moved says what was moved.
+type Moved struct {
+	// Image is the image's descriptor, Name what it is called where it came from.
+	Image ocispec.Descriptor `json:"image"`
+	Name  string             `json:"name,omitempty"`
+	// Attached is how many manifests came with it, Left how many were left out.
+	Attached int `json:"attached"`
+	Left     int `json:"left,omitempty"`
+	// Size is how many bytes all of it has, Sent how many of them were moved. What
+	// was there already, or mounted in a registry, wasn't.
+	Size int64 `json:"size"`
+	Sent int64 `json:"sent"`
+	// Problems are what else was listed, and not moved.
+	Problems []registry.Problem `json:"-"`
+}
+
+func (s *Set) moved(size int64) *Moved {
+	return &Moved{
+		Image: s.Image.Descriptor, Name: s.Name, Attached: len(s.Attached), Left: len(s.Left),
+		Size: size, Problems: s.Problems,
+	}
+}
+
+// Pull copies the image that ref names for platform, with everything that is
+// attached to it, to the layout that it makes at dir. An interrupted Pull to the
+// same dir is gone on with; dir is only there once all is.
+//
+// Nothing is verified but digests.
+func Pull(ctx context.Context, ref registry.Reference, platform, dir string, opts Options) (*Moved, error) {
+	r, err := OpenReference(ctx, ref, platform, opts)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	moved, err := r.Image.ToFolder(ctx, dir, opts)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ref, err)
+	}
+	return moved, nil
+}
+
+// ToFolder copies the image, with everything that is attached to it, to the layout
+// that it makes at dir, as [Pull] does. What an older layout there has isn't moved.
+func (i *Image) ToFolder(ctx context.Context, dir string, opts Options) (moved *Moved, err error) {
+	s, err := i.Collect(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	if old, openErr := oci.OpenLayout(dir); openErr == nil {
+		defer func() { err = errors.Join(err, old.Close()) }()
+		opts.Near = append(slices.Clone(opts.Near), old)
+	}
+	w, err := oci.Resume(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, w.Abort()) }()
+	moved, index, err := s.Write(ctx, w, opts)
+	if err != nil {
+		return nil, err
+	}
+	return moved, w.Commit(index)
+}
+
+// Write adds all of the set to w, and returns the descriptors for its index.
+func (s *Set) Write(ctx context.Context, w *oci.Writer, opts Options) (*Moved, []ocispec.Descriptor, error) {
+	opts = opts.withDefaults()
+	blobs, total, err := blobsOf(s.manifests(), opts.MaxBytes)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, m := range s.manifests() {
+		if err := w.Add(m.Descriptor, bytes.NewReader(m.Body)); err != nil {
+			return nil, nil, err
+		}
+	}
+	moved, meter := s.moved(total), newMeter(total, opts.Report)
+	err = each(ctx, opts.Parallel, blobs, func(ctx context.Context, desc ocispec.Descriptor) error {
+		err := s.writeBlob(ctx, w, desc, opts, meter)
+		if err != nil {
+			return fmt.Errorf("blob %s: %w", desc.Digest, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	moved.Sent = meter.sent()
+	platform, err := s.platform(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return moved, s.index(platform), nil
+}
+
+// writeBlob adds one blob: what w has, or a layout nearby, isn't asked for.
+func (s *Set) writeBlob(ctx context.Context, w *oci.Writer, desc ocispec.Descriptor, opts Options, m *meter) error {
+	has, err := w.Has(desc)
+	if err == nil && !has {
+		has, err = near(ctx, opts.Near, w, desc)
+	}
+	switch {
+	case err != nil:
+		return err
+	case has:
+		m.there(desc)
+		return nil
+	case desc.Digest == ocispec.DescriptorEmptyJSON.Digest && desc.Size == ocispec.DescriptorEmptyJSON.Size:
+		// Everybody has it.
+		m.there(desc)
+		return w.Add(desc, bytes.NewReader(ocispec.DescriptorEmptyJSON.Data))
+	}
+	return s.origin.fetch(ctx, w, desc, func(n int64) { m.set(desc, n) })
+}
+
+// platform returns the one that the image's config names, nil for an artifact.
+func (s *Set) platform(ctx context.Context) (*ocispec.Platform, error) {
+	if s.Image.Content.ArtifactType != "" {
+		return nil, nil
+	}
+	b, err := s.small(ctx, s.Image.Content.Config)
+	if err != nil {
+		return nil, err
+	}
+	var config struct {
+		ocispec.Platform
+	}
+	if err := oci.UnmarshalJSON("config "+s.Image.Content.Config.Digest.String(), b, &config); err != nil {
+		return nil, err
+	}
+	return &config.Platform, nil
+}
+
+// small reads a blob that has to be in memory.
+func (s *Set) small(ctx context.Context, desc ocispec.Descriptor) ([]byte, error) {
+	if desc.Size > maxPayload {
+		return nil, &oci.LimitError{What: "blob " + desc.Digest.String(), Size: desc.Size, Limit: maxPayload}
+	}
+	r, err := s.origin.blob(ctx, desc, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(oci.Verified(r, desc))
+}
