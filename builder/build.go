@@ -16,8 +16,11 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 )
 
-// Names are the builders' names.
+// Names are the names of the two builders that make releases.
 var Names = []string{"a", "b"}
+
+// Auditor is the name of the builder that auditors use.
+const Auditor = "c"
 
 // Options say where to build. Store has all of the plan's inputs, verified. Work
 // is an empty folder on disk that the builders keep everything in; the caller
@@ -45,11 +48,11 @@ func Build(ctx context.Context, p *Plan, opts Options) (*Pair, error) {
 	return &Pair{A: results[0], B: results[1]}, nil
 }
 
-// BuildOne has only the builder called name solve p. Its image can be compared
-// with one that another machine made, but not released.
+// BuildOne has only the builder called name, which may be [Auditor], solve p. Its
+// image can be compared with one that another machine made, but not released.
 func BuildOne(ctx context.Context, name string, p *Plan, opts Options) (*Result, error) {
 	if _, ok := variations[name]; !ok {
-		return nil, fmt.Errorf("there is no builder %q: want a or b", name)
+		return nil, fmt.Errorf("there is no builder %q: want a, b or c", name)
 	}
 	results, err := build(ctx, p, opts, []string{name})
 	if err != nil {

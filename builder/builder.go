@@ -12,7 +12,7 @@ import (
 
 // A Result is the image that one builder made of a plan.
 type Result struct {
-	// Builder is "a" or "b".
+	// Builder is "a", "b" or "c".
 	Builder string
 	// Layout is a folder with an OCI image layout whose index names one image.
 	Layout string

@@ -61,7 +61,8 @@ func removeEmptyDirs(dir string) error {
 }
 
 // removeStaleCgroups removes what builders left whose process was killed. A
-// group whose last task is just ending is left for the next time.
+// group whose last task is just ending is left for the next time, and one of
+// somebody else for them.
 func removeStaleCgroups() error {
 	var errs []error
 	for _, pattern := range []string{"/sys/fs/cgroup/" + cgroupPrefix + "*", "/sys/fs/cgroup/*/" + cgroupPrefix + "*"} {
@@ -72,7 +73,7 @@ func removeStaleCgroups() error {
 			if n, err := strconv.Atoi(pid); err != nil || alive(n) {
 				continue
 			}
-			if err := removeEmptyDirs(dir); !errors.Is(err, syscall.EBUSY) {
+			if err := removeEmptyDirs(dir); !errors.Is(err, syscall.EBUSY) && !errors.Is(err, fs.ErrPermission) {
 				errs = append(errs, err)
 			}
 		}

@@ -30,7 +30,7 @@ func (e *OutputRecordError) Error() string {
 
 // A StepError reports that a step of the build failed.
 type StepError struct {
-	// Builder is "a" or "b".
+	// Builder is "a", "b" or "c".
 	Builder string
 	// Step is the vertex's name.
 	Step string

@@ -7,7 +7,9 @@ import (
 )
 
 // A variation is what one builder sets around the plan. A and B differ in every
-// field, so an output that depends on one of them differs too.
+// field, so an output that depends on one of them differs too. C is for auditors,
+// who build once and compare with an image that A and B agreed on: it differs from
+// both wherever there is a third way, and elsewhere mixes the two.
 //
 // The wall clock can't be set: a time namespace has none, and static programs
 // read it without a system call. B's build step starts later than A's by Delay
@@ -45,7 +47,7 @@ const (
 	uname26         = 0x0020000
 )
 
-// variations are those of the two builders.
+// variations are those of the builders.
 var variations = map[string]variation{
 	"a": {
 		Runtime:     "runc",
@@ -73,6 +75,20 @@ var variations = map[string]variation{
 		Uptime:      34_560_000,
 		NoFile:      512,
 		Delay:       1100,
+	},
+	Auditor: {
+		Runtime:     "crun",
+		Snapshotter: "overlayfs",
+		Memory:      true,
+		Hostname:    "cedar.example",
+		Domain:      "three.invalid",
+		Umask:       0o027,
+		Home:        "/run/tailsbuild/auditor",
+		Env:         []string{"TZ=NPT-5:45", "LANG=tr_TR.UTF-8", "LC_ALL=tr_TR.UTF-8", "USER=auditor", "TERM=vt100", "CAPTURE_ENVIRONMENT=i_capture_the_auditor"},
+		Shares:      256,
+		Persona:     uname26,
+		Uptime:      1_000_003,
+		NoFile:      4096,
 	},
 }
 

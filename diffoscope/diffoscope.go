@@ -92,6 +92,10 @@ func Open(path string, limits Limits) (*Image, error) {
 	return i, nil
 }
 
+// SetName has comparisons call the image name instead of its folder: for those that
+// others read, whom this machine's folders don't concern.
+func (i *Image) SetName(name string) { i.path = name }
+
 // Close releases the layout.
 func (i *Image) Close() error { return i.layout.Close() }
 

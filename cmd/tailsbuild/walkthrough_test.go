@@ -115,10 +115,9 @@ func person(t *testing.T) *os.File {
 	return terminal
 }
 
-// TestWalkthrough does what docs/walkthrough.md says, command by command in one
-// shell, and wants the output that it shows. Only Alpine's mirror is another, where
-// there is one beside the repository.
-func TestWalkthrough(t *testing.T) {
+// needBuilds skips a test that builds images where they can't be built.
+func needBuilds(t *testing.T) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("builds images")
 	}
@@ -127,14 +126,28 @@ func TestWalkthrough(t *testing.T) {
 	} else if !ok {
 		t.Skip("needs root, runc and crun")
 	}
-	blocks := fences(t, "../../docs/walkthrough.md")
-	work, out := t.TempDir(), t.TempDir()
+}
+
+// TestWalkthrough does what docs/walkthrough.md says.
+func TestWalkthrough(t *testing.T) {
+	needBuilds(t)
+	work := t.TempDir()
+	document(t, "walkthrough.md", work, 50, person(t), "HOME="+filepath.Join(work, "home"))
+}
+
+// document does what a page of docs/ says, which has that many commands or more,
+// command by command in one shell in the folder work, and wants the output that it
+// shows. Only Alpine's mirror is another, where there is one beside the repository.
+func document(t *testing.T, page, work string, least int, stdin *os.File, env ...string) {
+	t.Helper()
+	blocks := fences(t, filepath.Join("../../docs", page))
+	out := t.TempDir()
 	var script strings.Builder
 	var commands []docCommand
-	for _, b := range blocks {
+	for n, b := range blocks {
 		if b.file != "" {
 			content := strings.ReplaceAll(b.content, `["https://dl-cdn.alpinelinux.org/alpine"]`, fmt.Sprintf("[%q]", mirror(t)))
-			from := filepath.Join(out, filepath.Base(filepath.Dir(b.file))+"-"+filepath.Base(b.file))
+			from := filepath.Join(out, fmt.Sprintf("file-%d", n))
 			if err := os.WriteFile(from, []byte(content), 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -145,14 +158,17 @@ func TestWalkthrough(t *testing.T) {
 			commands = append(commands, c)
 		}
 	}
-	if len(commands) < 50 {
-		t.Fatalf("the document has %d commands", len(commands))
+	if len(commands) < least {
+		t.Fatalf("%s has %d commands", page, len(commands))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", script.String())
-	cmd.Dir, cmd.Stdin = work, person(t)
-	cmd.Env = append(os.Environ(), "HOME="+filepath.Join(work, "home"), "XDG_STATE_HOME=", "XDG_CACHE_HOME=", "XDG_CONFIG_HOME=")
+	cmd.Dir = work
+	if stdin != nil {
+		cmd.Stdin = stdin
+	}
+	cmd.Env = append(append(os.Environ(), "XDG_STATE_HOME=", "XDG_CACHE_HOME=", "XDG_CONFIG_HOME="), env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	err := cmd.Run()
@@ -161,13 +177,13 @@ func TestWalkthrough(t *testing.T) {
 		if readErr != nil {
 			last := max(0, i-1)
 			said, _ := os.ReadFile(filepath.Join(out, fmt.Sprint(last))) // if there is anything
-			t.Fatalf("walkthrough.md:%d: %s\nended it: %v\n%s%s", commands[last].line, commands[last].text, err, said, stderr.String())
+			t.Fatalf("%s:%d: %s\nended it: %v\n%s%s", page, commands[last].line, commands[last].text, err, said, stderr.String())
 		}
 		if line, ok := c.missing(string(output)); ok {
-			t.Fatalf("walkthrough.md:%d: %s\nit shows\n%s\nand the output is\n%s", c.line, c.text, line, output)
+			t.Fatalf("%s:%d: %s\nit shows\n%s\nand the output is\n%s", page, c.line, c.text, line, output)
 		}
 	}
 	if err != nil {
-		t.Fatalf("walkthrough.md:%d: %v\n%s", commands[len(commands)-1].line, err, stderr.String())
+		t.Fatalf("%s:%d: %v\n%s", page, commands[len(commands)-1].line, err, stderr.String())
 	}
 }

@@ -35,12 +35,16 @@ var mayImport = map[string][]string{
 		"internal/kms", "internal/declared", "internal/evidence", "internal/ownership", "internal/privilege",
 		"internal/hclschema", "internal/policy", "internal/verdict", "internal/acceptance", "internal/registry",
 		"internal/enforce", "internal/failopen", "internal/engine",
-		"internal/assess", "internal/sigstore", "internal/transfer", "internal/proxy",
+		"internal/assess", "internal/rebuild", "internal/sigstore", "internal/transfer", "internal/proxy",
 	},
 	"internal/transfer": {"internal/registry", "internal/oci"},
 	"internal/assess": {
-		"internal/release", "internal/trust", "internal/policy", "internal/verdict", "internal/privilege",
+		"internal/release", "internal/rebuild", "internal/trust", "internal/policy", "internal/verdict", "internal/privilege",
 		"internal/sign", "internal/declared", "internal/evidence",
+	},
+	"internal/rebuild": {
+		"internal/release", "builder", "diffoscope", "internal/evidence", "internal/sign", "internal/trust",
+		"internal/lock", "internal/oci",
 	},
 	"internal/release": {
 		"builder", "diffoscope", "internal/evidence", "internal/sign", "internal/inputs",
@@ -90,7 +94,7 @@ var mayImport = map[string][]string{
 	"internal/registry":        {"internal/oci", "internal/proxy"},
 	"internal/programtest":     {}, // for tests alone
 	"internal/release/releasetest": {
-		"builder", "internal/lock", "internal/oci", "internal/recipe", "internal/release", "internal/sign",
+		"builder", "internal/inputs", "internal/lock", "internal/oci", "internal/recipe", "internal/release", "internal/sign",
 	},
 }
 

@@ -122,6 +122,35 @@ func (a *Assessor) ReadAll(ctx context.Context, dir string, opts release.VerifyO
 // release merely claims is refused. A reference by digest is to the image, or to the
 // index that it is in.
 func (a *Assessor) Judge(ctx context.Context, contents *release.Contents, reference string) (*Assessment, error) {
+	s := a.gather(ctx, contents, reference)
+	a.rebuilds(ctx, s)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.Verdict = verdict.Judge(a.opts.Policy, s.Facts, a.opts.Now)
+	return s, nil
+}
+
+// JudgeWithoutRebuilds is [Assessor.Judge] for who is about to rebuild the image: no
+// rebuild is asked for, and nobody's is looked at. A verdict like that is no reason to
+// run an image.
+func (a *Assessor) JudgeWithoutRebuilds(ctx context.Context, contents *release.Contents, reference string) (*Assessment, error) {
+	s := a.gather(ctx, contents, reference)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p := *a.opts.Policy
+	p.Scopes = slices.Clone(p.Scopes)
+	for i := range p.Scopes {
+		p.Scopes[i].Rebuilds = policy.Rebuilds{}
+	}
+	s.Facts.Root.MinimumRebuilders = 0
+	s.Verdict = verdict.Judge(&p, s.Facts, a.opts.Now)
+	return s, nil
+}
+
+// gather gathers all facts but what rebuilders say.
+func (a *Assessor) gather(ctx context.Context, contents *release.Contents, reference string) *Assessment {
 	s := &Assessment{Contents: contents}
 	s.Facts.Digest, s.Facts.Size = contents.Image.Digest, contents.Compressed
 	s.Facts.Problems = slices.Clone(a.problems)
@@ -138,14 +167,9 @@ func (a *Assessor) Judge(ctx context.Context, contents *release.Contents, refere
 		a.ask(ctx, t, s)
 	}
 	s.signatures(a.scope(reference).Sigstore)
-	s.rebuilds()
 	s.privileges()
 	s.support(a.opts.Policy)
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	s.Verdict = verdict.Judge(a.opts.Policy, s.Facts, a.opts.Now)
-	return s, nil
+	return s
 }
 
 // trustRoot returns the one that the scope of an image names, or nil.

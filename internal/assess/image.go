@@ -38,12 +38,6 @@ func marks(st *release.Statement, sigstore string) sign.Marks {
 	return sign.Marks{}
 }
 
-// rebuilds writes down what rebuilders say of the image. There is no statement yet
-// that a rebuilder makes: a release's own provenance and comparison are its
-// builders', and no second opinion. Those of others will be among
-// s.Contents.Statements, by known keys.
-func (s *Assessment) rebuilds() { s.Facts.Rebuilds = nil }
-
 // privileges writes down what a service asks for, from the image's own label, which
 // its digest covers. An image without it asks for nothing.
 func (s *Assessment) privileges() {

@@ -37,6 +37,25 @@ func (a *Assessor) view(ctx context.Context, t *policy.TrustRoot) (*trust.View, 
 	return o.view, o.err
 }
 
+// Releases returns all releases that the trust root called name lists. It is an error
+// of package trust when they aren't known, or a *[NoRootError].
+func (a *Assessor) Releases(ctx context.Context, name string) ([]*trust.Release, error) {
+	t := a.opts.Policy.TrustRoot(name)
+	if t == nil {
+		return nil, &NoRootError{Name: name}
+	}
+	view, err := a.view(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return view.Releases(ctx)
+}
+
+// A NoRootError reports a trust root that the policy doesn't have.
+type NoRootError struct{ Name string }
+
+func (e *NoRootError) Error() string { return fmt.Sprintf("the policy has no trust root %q", e.Name) }
+
 // open goes through the sources in order. What one of them has wrong doesn't keep
 // the next from being right: all that is used is verified, from the pinned root on.
 func (a *Assessor) open(ctx context.Context, t *policy.TrustRoot) (*trust.View, error) {

@@ -73,7 +73,7 @@ such a release, or what tailsbuild archive wrote, and nowhere else.`,
 	f.asks.add(cmd)
 	cmd.Flags().StringVar(&f.key, "key", "", keyHelp+", to sign the releases with")
 	cmd.Flags().StringVar(&f.output, "output", "dist", "`DIR` for the releases")
-	cmd.Flags().Var(newChoice(&f.builder, "both", "a", "b"), "builder", "which builds to make: both, or only a or b, without a release")
+	cmd.Flags().Var(newChoice(&f.builder, "both", "a", "b", builder.Auditor), "builder", "which builds to make: both, or only a, b, or the auditors' c, without a release")
 	cmd.Flags().BoolVar(&f.record, "record", false, "write the image's digest into the recipe's lock")
 	cmd.Flags().BoolVar(&f.all, "all", false, "all recipes of the project")
 	cmd.Flags().BoolVar(&f.skipTests, "skip-tests", false, "make releases without running the recipes' tests")

@@ -81,7 +81,8 @@ when the two images are the same, bit for bit, is there a release.`,
 	root.AddCommand(
 		a.initCommand(), a.fmtCommand(), a.validateCommand(), a.lockCommand(), a.graphCommand(), a.planCommand(),
 		a.buildCommand(), a.testCommand(), a.compareCommand(), a.archiveCommand(),
-		a.keyCommand(), a.pushCommand(), a.pullCommand(), a.copyCommand(), a.exportCommand(), a.importCommand(), a.policyCommand(), a.inspectCommand(), a.verifyCommand(), a.containerdVerifyCommand(), a.trustCommand(),
+		a.keyCommand(), a.pushCommand(), a.pullCommand(), a.copyCommand(), a.exportCommand(), a.importCommand(),
+		a.policyCommand(), a.inspectCommand(), a.verifyCommand(), a.auditCommand(), a.containerdVerifyCommand(), a.trustCommand(),
 		a.doctorCommand(), a.versionCommand(),
 	)
 	return root

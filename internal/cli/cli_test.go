@@ -61,7 +61,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"build", "x", "--all"}, "both --all and recipe names are given"},
 		{[]string{"build", "x", "x"}, `recipe "x" is named twice`},
 		{[]string{"build", "x", "--nonsense"}, "unknown flag: --nonsense"},
-		{[]string{"build", "x", "--builder", "c"}, "must be one of both, a, b"},
+		{[]string{"build", "x", "--builder", "d"}, "must be one of both, a, b"},
 		{[]string{"build", "x", "--builder", "a", "--key", "k"}, "nothing to sign"},
 		{[]string{"build", "x", "--progress", "loud"}, "must be one of auto, tty, plain, rawjson, quiet"},
 		{[]string{"version", "--format", "xml"}, "must be one of text, json"},

@@ -19,6 +19,7 @@ const (
 	exitInputs      = 6   // inputs are missing, or not what the lock says
 	exitStep        = 7   // a build step or a test failed
 	exitForeign     = 8   // signed, but not by whom the policy asks for, and not accepted
+	exitToolchain   = 9   // the release was made for another toolchain than this one's
 	exitInterrupted = 130 // SIGINT or SIGTERM
 )
 

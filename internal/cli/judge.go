@@ -16,6 +16,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/assess"
+	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
@@ -124,12 +125,14 @@ func (a accepted) text(w io.Writer) {
 }
 
 // A notTrustedError reports a release that the policy doesn't trust. The verdict
-// with its reasons was printed.
+// with its reasons was printed, or is with it.
 type notTrustedError struct {
 	Dir     string
 	Kind    verdict.Kind
 	Unnamed bool
 	Err     error // what the trust root has against it, or nil
+
+	judged *judged // that is still to be printed, or nil
 }
 
 func (e *notTrustedError) Error() string { return fmt.Sprintf("%s is %s", e.Dir, e.Kind) }
@@ -218,6 +221,8 @@ func (e *someUntrustedError) add(refusal error) {
 // judging is one run of verify.
 type judging struct {
 	*app
+	policy   *policy.Policy
+	source   digest.Digest // of the policy's file
 	assessor *assess.Assessor
 	now      time.Time
 	log      string
@@ -230,7 +235,7 @@ func (a *app) newJudging(f judgeFlags) (*judging, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, _, err := a.openPolicy(file)
+	p, src, err := a.openPolicy(file)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +253,7 @@ func (a *app) newJudging(f judgeFlags) (*judging, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &judging{app: a, assessor: assessor, now: now, log: filepath.Join(state, "accepted.jsonl"), accept: f.accept}, nil
+	return &judging{app: a, policy: p, source: digest.FromBytes(src), assessor: assessor, now: now, log: filepath.Join(state, "accepted.jsonl"), accept: f.accept}, nil
 }
 
 // judge prints the verdict on a release, and returns why it must not be used.

@@ -39,6 +39,9 @@ type project struct {
 	dir string
 	// vars are the values that --var sets.
 	vars map[string]string
+	// ownOutput says to plan for this tailsbuild's own toolchain record, whichever
+	// the lock has.
+	ownOutput bool
 }
 
 func (a *app) openProject(f recipeFlags) (*project, error) {
@@ -185,11 +188,15 @@ func (p *project) loadFor(name, arch string, lk *lock.File) (*loaded, error) {
 	}
 	l := &loaded{closure: closure, files: files, lock: lk, path: p.lockPath(name)}
 	var err error
-	if l.plan, err = builder.NewPlan(closure, l.lock, arch, files); err != nil {
+	planned := *lk
+	if p.ownOutput {
+		planned.Output = lock.CurrentOutput()
+	}
+	if l.plan, err = builder.NewPlan(closure, &planned, arch, files); err != nil {
 		return nil, err
 	}
 	if testPackages(closure[0]) {
-		if l.client, err = builder.NewClientPlan(closure, l.lock, arch); err != nil {
+		if l.client, err = builder.NewClientPlan(closure, &planned, arch); err != nil {
 			return nil, err
 		}
 	}

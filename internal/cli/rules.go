@@ -12,6 +12,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
+	"gitlab.com/tailsbuild/tailsbuild/internal/assess"
 	"gitlab.com/tailsbuild/tailsbuild/internal/declared"
 	"gitlab.com/tailsbuild/tailsbuild/internal/enforce"
 	"gitlab.com/tailsbuild/tailsbuild/internal/engine"
@@ -26,6 +27,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/proxy"
+	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
@@ -54,6 +56,22 @@ var rules = []rule{
 		return outcome{code: exitUsage, hint: "set " + passwordVariable + ", which may be empty, or name a file with --password-file"}
 	}),
 
+	on(auditOutcome),
+	on(func(e *someAuditsError) outcome { return outcome{code: e.Code} }),
+	on(func(*catalogueError) outcome { return outcome{code: exitUsage} }),
+	on(func(*assess.NoRootError) outcome { return outcome{code: exitUsage} }),
+	on(func(*rebuild.ReleaseKeyError) outcome {
+		return outcome{code: exitRefused, hint: "make a key for audits alone: tailsbuild key new --out audit"}
+	}),
+	on(func(*assess.TooFewError) outcome {
+		return outcome{code: exitRefused, hint: "see who counts, and who doesn't and why: tailsbuild verify"}
+	}),
+	on(func(*noSignerError) outcome {
+		return outcome{code: exitRefused, hint: "name the key of who signed it with --key"}
+	}),
+	on(func(*otherArchError) outcome {
+		return outcome{code: exitOther, hint: "audit it on a machine of that architecture"}
+	}),
 	on(untrustedOutcome),
 	on(func(*release.DifferentError) outcome { return outcome{code: exitDifferent} }),
 	on(func(*differentError) outcome { return outcome{code: exitDifferent} }),

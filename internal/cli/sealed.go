@@ -187,11 +187,21 @@ func (a *app) sealedNames(s *inputs.Sealed, arch string, args []string, f buildF
 // loadSealed loads the recipe called name from sealed inputs, which have to be
 // exactly those of the recipe and the lock in them. The recipes are unpacked into
 // the folder dir.
-func (a *app) loadSealed(s *inputs.Sealed, name, arch, dir string) (l *loaded, err error) {
+func (a *app) loadSealed(s *inputs.Sealed, name, arch, dir string) (*loaded, error) {
 	artifact, err := s.Artifact(name, arch)
 	if err != nil {
 		return nil, err
 	}
+	l, err := a.unpackSealed(s, artifact, dir, false)
+	if err != nil {
+		return nil, err
+	}
+	return l, artifact.Check(l.seal)
+}
+
+// unpackSealed unpacks the recipes of an artifact of s into the folder dir, and
+// loads the one that it is of. Whether the inputs are those is not checked.
+func (a *app) unpackSealed(s *inputs.Sealed, artifact *inputs.Artifact, dir string, ownOutput bool) (*loaded, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -202,15 +212,14 @@ func (a *app) loadSealed(s *inputs.Sealed, name, arch, dir string) (l *loaded, e
 	if err != nil {
 		return nil, err
 	}
-	lk, err := p.readLock(name)
+	p.ownOutput = ownOutput
+	lk, err := p.readLock(artifact.Recipe)
+	var l *loaded
 	if err == nil {
-		l, err = p.loadFor(name, arch, lk)
+		l, err = p.loadFor(artifact.Recipe, artifact.Arch, lk)
 	}
 	if err != nil {
-		return nil, &inputs.SealedError{Dir: s.Dir(), Blob: "recipe " + name, Err: err}
-	}
-	if err := artifact.Check(l.seal); err != nil {
-		return nil, err
+		return nil, &inputs.SealedError{Dir: s.Dir(), Blob: "recipe " + artifact.Recipe, Err: err}
 	}
 	// What is printed is called as it is in the artifact.
 	l.path = filepath.Join("recipes", filepath.FromSlash(l.seal.LockPath()))

@@ -89,7 +89,7 @@ type provenance struct {
 
 type buildDefinition struct {
 	BuildType            string       `json:"buildType"`
-	ExternalParameters   Parameters   `json:"externalParameters"`
+	ExternalParameters   any          `json:"externalParameters"` // Parameters, or with more
 	InternalParameters   internal     `json:"internalParameters"`
 	ResolvedDependencies []descriptor `json:"resolvedDependencies"`
 }
@@ -118,10 +118,22 @@ type metadata struct {
 // Statement returns the provenance of b. It is read again before it is returned,
 // so what [ParseBuild] would refuse is an error here, a *[StatementError].
 func (b *Build) Statement() ([]byte, error) {
+	raw, err := b.statement(BuildType, b.Parameters)
+	if err != nil {
+		return nil, &StatementError{ProvenanceType, err}
+	}
+	if _, err := ParseBuild(raw); err != nil {
+		return nil, err
+	}
+	return raw, nil
+}
+
+// statement returns the provenance of b with a build type and its parameters.
+func (b *Build) statement(buildType string, external any) ([]byte, error) {
 	p := provenance{
 		BuildDefinition: buildDefinition{
-			BuildType:            BuildType,
-			ExternalParameters:   b.Parameters,
+			BuildType:            buildType,
+			ExternalParameters:   external,
 			InternalParameters:   internal{Output: b.Output, Variation: b.Run.Variation},
 			ResolvedDependencies: make([]descriptor, len(b.Dependencies)),
 		},
@@ -137,14 +149,7 @@ func (b *Build) Statement() ([]byte, error) {
 	for i, d := range b.Dependencies {
 		p.BuildDefinition.ResolvedDependencies[i] = d.descriptor()
 	}
-	raw, err := encode(statement(ProvenanceType, b.Parameters.Recipe, b.Image, p))
-	if err != nil {
-		return nil, &StatementError{ProvenanceType, err}
-	}
-	if _, err := ParseBuild(raw); err != nil {
-		return nil, err
-	}
-	return raw, nil
+	return encode(statement(ProvenanceType, b.Parameters.Recipe, b.Image, p))
 }
 
 // ParseBuild reads SLSA provenance v1 whose buildType is [BuildType]. Provenance
@@ -159,44 +164,60 @@ func ParseBuild(statement []byte) (*Build, error) {
 }
 
 func parseBuild(raw []byte) (*Build, error) {
-	st, err := parse(raw, ProvenanceType)
+	b, params, err := parseBuildAs[Parameters](raw, BuildType)
 	if err != nil {
 		return nil, err
+	}
+	return b, b.setParameters(*params)
+}
+
+// setParameters sets the parameters of b, whose recipe is so far the subject's name.
+func (b *Build) setParameters(p Parameters) error {
+	name := b.Parameters.Recipe
+	b.Parameters = p
+	if err := p.check(name); err != nil {
+		return fmt.Errorf("externalParameters: %w", err)
+	}
+	return nil
+}
+
+// parseBuildAs reads provenance with a build type, whose parameters are P. For
+// setParameters, the recipe of what it returns is the subject's name.
+func parseBuildAs[P any](raw []byte, buildType string) (*Build, *P, error) {
+	st, err := parse(raw, ProvenanceType)
+	if err != nil {
+		return nil, nil, err
 	}
 	p, err := parseProvenance(st.predicate)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	def, run := p.GetBuildDefinition(), p.GetRunDetails()
-	if def.GetBuildType() != BuildType {
-		return nil, fmt.Errorf("buildType is %q, want %q", def.GetBuildType(), BuildType)
+	if def.GetBuildType() != buildType {
+		return nil, nil, fmt.Errorf("buildType is %q, want %q", def.GetBuildType(), buildType)
 	}
-	b := &Build{Image: st.image}
-	params, err := exact[Parameters](def.GetExternalParameters())
+	b := &Build{Image: st.image, Parameters: Parameters{Recipe: st.name}}
+	params, err := exact[P](def.GetExternalParameters())
 	if err != nil {
-		return nil, fmt.Errorf("externalParameters: %w", err)
-	}
-	b.Parameters = *params
-	if err := b.Parameters.check(st.name); err != nil {
-		return nil, fmt.Errorf("externalParameters: %w", err)
+		return nil, nil, fmt.Errorf("externalParameters: %w", err)
 	}
 	in, err := exact[internal](def.GetInternalParameters())
 	if err != nil {
-		return nil, fmt.Errorf("internalParameters: %w", err)
+		return nil, nil, fmt.Errorf("internalParameters: %w", err)
 	}
 	b.Output, b.Run.Variation = in.Output, in.Variation
 	for i, rd := range def.GetResolvedDependencies() {
 		d, err := parseDependency(rd)
 		if err != nil {
-			return nil, fmt.Errorf("resolvedDependencies[%d]: %w", i, err)
+			return nil, nil, fmt.Errorf("resolvedDependencies[%d]: %w", i, err)
 		}
 		b.Dependencies = append(b.Dependencies, *d)
 	}
 	b.Run.Builder, b.Run.Versions = run.GetBuilder().GetId(), run.GetBuilder().GetVersion()
 	if err := b.Run.parse(run.GetMetadata()); err != nil {
-		return nil, fmt.Errorf("runDetails: %w", err)
+		return nil, nil, fmt.Errorf("runDetails: %w", err)
 	}
-	return b, nil
+	return b, params, nil
 }
 
 // parseProvenance reads the predicate with the protobuf types of the

@@ -17,7 +17,8 @@ const (
 	kindLock = "lock"
 )
 
-// passed is the only result that a statement has: what failed is never signed.
+// passed is the only result that a release's statement has: what failed is never
+// signed with its key.
 const passed = "PASSED"
 
 // Tests says that a recipe's tests passed in an image.

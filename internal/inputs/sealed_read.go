@@ -41,12 +41,23 @@ type Sealed struct {
 // It returns a *[SealedError] when dir is no such layout, has no sealed inputs, or
 // has some that refer to another image than the one beside them.
 func OpenSealed(dir string) (*Sealed, error) {
+	return openWanted(dir, func(ocispec.Descriptor) bool { return true })
+}
+
+// OpenSealedManifest is [OpenSealed] of one manifest with sealed inputs, and the
+// image, whatever else the layout has.
+func OpenSealedManifest(dir string, manifest digest.Digest) (*Sealed, error) {
+	return openWanted(dir, func(desc ocispec.Descriptor) bool { return desc.Digest == manifest })
+}
+
+// openWanted opens the layout in dir, with the sealed inputs that wanted names.
+func openWanted(dir string, wanted func(ocispec.Descriptor) bool) (*Sealed, error) {
 	layout, err := oci.OpenLayout(dir)
 	if err != nil {
 		return nil, &SealedError{Dir: dir, Err: err}
 	}
 	s := &Sealed{dir: dir, layout: layout}
-	if err := s.read(); err != nil {
+	if err := s.read(wanted); err != nil {
 		layout.Close()
 		return nil, err
 	}
@@ -59,7 +70,7 @@ func (s *Sealed) Dir() string { return s.dir }
 // Close releases the layout.
 func (s *Sealed) Close() error { return s.layout.Close() }
 
-func (s *Sealed) read() error {
+func (s *Sealed) read(wanted func(ocispec.Descriptor) bool) error {
 	index, err := s.layout.Images()
 	if err != nil {
 		return &SealedError{Dir: s.dir, Err: err}
@@ -80,7 +91,7 @@ func (s *Sealed) read() error {
 		if err != nil {
 			return &SealedError{Dir: s.dir, Blob: "manifest " + desc.Digest.String(), Err: err}
 		}
-		if m.ArtifactType == SealedType {
+		if m.ArtifactType == SealedType && wanted(desc) {
 			s.artifacts = append(s.artifacts, newArtifact(s.dir, s.layout, desc.Digest, m, raw))
 		} else if oci.IsImage(m) {
 			images[desc.Digest] = desc.Size

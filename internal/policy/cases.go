@@ -32,10 +32,12 @@ type Case struct {
 	MinimumRebuilders int
 	Signatures        []CaseSignature
 	Rebuilds          []CaseRebuild
-	Privileges        []privilege.ID
-	EndOfSupport      time.Time // zero when it isn't known
-	Size              int64
-	Range             hcl.Range
+	// Unread are the names of rebuilders whose statements can't be read.
+	Unread       []string
+	Privileges   []privilege.ID
+	EndOfSupport time.Time // zero when it isn't known
+	Size         int64
+	Range        hcl.Range
 }
 
 // Stranger is who signs in a case without being in the policy.
@@ -52,6 +54,7 @@ type CaseSignature struct {
 type CaseRebuild struct {
 	By                  CaseSigner
 	Builder, Outcome    string
+	Age                 time.Duration
 	Logged, Timestamped bool
 }
 
@@ -62,7 +65,7 @@ type CaseSigner struct {
 }
 
 // Outcomes are what rebuilders' statements can say.
-var Outcomes = []string{"reproduced", "different", "build-failed", "inputs-missing", "toolchain-mismatch"}
+var Outcomes = []string{"reproduced", "different", "build-failed", "inputs-missing", "toolchain-mismatch", "withdrawn"}
 
 // DecodeCases decodes src, the content of the file of tests called filename, for
 // the policy p. All else is as with [Decode].
@@ -112,6 +115,16 @@ func (e *evaluator) testCase(p *Policy, b *hclschema.Block) Case {
 	for _, s := range b.All("rebuild") {
 		c.Rebuilds = append(c.Rebuilds, e.caseRebuild(p, s))
 	}
+	for _, it := range b.Items("unread") {
+		if p.Rebuilder(it.Text) == nil {
+			var known []string
+			for _, r := range p.Rebuilders {
+				known = append(known, r.Name)
+			}
+			e.Fail(it.Range, "Unknown rebuilder", "The policy has no rebuilder %s.%s", hclschema.Quote(it.Text), hclschema.Suggest(it.Text, known))
+		}
+		c.Unread = append(c.Unread, it.Text)
+	}
 	return c
 }
 
@@ -125,6 +138,7 @@ func (e *evaluator) caseRebuild(p *Policy, b *hclschema.Block) CaseRebuild {
 	}
 	return CaseRebuild{
 		By: e.caseSigner(b, who), Builder: builder, Outcome: b.Text("outcome"),
+		Age:    time.Duration(b.Number("age")) * 24 * time.Hour,
 		Logged: b.Text("logged") == "true", Timestamped: b.Text("timestamped") == "true",
 	}
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -58,9 +59,11 @@ func (e *evaluator) policy(top *hclschema.Block) *Policy {
 			e.Fail(b.RangeOf("builder"), "Builder is there twice", "The rebuilder %s has this id already. Put the keys of one builder into one block.", hclschema.Quote(other))
 		}
 		builders[b.Text("builder")] = name
+		e.Distinct(b.Items("statements"), "Place is there twice")
 		p.Rebuilders = append(p.Rebuilders, Rebuilder{
 			Name: name, Organisation: b.Text("organisation"), Builder: b.Text("builder"),
-			Keys: e.keys(b, keys), Identities: e.identities(p, b), Range: b.Range,
+			Keys: e.keys(b, keys), Identities: e.identities(p, b),
+			Statements: b.Texts("statements"), Unreachable: Answer(b.Text("unreachable")), Range: b.Range,
 		})
 	}
 	for _, b := range top.All("scope") {
@@ -150,7 +153,10 @@ func (e *evaluator) vouching(p *Policy, b *hclschema.Block) {
 func (e *evaluator) rebuilds(p *Policy, s *Scope, b *hclschema.Block) Rebuilds {
 	e.Distinct(b.Items("organisations"), "Organisation is there twice")
 	known, others := p.rebuilding(), p.Others(s)
-	r := Rebuilds{Minimum: int(b.Number("minimum")), Organisations: others, Range: b.Range}
+	r := Rebuilds{
+		Minimum: int(b.Number("minimum")), Organisations: others, Different: Answer(b.Text("different")),
+		MaximumAge: time.Duration(b.Number("maximum_age")) * 24 * time.Hour, Range: b.Range,
+	}
 	if b.Has("organisations") {
 		r.Organisations = slices.DeleteFunc(others, func(name string) bool { return !slices.Contains(b.Texts("organisations"), name) })
 	}

@@ -38,12 +38,19 @@ func (p *Policy) Explain(s *Scope) []Demand {
 		say("timestamp", "Signatures and statements count only with a signed timestamp%s.", stamp)
 	}
 	if n := s.Rebuilds.Minimum; n > 0 {
-		say("rebuilders", "%s of these rebuilt it bit for bit: %s. A release can ask for more.", organisations(n), strings.Join(s.Rebuilds.Organisations, ", "))
+		say("rebuilders", "%s of these rebuilt it bit for bit%s: %s. A release can ask for more.", organisations(n), s.Rebuilds.explainAge(), strings.Join(s.Rebuilds.Organisations, ", "))
 	} else {
 		say("rebuilders", "No rebuild is asked for, unless the release itself asks for some.")
 	}
-	if len(p.Rebuilders) > 0 {
+	switch {
+	case len(p.Rebuilders) == 0:
+	case s.Rebuilds.Different == Warn:
+		say("different", "There is a warning when a rebuilder of the policy got anything different, and as many as have to got the same.")
+	default:
 		say("different", "No rebuilder of the policy got anything different.")
+	}
+	if read := p.explainUnreachable(); read != "" {
+		say("statements", "%s", read)
 	}
 	say("privileges", "%s", s.Privileges.explain())
 	if s.RefuseUnsupported {
@@ -93,6 +100,37 @@ func organisations(n int) string {
 		return "One organisation"
 	}
 	return fmt.Sprintf("%d organisations", n)
+}
+
+func (r *Rebuilds) explainAge() string {
+	if r.MaximumAge == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", in the last %d days", int(r.MaximumAge.Hours())/24)
+}
+
+// explainUnreachable says whose statements have to be readable, "" if nobody's are
+// read.
+func (p *Policy) explainUnreachable() string {
+	var refuse, warn []string
+	for _, r := range p.Rebuilders {
+		switch {
+		case len(r.Statements) == 0:
+		case r.Unreachable == Warn:
+			warn = append(warn, r.Name)
+		default:
+			refuse = append(refuse, r.Name)
+		}
+	}
+	switch {
+	case len(refuse) == 0 && len(warn) == 0:
+		return ""
+	case len(refuse) == 0:
+		return fmt.Sprintf("There is a warning when the statements of %s can't be read.", strings.Join(warn, ", "))
+	case len(warn) == 0:
+		return fmt.Sprintf("The statements of %s can be read.", strings.Join(refuse, ", "))
+	}
+	return fmt.Sprintf("The statements of %s can be read, and there is a warning when those of %s can't.", strings.Join(refuse, ", "), strings.Join(warn, ", "))
 }
 
 func (p *Privileges) explain() string {

@@ -7,6 +7,7 @@ package policy
 
 import (
 	"slices"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -60,7 +61,14 @@ type Rebuilder struct {
 	Builder    string
 	Keys       []Key
 	Identities []Identity
-	Range      hcl.Range
+	// Statements are where its statements are read, beside those that come with a
+	// release: URLs, repositories in registries as oci:HOST/NAME, and folders as
+	// those of a trust root.
+	Statements []string
+	// Unreachable says what happens when one of Statements can't be read: Refuse or
+	// Warn.
+	Unreachable Answer
+	Range       hcl.Range
 }
 
 // A Key is a public key that the policy names.
@@ -117,7 +125,12 @@ type Rebuilds struct {
 	// Organisations are those that count, sorted. The scope's own trust root's and
 	// signers' are not among them.
 	Organisations []string
-	Range         hcl.Range
+	// Different says what happens when a rebuilder got something different, and as
+	// many as have to got the same: Refuse or Warn. "" is Refuse.
+	Different Answer
+	// MaximumAge is that of a statement that counts; 0 is any.
+	MaximumAge time.Duration
+	Range      hcl.Range
 }
 
 // Privileges are what an image may ask for.
@@ -185,6 +198,16 @@ func (p *Policy) Signer(name string) *Signer {
 func (p *Policy) RebuilderOf(id string, c *sign.Certificate) *Rebuilder {
 	for i := range p.Rebuilders {
 		if signs(p.Rebuilders[i].Keys, p.Rebuilders[i].Identities, id, c) {
+			return &p.Rebuilders[i]
+		}
+	}
+	return nil
+}
+
+// Rebuilder returns the rebuilder called name, or nil.
+func (p *Policy) Rebuilder(name string) *Rebuilder {
+	for i := range p.Rebuilders {
+		if p.Rebuilders[i].Name == name {
 			return &p.Rebuilders[i]
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -58,6 +59,9 @@ func TestDecode(t *testing.T) {
 	if strings.Join(keys, " ") != "2025 2026" {
 		t.Error(keys)
 	}
+	if got.Rebuilder("riseup") != &got.Rebuilders[0] || got.Rebuilder("") != nil {
+		t.Error("another rebuilder")
+	}
 	if got.SignerOf("", nil) != nil || got.RebuilderOf("", nil) != nil || got.Signer("x") != nil || got.TrustRoot("") != nil {
 		t.Error("found what isn't there")
 	}
@@ -74,20 +78,24 @@ func TestDecode(t *testing.T) {
 			}},
 		}},
 		Rebuilders: []Rebuilder{
-			{Name: "riseup", Organisation: "riseup", Builder: "https://rebuild.example/v1", Keys: got.Rebuilders[0].Keys},
-			{Name: "debian", Organisation: "debian", Builder: "urn:debian", Keys: got.Rebuilders[1].Keys},
-			{Name: "guardian", Organisation: "guardian", Builder: "urn:guardian", Identities: []Identity{{
+			{
+				Name: "riseup", Organisation: "riseup", Builder: "https://rebuild.example/v1", Keys: got.Rebuilders[0].Keys,
+				Statements:  []string{"https://rebuild.example/statements", "oci:registry.example:5000/riseup/statements", "/media/stick/statements", "statements"},
+				Unreachable: Warn,
+			},
+			{Name: "debian", Organisation: "debian", Builder: "urn:debian", Keys: got.Rebuilders[1].Keys, Unreachable: Refuse},
+			{Name: "guardian", Organisation: "guardian", Builder: "urn:guardian", Unreachable: Refuse, Identities: []Identity{{
 				Name: "ci", Sigstore: "tails", Issuer: "https://gitlab.example.org",
 				Subject:    "https://gitlab.example.org/guardian/rebuilds//.gitlab-ci.yml@refs/heads/main",
 				Extensions: map[string]string{"deployment-environment": "rebuild", "source-repository-ref": "refs/heads/main"},
 			}}},
-			{Name: "own", Organisation: "tails", Builder: "https://tails.example/v1", Keys: got.Rebuilders[3].Keys},
+			{Name: "own", Organisation: "tails", Builder: "https://tails.example/v1", Keys: got.Rebuilders[3].Keys, Unreachable: Refuse},
 		},
 		Scopes: []Scope{
 			{
 				Pattern: newPattern("registry.example/services/*"), TrustRoot: "tails", Signers: []string{"onionshare"},
 				Foreign: Warn, Unsigned: Ask, Size: 64 << 20,
-				Rebuilds:   Rebuilds{Minimum: 1, Organisations: []string{"debian", "riseup"}},
+				Rebuilds:   Rebuilds{Minimum: 1, Organisations: []string{"debian", "riseup"}, Different: Warn, MaximumAge: 90 * 24 * time.Hour},
 				Privileges: Privileges{Highest: 2, Allowed: got.Scopes[0].Privileges.Allowed},
 			},
 			// What is left out is strict.
@@ -237,8 +245,8 @@ func TestCaseErrors(t *testing.T) {
 func TestExplain(t *testing.T) {
 	p := decodeFile(t, "testdata/good/full.hcl")
 	for i, want := range []string{
-		"trust_root signers rebuilders different privileges end_of_support size foreign unsigned",
-		"trust_root transparency_log timestamp rebuilders different privileges end_of_support foreign unsigned",
+		"trust_root signers rebuilders different statements privileges end_of_support size foreign unsigned",
+		"trust_root transparency_log timestamp rebuilders different statements privileges end_of_support foreign unsigned",
 	} {
 		var about []string
 		for _, d := range p.Explain(&p.Scopes[i]) {

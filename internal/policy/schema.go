@@ -87,10 +87,11 @@ var signerType = &hclschema.BlockType{
 var rebuilderType = &hclschema.BlockType{
 	Name:   "rebuilder",
 	Labels: []hclschema.Label{{Name: "NAME", Check: checkName, Doc: nameDoc}},
-	Doc:    "Who builds releases again and says, in a signed statement, what came out. When any rebuilder of the file got something different, the image is refused in every scope.",
+	Doc:    "Who builds releases again and says, in a signed statement, what came out. When any rebuilder of the file got something different, the image is refused in every scope that doesn't say otherwise.",
 	Example: `rebuilder "riseup" {
   organisation = "riseup"
   builder      = "https://rebuild.example/v1"
+  statements   = ["https://rebuild.example/statements", "oci:registry.example/riseup/statements"]
   key "2026" {
     public = "…"
   }
@@ -99,6 +100,8 @@ var rebuilderType = &hclschema.BlockType{
 	Attrs: []hclschema.Attribute{
 		organisation,
 		{Name: "builder", Type: hclschema.Text, Required: true, Check: checkBuilder, Doc: "The builder id that its statements name, a URI. A statement that names another doesn't count."},
+		{Name: "statements", Type: hclschema.Texts, Check: checkPlace, Doc: "Where its statements are, beside those that come with a release: https URLs, http URLs of onion services, repositories as `oci:HOST/NAME`, and folders. All of them are read, for every image."},
+		{Name: "unreachable", Type: hclschema.Text, Default: string(Refuse), Check: hclschema.OneOf([]string{"refuse", "warn"}, "Unknown answer", "answer to statements that can't be read"), Doc: "What happens when one of `statements` can't be read, so that it may be hidden that the rebuilder got something different: `refuse` the image, or `warn`. What isn't read never counts for an image."},
 	},
 	Blocks: []*hclschema.BlockType{keyType, identityType},
 }
@@ -137,6 +140,8 @@ var rebuildersType = &hclschema.BlockType{
 	Attrs: []hclschema.Attribute{
 		{Name: "minimum", Type: hclschema.Number, Required: true, Min: 1, Max: 100, Doc: "How many."},
 		{Name: "organisations", Type: hclschema.Texts, Filled: true, Check: checkName, Doc: "Of which. Without it, of all that the file has rebuilders of."},
+		{Name: "different", Type: hclschema.Text, Default: string(Refuse), Check: hclschema.OneOf([]string{"refuse", "warn"}, "Unknown answer", "answer to a rebuild that is different"), Doc: "What happens when a rebuilder of the file got something different, and as many as have to got the same: `refuse` the image until it is known why, or `warn` and go by the others. Without a block, it is refused."},
+		{Name: "maximum_age", Type: hclschema.Number, Min: 1, Max: 3650, Doc: "In days, how old a statement may be that counts. A statement that was withdrawn can be hidden from who reads, but not for longer than that."},
 	},
 }
 
@@ -181,6 +186,22 @@ func checkFile(s string) *hclschema.Problem {
 	}
 	return nil
 }
+
+// checkPlace is checkSource, for repositories too.
+func checkPlace(s string) *hclschema.Problem {
+	name, ok := strings.CutPrefix(s, RepositoryPrefix)
+	if !ok {
+		return checkSource(s)
+	}
+	image, err := ImageName(name)
+	if err != nil || image != name || !strings.Contains(name, "/") {
+		return hclschema.Wrong("Not a repository", hclschema.Quote(s)+` is no repository, as in "oci:registry.example/riseup/statements": without a tag and a digest.`)
+	}
+	return nil
+}
+
+// RepositoryPrefix is before the name of a repository where it could be a folder.
+const RepositoryPrefix = "oci:"
 
 func checkSource(s string) *hclschema.Problem {
 	if !strings.Contains(s, "://") {

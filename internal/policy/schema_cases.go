@@ -48,6 +48,7 @@ var testType = &hclschema.BlockType{
 		{Name: "revoked", Type: hclschema.Text, Doc: "Why it was revoked, if it was."},
 		{Name: "rolled_back", Type: hclschema.Boolean, Default: "false", Doc: "Whether a newer release was seen already."},
 		{Name: "minimum_rebuilders", Type: hclschema.Number, Default: "0", Max: 100, Doc: "How many rebuilds the release itself asks for."},
+		{Name: "unread", Type: hclschema.Texts, Check: checkName, Doc: "Rebuilders whose statements can't be read where the policy says."},
 		{Name: "privileges", Type: hclschema.Texts, Check: checkPrivilege, Doc: "The privileges that it asks for, by identifier."},
 		{Name: "end_of_support", Type: hclschema.Text, Default: "9999-12-31", Check: checkUnknownDate, Doc: "The day on which its base's support ends, or `unknown`."},
 		{Name: "size", Type: hclschema.Text, Default: "1MiB", Check: hclschema.CheckSize, Doc: "Its compressed size."},
@@ -75,7 +76,8 @@ var testType = &hclschema.BlockType{
 }`,
 			Many: true,
 			Attrs: append([]hclschema.Attribute{
-				{Name: "outcome", Type: hclschema.Text, Required: true, Check: hclschema.OneOf(Outcomes, "Unknown outcome", "outcome of a rebuild"), Doc: "`reproduced`, `different`, `build-failed`, `inputs-missing` or `toolchain-mismatch`."},
+				{Name: "outcome", Type: hclschema.Text, Required: true, Check: hclschema.OneOf(Outcomes, "Unknown outcome", "outcome of a rebuild"), Doc: "`reproduced`, `different`, `build-failed`, `inputs-missing`, `toolchain-mismatch` or `withdrawn`."},
+				{Name: "age", Type: hclschema.Number, Default: "0", Max: 36500, Doc: "How old it is, in days."},
 				{Name: "key", Type: hclschema.Text, Check: checkName, Doc: "Which of the rebuilder's keys; the first when it is left out."},
 				{Name: "identity", Type: hclschema.Text, Check: checkName, Doc: "Which of the rebuilder's identities, in place of a key; the first when the rebuilder has no keys."},
 				extensionsSaid,

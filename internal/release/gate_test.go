@@ -69,14 +69,16 @@ func source(t *testing.T, visit func(path string, file *ast.File)) {
 	}
 }
 
-// callers has the functions of package sign that sign, and the places that may call
-// each: a statement by a method of reproduced, and one of platforms for their index, a
-// reference by one of gatedImage, and TUF metadata, which is all that the third takes,
-// by package trustroot.
+// callers has the functions of package sign that sign, and the places that alone may
+// call each: a statement by a method of reproduced, and one of platforms for their
+// index, a reference by one of gatedImage, TUF metadata, which is all that the third
+// takes, by package trustroot, and what a rebuilder says, which is all that the fourth
+// takes, by methods of Attempt and of Agreement.
 var callers = map[string][]string{
 	"Sign":          {"internal/release/platforms.go platforms.sign", "internal/release/write.go reproduced.sign"},
 	"SignReference": {"internal/release/reference.go gatedImage.sign"},
 	"SignMetadata":  {"internal/trustroot/sign.go signWith"},
+	"SignRebuild":   {"internal/rebuild/agreement.go Agreement.sign", "internal/rebuild/statement.go Attempt.sign"},
 }
 
 // TestOneSigner holds the source to what the package promises: one call of the
@@ -242,11 +244,78 @@ func TestOneMaker(t *testing.T) {
 	}
 }
 
+// TestOneAttempt checks that only Compare and Fail make an auditor's attempt, that
+// only the comparison's judge makes one that speaks for an image, that only Agree,
+// for package assess, makes an agreement, and that little calls their sign.
+func TestOneAttempt(t *testing.T) {
+	makers, praised, signed := []string(nil), []string(nil), []string(nil)
+	agreements, agreeing := []string(nil), []string(nil)
+	source(t, func(path string, file *ast.File) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "Agree" {
+				agreeing = append(agreeing, path)
+			}
+			return true
+		})
+		if filepath.Dir(path) != "internal/rebuild" {
+			return
+		}
+		for _, decl := range file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			ast.Inspect(f.Body, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.Ident:
+					switch n.Name {
+					case "Attempt":
+						makers = append(makers, funcName(f))
+					case "Agreement": // that of package evidence has the same name
+						agreements = append(agreements, funcName(f))
+					}
+				case *ast.SelectorExpr:
+					if n.Sel.Name == "sign" {
+						signed = append(signed, funcName(f))
+					}
+				case *ast.AssignStmt:
+					for i, left := range n.Lhs {
+						if sel, ok := left.(*ast.SelectorExpr); ok && sel.Sel.Name == "outcome" {
+							praised = append(praised, funcName(f)+" "+selected(n.Rhs[min(i, len(n.Rhs)-1)]))
+						}
+					}
+				}
+				return true
+			})
+		}
+	})
+	for what, list := range map[string][2][]string{
+		"Attempt is named":   {makers, {"Compare", "Fail"}},
+		"Agreement is named": {agreements, {"Agree", "Agree"}},
+		"Agree is called":    {agreeing, {"internal/assess/agreement.go"}},
+		"sign is called":     {signed, {"Agreement.State", "Attempt.attach"}},
+		"an outcome is set":  {praised, {"Attempt.judge Reproduced", "Attempt.judge Different", "Attempt.judge ToolchainMismatch", "Attempt.judge Different"}},
+	} {
+		if !slices.Equal(list[0], list[1]) {
+			t.Errorf("%s in %q, want %q alone", what, list[0], list[1])
+		}
+	}
+}
+
+// selected returns the name of what is selected, "" if nothing is.
+func selected(e ast.Expr) string {
+	if sel, ok := e.(*ast.SelectorExpr); ok {
+		return sel.Sel.Name
+	}
+	return ""
+}
+
 // TestNoWayIn checks that the package reads nothing that could lead around the
 // comparison: no environment, no flags, no file of a report.
 func TestNoWayIn(t *testing.T) {
 	source(t, func(path string, file *ast.File) {
-		if dir := filepath.Dir(path); dir != "internal/release" && dir != "internal/sign" && dir != "internal/evidence" {
+		dirs := []string{"internal/release", "internal/rebuild", "internal/sign", "internal/evidence"}
+		if !slices.Contains(dirs, filepath.Dir(path)) {
 			return
 		}
 		for _, imp := range file.Imports {

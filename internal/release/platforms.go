@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	specs "github.com/opencontainers/image-spec/specs-go"
@@ -144,8 +145,11 @@ func (p *platforms) attach(ctx context.Context, w *oci.Writer, index ocispec.Des
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	a := attachment{subject: index, epoch: p.images[0].build.Closure[0].Epoch, predicateType: evidence.SignatureType}
-	return a.add(w, bundle, key)
+	a := Attachment{
+		Subject: index, PredicateType: evidence.SignatureType, Body: bundle, Signed: true, Key: key.Public(),
+		Created: time.Unix(p.images[0].build.Closure[0].Epoch, 0),
+	}
+	return a.add(w)
 }
 
 // sign signs the index, which is of reproduced images alone.

@@ -48,57 +48,69 @@ func (v *Verification) readSealed(ctx context.Context, l *layout, desc ocispec.D
 	if err := a.Verify(ctx); err != nil {
 		return nil, err
 	}
-	if s := a.Image; s == nil || s.Digest != v.Image.Digest || s.Size != v.Image.Size || s.MediaType != v.Image.MediaType {
-		return errors.New("the subject of the sealed inputs is not the image"), nil
-	}
 	if v.Sealed != nil {
 		return errors.New("a second artifact with the sealed inputs"), nil
 	}
-	files, layers, problem := a.Layers()
-	if problem != nil {
-		return problem, nil
+	v.Sealed, problem = v.matchSealed(a)
+	return problem, nil
+}
+
+// matchSealed returns what a describes, if those are the inputs of the image, whose
+// builds are v's. Only the lock is read.
+func (v *Verification) matchSealed(a *inputs.Artifact) (*Sealed, error) {
+	if s := a.Image; s == nil || s.Digest != v.Image.Digest || s.Size != v.Image.Size || s.MediaType != v.Image.MediaType {
+		return nil, errors.New("the subject of the sealed inputs is not the image")
 	}
-	if problem := v.checkSealedLock(a); problem != nil {
-		return problem, nil
+	files, layers, err := a.Layers()
+	if err != nil {
+		return nil, err
+	}
+	lk, err := v.sealedLock(a)
+	if err != nil {
+		return nil, err
 	}
 	// The variables' values are in no evidence but the plan's digest.
 	delete(files, path.Join(v.Parameters.Recipe, lock.FileName))
 	delete(files, recipe.ProjectFile)
-	if problem := v.checkSealed(files, layers); problem != nil {
-		return problem, nil
+	if err := v.checkSealed(files, layers, lk); err != nil {
+		return nil, err
 	}
-	v.Sealed = &Sealed{Manifest: desc.Digest, Inputs: len(layers)}
+	s := &Sealed{Manifest: a.Digest, Inputs: len(layers)}
 	for _, d := range layers {
-		v.Sealed.Size += d.Size
+		s.Size += d.Size
 	}
-	return nil, nil
+	return s, nil
 }
 
-// checkSealedLock checks that the sealed lock is the one of the builds, and
-// records the image.
-func (v *Verification) checkSealedLock(a *inputs.Artifact) error {
+// sealedLock returns the sealed lock, which has to be the one of the builds, and to
+// record the image.
+func (v *Verification) sealedLock(a *inputs.Artifact) (*lock.File, error) {
 	p := v.Parameters
 	if a.Recipe != p.Recipe || a.Arch != p.Arch {
-		return fmt.Errorf("the sealed inputs are of recipe %q for %q, the builds of %q for %q", a.Recipe, a.Arch, p.Recipe, p.Arch)
+		return nil, fmt.Errorf("the sealed inputs are of recipe %q for %q, the builds of %q for %q", a.Recipe, a.Arch, p.Recipe, p.Arch)
 	}
 	lk, err := a.Lock()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	im, _ := lk.Image(p.Arch)
 	if lk.Digest() != p.Lock || im.Plan != p.Plan.String() || im.Digest != v.Image.Digest.String() {
-		return errors.New("the sealed lock is not that of the builds")
+		return nil, errors.New("the sealed lock is not that of the builds")
 	}
-	return nil
+	return lk, nil
 }
 
 // checkSealed checks that the sealed files and inputs are exactly what the builds
-// read.
-func (v *Verification) checkSealed(files map[string]ocispec.Descriptor, layers []ocispec.Descriptor) error {
-	rest := map[string]int{}
+// read, and what the lock, lk, has beside that for the recipe's tests.
+func (v *Verification) checkSealed(files map[string]ocispec.Descriptor, layers []ocispec.Descriptor, lk *lock.File) error {
+	rest, extra := map[string]int{}, map[string]int{}
 	sealed := func(d ocispec.Descriptor) string { return fmt.Sprintf("%s, %d bytes", d.Digest, d.Size) }
 	for _, d := range layers {
 		rest[sealed(d)]++
+		extra[sealed(d)]++
+	}
+	for _, in := range lk.Inputs {
+		extra[sealed(ocispec.Descriptor{Digest: digest.NewDigestFromEncoded(digest.SHA256, in.SHA256), Size: in.Size})]--
 	}
 	for _, dep := range v.Dependencies {
 		if dep.SHA256 == "" {
@@ -116,9 +128,9 @@ func (v *Verification) checkSealed(files map[string]ocispec.Descriptor, layers [
 			return fmt.Errorf("the sealed inputs lack %s %q, %s, which the builds read", dep.Kind, dep.Name, sealed(want))
 		}
 	}
-	maps.DeleteFunc(rest, func(_ string, n int) bool { return n == 0 })
-	if extra := append(slices.Sorted(maps.Keys(files)), slices.Sorted(maps.Keys(rest))...); len(extra) > 0 {
-		return fmt.Errorf("the sealed inputs have %s, which the builds did not read", extra[0])
+	maps.DeleteFunc(extra, func(_ string, n int) bool { return n <= 0 })
+	if all := append(slices.Sorted(maps.Keys(files)), slices.Sorted(maps.Keys(extra))...); len(all) > 0 {
+		return fmt.Errorf("the sealed inputs have %s, which neither the builds read nor the lock has", all[0])
 	}
 	return nil
 }

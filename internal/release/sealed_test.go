@@ -116,10 +116,10 @@ func TestSealedDeviates(t *testing.T) {
 		want   string
 		change func(*oci.Writer, *ocispec.Manifest)
 	}{
-		"input added": {"which the builds did not read", func(w *oci.Writer, m *ocispec.Manifest) {
+		"input added": {"which neither the builds read", func(w *oci.Writer, m *ocispec.Manifest) {
 			add(w, m, "application/vnd.tailsbuild.input.http.v1", "inputs/x")
 		}},
-		"input twice": {"which the builds did not read", func(_ *oci.Writer, m *ocispec.Manifest) {
+		"input twice": {"which neither the builds read", func(_ *oci.Writer, m *ocispec.Manifest) {
 			m.Layers = append(m.Layers, m.Layers[len(m.Layers)-1])
 		}},
 		"input missing": {`lack rootfs "alpine-3.19", sha256:`, func(_ *oci.Writer, m *ocispec.Manifest) {

@@ -86,20 +86,30 @@ func readAttached(l *layout, image, desc ocispec.Descriptor) (a *attached, probl
 	if m.ArtifactType == inputs.SealedType {
 		return a, nil, nil
 	}
+	layer, problem := BundleLayer(m, image)
+	if problem != nil {
+		return a, problem, nil
+	}
+	a.bundle, err = l.ReadBlob(layer, sign.MaxBundle)
+	return a, nil, err
+}
+
+// BundleLayer returns the layer of m that is a bundle about the image, or why m has
+// no such layer.
+func BundleLayer(m *ocispec.Manifest, image ocispec.Descriptor) (ocispec.Descriptor, error) {
 	if m.ArtifactType != sign.BundleMediaType {
-		return a, fmt.Errorf("artifact of type %q is not a signature", m.ArtifactType), nil
+		return ocispec.Descriptor{}, fmt.Errorf("artifact of type %q is not a signature", m.ArtifactType)
 	}
 	if s := m.Subject; s == nil || s.Digest != image.Digest || s.Size != image.Size || s.MediaType != image.MediaType {
-		return a, errors.New("its subject is not the image"), nil
+		return ocispec.Descriptor{}, errors.New("its subject is not the image")
 	}
 	if len(m.Layers) != 1 || m.Layers[0].MediaType != sign.BundleMediaType {
-		return a, errors.New("it doesn't hold exactly one bundle"), nil
+		return ocispec.Descriptor{}, errors.New("it doesn't hold exactly one bundle")
 	}
 	if n := m.Layers[0].Size; n > sign.MaxBundle {
-		return a, &sign.LimitError{What: "bundle", Size: n, Limit: sign.MaxBundle}, nil
+		return ocispec.Descriptor{}, &sign.LimitError{What: "bundle", Size: n, Limit: sign.MaxBundle}
 	}
-	a.bundle, err = l.ReadBlob(m.Layers[0], sign.MaxBundle)
-	return a, nil, err
+	return m.Layers[0], nil
 }
 
 // add sorts a verified statement.

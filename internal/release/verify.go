@@ -97,6 +97,9 @@ type VerifyOptions struct {
 	// somebody who has the image from elsewhere, by the digest that is verified,
 	// and checks that. The default is to read them all.
 	WithoutLayers bool
+	// WithoutSealed says not to look at the sealed inputs: for somebody who reads
+	// them next, see [Verification.MatchSealed].
+	WithoutSealed bool
 }
 
 // Verify checks the release in the folder dir from its files alone: every blob of
@@ -128,13 +131,13 @@ func VerifyWith(ctx context.Context, dir string, key *sign.PublicKey, opts Verif
 	}
 	defer r.Close()
 	if r.index != nil {
-		return r.verifyIndex(ctx, key)
+		return r.verifyIndex(ctx, key, opts)
 	}
-	return r.verify(ctx, r.images[0], key)
+	return r.verify(ctx, r.images[0], key, opts)
 }
 
 // verify verifies one image.
-func (r *opened) verify(ctx context.Context, img *image, key *sign.PublicKey) (*Verification, error) {
+func (r *opened) verify(ctx context.Context, img *image, key *sign.PublicKey, opts VerifyOptions) (*Verification, error) {
 	v := newVerification(r.called, img, key.ID())
 	e := newSignedEvidence(img.desc, key)
 	for _, desc := range r.about(img.desc) {
@@ -149,6 +152,9 @@ func (r *opened) verify(ctx context.Context, img *image, key *sign.PublicKey) (*
 	}
 	if err := v.judge(e, img); err != nil {
 		return nil, err
+	}
+	if opts.WithoutSealed {
+		return v, nil
 	}
 	for _, desc := range e.sealed {
 		problem, err := v.readSealed(ctx, r.layout, desc)

@@ -13,11 +13,11 @@ import (
 )
 
 // verifyIndex verifies every image of an index, and then the index.
-func (r *opened) verifyIndex(ctx context.Context, key *sign.PublicKey) (*Verification, error) {
+func (r *opened) verifyIndex(ctx context.Context, key *sign.PublicKey, opts VerifyOptions) (*Verification, error) {
 	v := &Verification{Dir: r.called, Image: *r.index, Key: key.ID()}
 	var archs, built []string
 	for _, img := range r.images {
-		one, err := r.verify(ctx, img, key)
+		one, err := r.verify(ctx, img, key, opts)
 		if err != nil {
 			return nil, &PlatformError{Platform: platformOf(img.desc), Err: err}
 		}

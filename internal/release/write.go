@@ -4,14 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"time"
 
-	specs "github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
@@ -20,17 +18,6 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
-)
-
-// The annotations of a manifest that carries evidence. cosign writes the first
-// two (and finds bundles by artifactType alone), BuildKit the third. The last is
-// ours: the signer's public key in PEM. That is a claim, and worth something to who
-// compares the key's ID.
-const (
-	annotationContent       = "dev.sigstore.bundle.content"
-	annotationPredicateType = "dev.sigstore.bundle.predicateType"
-	annotationUnsigned      = "in-toto.io/predicate-type"
-	annotationSignerKey     = "tailsbuild.signer-key"
 )
 
 // A statement is an in-toto statement about the image.
@@ -214,65 +201,22 @@ func (r *reproduced) copy(ctx context.Context, w *oci.Writer, desc ocispec.Descr
 	return w.Add(desc, blob)
 }
 
-// attach adds a statement about the image: signed, in its bundle, or without a key as
-// it is.
+// attach adds a statement as a manifest that refers to the image: signed, or without
+// a key as it is.
 func (r *reproduced) attach(w *oci.Writer, st statement, key *sign.Key, bundle []byte) (_ ocispec.Descriptor, err error) {
-	a := attachment{subject: r.image.desc, epoch: r.build.Closure[0].Epoch, predicateType: st.predicateType}
-	if key == nil {
-		return a.add(w, st.body, nil)
+	a := Attachment{
+		Subject: r.image.desc, PredicateType: st.predicateType, Body: st.body,
+		Created: time.Unix(r.build.Closure[0].Epoch, 0), // a clock would make manifests of equal evidence different
 	}
-	if key.Public() == nil {
-		if r.signer, err = sign.BundleCertificate(bundle); err != nil {
-			return ocispec.Descriptor{}, err
+	if key != nil {
+		a.Body, a.Signed, a.Key = bundle, true, key.Public()
+		if a.Key == nil {
+			if r.signer, err = sign.BundleCertificate(bundle); err != nil {
+				return ocispec.Descriptor{}, err
+			}
 		}
 	}
-	return a.add(w, bundle, key)
-}
-
-// An attachment is what a manifest says that carries a statement.
-type attachment struct {
-	subject       ocispec.Descriptor
-	epoch         int64 // of the recipe
-	predicateType string
-}
-
-// add adds such a manifest (image-spec v1.1, manifest.md, subject): with the bundle that
-// key signed, as cosign attaches it, or without a key with the statement by itself.
-func (a *attachment) add(w *oci.Writer, body []byte, key *sign.Key) (ocispec.Descriptor, error) {
-	mediaType := evidence.MediaType
-	annotations := map[string]string{ocispec.AnnotationCreated: created(a.epoch)}
-	if key == nil {
-		annotations[annotationUnsigned] = a.predicateType
-	} else {
-		mediaType = sign.BundleMediaType
-		annotations[annotationContent] = "dsse-envelope"
-		annotations[annotationPredicateType] = a.predicateType
-		if public := key.Public(); public != nil {
-			annotations[annotationSignerKey] = string(public.PEM())
-		}
-	}
-	layer, err := w.AddBytes(mediaType, body)
-	if err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	config, err := w.AddBytes(ocispec.MediaTypeEmptyJSON, ocispec.DescriptorEmptyJSON.Data)
-	if err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	raw, err := json.Marshal(ocispec.Manifest{
-		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
-		ArtifactType: mediaType, Config: config, Layers: []ocispec.Descriptor{layer},
-		Subject: &ocispec.Descriptor{
-			MediaType: a.subject.MediaType, Digest: a.subject.Digest, Size: a.subject.Size,
-		},
-		Annotations: annotations,
-	})
-	if err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	desc, err := w.AddBytes(ocispec.MediaTypeImageManifest, raw)
-	desc.ArtifactType, desc.Annotations = mediaType, annotations
-	return desc, err
+	return a.add(w)
 }
 
 // signAll returns the bundles of the statements, in their order, nil ones without a
@@ -301,10 +245,4 @@ const maxAsked = 8
 // only places in tailsbuild that sign statements.
 func (r *reproduced) sign(ctx context.Context, key *sign.Key, st statement) ([]byte, error) {
 	return key.Sign(ctx, st.body)
-}
-
-// created is the recipe's epoch: a clock would make manifests of equal evidence
-// different.
-func created(epoch int64) string {
-	return time.Unix(epoch, 0).UTC().Format(time.RFC3339)
 }

@@ -51,6 +51,11 @@ const (
 // *[LimitError], a service that fails a *[ServiceError], and one that the trusted
 // root doesn't have an *[OtherServiceError].
 func (k *Key) Sign(ctx context.Context, statement []byte) ([]byte, error) {
+	return k.state(ctx, statement)
+}
+
+// state signs a statement, for the methods that say which ones.
+func (k *Key) state(ctx context.Context, statement []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

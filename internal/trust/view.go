@@ -102,19 +102,35 @@ func (v *View) FindDigest(ctx context.Context, d digest.Digest) ([]*Release, err
 			return nil, timeoutError(ctx, err)
 		}
 	}
-	slices.SortFunc(found, func(a, b *Release) int {
-		return cmp.Or(cmp.Compare(a.Ref.Name, b.Ref.Name), cmp.Compare(b.Target.Sequence, a.Target.Sequence))
-	})
+	slices.SortFunc(found, newestFirst)
 	return found, nil
 }
 
-// byDigest returns the releases that have the digest d, and why others could not be
-// read. What a role lists that it may not is nothing that could not be read.
-func (v *View) byDigest(ctx context.Context, d digest.Digest) ([]*Release, error) {
-	if v.digests != nil {
-		return slices.Clone(v.digests[d]), v.broken
+// newestFirst orders releases by name and from the newest.
+func newestFirst(a, b *Release) int {
+	return cmp.Or(cmp.Compare(a.Ref.Name, b.Ref.Name), cmp.Compare(b.Target.Sequence, a.Target.Sequence))
+}
+
+// Releases returns all releases that are listed and not revoked, sorted by name and
+// from the newest. It is an error when a role can't be read: who wants all has to
+// know that it is all.
+func (v *View) Releases(ctx context.Context) ([]*Release, error) {
+	ctx, cancel := withTimeout(ctx, v.timeout)
+	defer cancel()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	all, broken := v.releases(ctx)
+	if broken != nil {
+		return nil, timeoutError(ctx, broken)
 	}
-	all := map[digest.Digest][]*Release{}
+	all = slices.DeleteFunc(all, func(r *Release) bool { return r.Target.Revoked != nil })
+	slices.SortFunc(all, newestFirst)
+	return all, nil
+}
+
+// releases returns all releases, and why some could not be read. What a role lists
+// that it may not is nothing that could not be read.
+func (v *View) releases(ctx context.Context) (all []*Release, broken error) {
 	refs, broken := v.all(ctx)
 	for _, ref := range refs {
 		r, err := v.find(ctx, ref)
@@ -126,6 +142,20 @@ func (v *View) byDigest(ctx context.Context, d digest.Digest) ([]*Release, error
 			broken = errors.Join(broken, err)
 			continue
 		}
+		all = append(all, r)
+	}
+	return all, broken
+}
+
+// byDigest returns the releases that have the digest d, and why others could not be
+// read.
+func (v *View) byDigest(ctx context.Context, d digest.Digest) ([]*Release, error) {
+	if v.digests != nil {
+		return slices.Clone(v.digests[d]), v.broken
+	}
+	all := map[digest.Digest][]*Release{}
+	found, broken := v.releases(ctx)
+	for _, r := range found {
 		for _, d := range r.digests() {
 			all[d] = append(all[d], r)
 		}

@@ -48,8 +48,11 @@ func factsOf(p *policy.Policy, c policy.Case) Facts {
 	}
 	for _, r := range c.Rebuilds {
 		f.Rebuilds = append(f.Rebuilds, Rebuild{
-			Key: r.By.Key, Certificate: r.By.Certificate, Builder: r.Builder, Outcome: Outcome(r.Outcome), Logged: r.Logged, Timestamped: r.Timestamped,
+			Key: r.By.Key, Certificate: r.By.Certificate, Builder: r.Builder, Outcome: Outcome(r.Outcome), At: c.Now.Add(-r.Age), Logged: r.Logged, Timestamped: r.Timestamped,
 		})
+	}
+	for _, name := range c.Unread {
+		f.Unread = append(f.Unread, Unread{Rebuilder: name, Place: "its place", Problem: "not read in this test"})
 	}
 	return f
 }

@@ -29,7 +29,9 @@ type Facts struct {
 	// Signatures are valid signatures of Digest.
 	Signatures []Signature `json:"signatures,omitempty"`
 	// Rebuilds are statements about Digest whose signatures are valid.
-	Rebuilds   []Rebuild  `json:"rebuilds,omitempty"`
+	Rebuilds []Rebuild `json:"rebuilds,omitempty"`
+	// Unread are places of rebuilders' statements that could not be read.
+	Unread     []Unread   `json:"unread,omitempty"`
 	Privileges Privileges `json:"privileges"`
 	// EndOfSupport is when the support of the base ends.
 	EndOfSupport time.Time `json:"endOfSupport,omitzero"`
@@ -116,6 +118,7 @@ const (
 	BuildFailed       Outcome = "build-failed"
 	InputsMissing     Outcome = "inputs-missing"
 	ToolchainMismatch Outcome = "toolchain-mismatch"
+	Withdrawn         Outcome = "withdrawn"
 )
 
 // A Rebuild is a signed statement about a rebuild of the image.
@@ -124,9 +127,28 @@ type Rebuild struct {
 	Certificate *sign.Certificate `json:"certificate,omitempty"`
 	Builder     string            `json:"builder"` // the id that the statement names
 	Outcome     Outcome           `json:"outcome"`
+	// Statement is the digest of the statement, and Resource the image by the name
+	// that it says it is about.
+	Statement digest.Digest `json:"statement,omitempty"`
+	Resource  string        `json:"resource,omitempty"`
+	// At is when it says that it was found out; not known when it is zero.
+	At time.Time `json:"at,omitzero"`
+	// Reason is what it gives for another outcome than Reproduced.
+	Reason string `json:"reason,omitempty"`
+	// Problem says what is wrong with it, so that it doesn't speak for the image; ""
+	// if nothing is.
+	Problem string `json:"problem,omitempty"`
 
 	Logged      bool `json:"logged,omitempty"`
 	Timestamped bool `json:"timestamped,omitempty"`
+}
+
+// An Unread is a place of statements of the rebuilder called Rebuilder that could not
+// be read, and why.
+type Unread struct {
+	Rebuilder string `json:"rebuilder"`
+	Place     string `json:"place"`
+	Problem   string `json:"problem"`
 }
 
 // Privileges are what the image asks for. An image that declares none is known to

@@ -24,6 +24,7 @@ func Judge(p *policy.Policy, f Facts, now time.Time) Verdict {
 	j.identity()
 	j.root()
 	j.rebuilds()
+	j.unread()
 	j.marks()
 	j.privileges()
 	j.support()
@@ -43,6 +44,7 @@ type judge struct {
 	without  []Reason // why nobody vouches
 	reasons  []Reason // why it is trusted
 	warnings []Reason
+	rebuilt  []Counted
 }
 
 func (j *judge) refuse(code Code, format string, args ...any) {
@@ -95,7 +97,7 @@ func (j *judge) identity() {
 // verdict puts the reasons together.
 func (j *judge) verdict(kind Kind) Verdict {
 	v := Verdict{
-		Kind: kind, Reference: j.facts.Reference, Digest: j.facts.Digest, Name: j.name, Warnings: j.warnings,
+		Kind: kind, Reference: j.facts.Reference, Digest: j.facts.Digest, Name: j.name, Warnings: j.warnings, Rebuilt: j.rebuilt,
 	}
 	if j.scope != nil {
 		v.Scope = j.scope.Pattern.String()

@@ -44,9 +44,18 @@ type Verdict struct {
 	Reasons []Reason `json:"reasons"`
 	// Warnings are for the person, whatever Kind is.
 	Warnings []Reason `json:"warnings,omitempty"`
+	// Rebuilt are the rebuilds that count, whatever Kind is: one of each organisation,
+	// sorted by it.
+	Rebuilt []Counted `json:"rebuilt,omitempty"`
 	// Signers are the IDs of the keys that signed the image, whoever has them, and for
 	// those that were made for it, who has signed: the issuer, a space, the subject.
 	Signers []string `json:"signers,omitempty"`
+}
+
+// A Counted is a rebuild that speaks for an image.
+type Counted struct {
+	Organisation string `json:"organisation"`
+	Rebuild
 }
 
 // A Reason is part of a verdict: a code that never changes its meaning, and a
@@ -93,9 +102,10 @@ const (
 	RolledBack      Code = "rolled-back"
 	Revoked         Code = "revoked"
 
-	RebuiltDifferent Code = "rebuilt-different"
+	RebuiltDifferent Code = "rebuilt-different" // also a warning
 	TooFewRebuilds   Code = "too-few-rebuilds"
 	OutcomeUnknown   Code = "outcome-unknown"
+	StatementsUnread Code = "statements-unread" // also a warning
 
 	OtherSigstore  Code = "other-sigstore"
 	NotLogged      Code = "not-logged"
@@ -127,7 +137,7 @@ var Codes = []Code{
 	NoPolicy, NoTime, NoName, NoDigest, NoScope, NotKnown, OtherRoot,
 	RootUnknown, RootFailed, RootExpired,
 	TargetUnknown, OtherDigest, SequenceUnknown, RolledBack, Revoked,
-	RebuiltDifferent, TooFewRebuilds, OutcomeUnknown, OtherSigstore, NotLogged, NotTimestamped,
+	RebuiltDifferent, TooFewRebuilds, OutcomeUnknown, StatementsUnread, OtherSigstore, NotLogged, NotTimestamped,
 	PrivilegesUnknown, PrivilegeNotAllowed, SupportUnknown, SupportEnded, SizeUnknown, TooLarge,
 	ForeignRefused, UnsignedRefused,
 	ForeignSigner, NotCounted,

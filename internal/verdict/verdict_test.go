@@ -97,17 +97,32 @@ func TestReasons(t *testing.T) {
 			b.Logged = false
 			f.Rebuilds = []Rebuild{rebuild("a1", "a"), b}
 		}, Refused, "too-few-rebuilds"},
-		"asks more": {rules{root: true, foreign: "warn", unsigned: "ask", support: "warn"}, func(f *Facts) { f.Root.MinimumRebuilders = 3 }, Refused, "too-few-rebuilds"},
-		"log":       {strict, signed(Signature{Key: keyOf("ours"), Timestamped: true}), Refused, "not-logged foreign-refused other-signer"},
-		"privilege": {strict, asks("cap.KILL", "net.host"), Refused, "privilege-not-allowed"},
-		"no such":   {strict, asks("cap.ALL"), Refused, "privilege-not-allowed"},
-		"support":   {strict, func(f *Facts) { f.EndOfSupport = now.AddDate(0, 0, -1) }, Refused, "support-ended"},
-		"size":      {strict, func(f *Facts) { f.Size = -1 }, Refused, "size-unknown"},
-		"large":     {strict, func(f *Facts) { f.Size++ }, Refused, "too-large"},
-		"foreign":   {foreign, signed(Signature{Key: keyOf("stranger")}), Foreign, "other-signer"},
-		"absent":    {foreign, func(f *Facts) { f.Root.Listed = No }, Foreign, "not-listed"},
-		"unsigned":  {foreign, signed(), Unsigned, "not-signed"},
-		"rebuilder": {foreign, signed(Signature{Key: keyOf("a1")}), Foreign, "other-signer"},
+		"flawed": {strict, func(f *Facts) {
+			b := rebuild("b1", "b")
+			b.Problem = "it is of another image"
+			f.Rebuilds = []Rebuild{rebuild("a1", "a"), b}
+		}, Refused, "too-few-rebuilds"},
+		"withdrawn": {strict, func(f *Facts) {
+			f.Rebuilds = []Rebuild{rebuild("a1", "a"), says(rebuild("b1", "b"), Withdrawn)}
+		}, Refused, "too-few-rebuilds"},
+		"from the future": {strict, func(f *Facts) {
+			b := rebuild("b1", "b")
+			b.At = now.Add(time.Hour)
+			f.Rebuilds = []Rebuild{rebuild("a1", "a"), b}
+		}, Refused, "too-few-rebuilds"},
+		"unread":           {strict, func(f *Facts) { f.Unread = []Unread{{Rebuilder: "a", Place: "x", Problem: "timeout"}} }, Refused, "statements-unread"},
+		"unread by nobody": {strict, func(f *Facts) { f.Unread = []Unread{{}} }, Refused, "statements-unread"},
+		"asks more":        {rules{root: true, foreign: "warn", unsigned: "ask", support: "warn"}, func(f *Facts) { f.Root.MinimumRebuilders = 3 }, Refused, "too-few-rebuilds"},
+		"log":              {strict, signed(Signature{Key: keyOf("ours"), Timestamped: true}), Refused, "not-logged foreign-refused other-signer"},
+		"privilege":        {strict, asks("cap.KILL", "net.host"), Refused, "privilege-not-allowed"},
+		"no such":          {strict, asks("cap.ALL"), Refused, "privilege-not-allowed"},
+		"support":          {strict, func(f *Facts) { f.EndOfSupport = now.AddDate(0, 0, -1) }, Refused, "support-ended"},
+		"size":             {strict, func(f *Facts) { f.Size = -1 }, Refused, "size-unknown"},
+		"large":            {strict, func(f *Facts) { f.Size++ }, Refused, "too-large"},
+		"foreign":          {foreign, signed(Signature{Key: keyOf("stranger")}), Foreign, "other-signer"},
+		"absent":           {foreign, func(f *Facts) { f.Root.Listed = No }, Foreign, "not-listed"},
+		"unsigned":         {foreign, signed(), Unsigned, "not-signed"},
+		"rebuilder":        {foreign, signed(Signature{Key: keyOf("a1")}), Foreign, "other-signer"},
 	} {
 		f := good()
 		test.set(&f)
@@ -123,6 +138,51 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// A scope can go by those who got the same: then a rebuild that is different is
+// shown, and refuses nothing by itself.
+func TestOutvoted(t *testing.T) {
+	p := strict.decode(t)
+	dissent := says(rebuild("own", "own"), Different)
+	dissent.Reason = "another image came out"
+	f := good()
+	f.Rebuilds = append(f.Rebuilds[:2:2], dissent)
+	f.Unread = []Unread{{Rebuilder: "a", Place: "https://a.example", Problem: "timeout"}}
+	if v := Judge(p, f, now); v.Kind != Refused || codes(v.Reasons) != "rebuilt-different statements-unread" {
+		t.Errorf("%+v", v)
+	}
+	p.Scopes[0].Rebuilds.Different, p.Rebuilders[0].Unreachable = policy.Warn, policy.Warn
+	v := Judge(p, f, now)
+	if v.Kind != Trusted || codes(v.Warnings) != "rebuilt-different statements-unread" {
+		t.Errorf("%+v", v)
+	}
+	if want := `own rebuilt it and got something different: "another image came out".`; v.Warnings[0].Text != want {
+		t.Errorf("%s, want %s", v.Warnings[0].Text, want)
+	}
+	// Too few are too few.
+	f.Rebuilds = append(f.Rebuilds[:1:1], dissent)
+	if v := Judge(p, f, now); v.Kind != Refused || codes(v.Reasons) != "too-few-rebuilds" {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestMaximumAge(t *testing.T) {
+	p := strict.decode(t)
+	p.Scopes[0].Rebuilds.MaximumAge = 24 * time.Hour
+	f := good()
+	if v := Judge(p, f, now); v.Kind != Refused || codes(v.Reasons) != "too-few-rebuilds" {
+		t.Errorf("statements without a time: %+v", v)
+	}
+	a, b := rebuild("a1", "a"), rebuild("b1", "b")
+	a.At, b.At = now.Add(-24*time.Hour), now.Add(5*time.Minute)
+	f.Rebuilds = []Rebuild{a, b}
+	if v := Judge(p, f, now); v.Kind != Trusted {
+		t.Errorf("%+v", v)
+	}
+	if v := Judge(p, f, now.Add(time.Second)); v.Kind != Refused || !strings.Contains(v.Warnings[0].Text, "older than 1 days") {
+		t.Errorf("%+v", v)
+	}
+}
+
 // What comes from outside is quoted, so that it can't speak for us or to a
 // terminal.
 func TestQuoted(t *testing.T) {
@@ -132,8 +192,12 @@ func TestQuoted(t *testing.T) {
 	f.Root.OtherDigest, f.Digest, f.Root.Name = evil, evil, evil
 	f.Problems = []string{evil}
 	f.Signatures = []Signature{{Key: evil}}
-	f.Rebuilds = []Rebuild{{Key: evil, Builder: evil, Outcome: evil}, {Key: keyOf("a1"), Builder: evil, Outcome: evil}}
+	f.Rebuilds = []Rebuild{{Key: evil, Builder: evil, Outcome: evil}, {Key: keyOf("a1"), Builder: evil, Outcome: evil}, {Key: keyOf("a1"), Outcome: Different, Reason: evil}}
+	f.Unread = []Unread{{Rebuilder: evil, Place: evil, Problem: evil}}
 	f.Privileges.IDs = []privilege.ID{evil}
+	flawed, failed := rebuild("b1", "b"), says(rebuild("b1", "b"), BuildFailed)
+	flawed.Problem, failed.Reason = evil, evil
+	f.Rebuilds = append(f.Rebuilds, flawed, failed)
 	for _, root := range []string{evil, "root"} {
 		f.Root.Name = root
 		v := Judge(strict.decode(t), f, now)

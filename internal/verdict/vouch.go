@@ -2,8 +2,10 @@ package verdict
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
@@ -156,7 +158,7 @@ func (j *judge) marks() {
 // rebuilds counts the organisations that got the same image, and asks that nobody
 // got another.
 func (j *judge) rebuilds() {
-	agree := map[string]bool{}
+	agree := map[string]Rebuild{}
 	for _, s := range j.facts.Rebuilds {
 		r := j.policy.RebuilderOf(s.Key, s.Certificate)
 		switch {
@@ -164,17 +166,50 @@ func (j *judge) rebuilds() {
 			j.warn(NotCounted, "A statement about a rebuild is signed %s, which the policy doesn't have.", by(s.Key, s.Certificate))
 		case s.Outcome == Different:
 			// Whatever else is wrong with it: who has the key says no.
-			j.refuse(RebuiltDifferent, "%s rebuilt it and got something different.", r.Name)
+			j.different(r, s)
 		case j.counts(r, s):
-			agree[r.Organisation] = true
+			// Of two of one organisation's, always the same one.
+			if first, ok := agree[r.Organisation]; !ok || s.Builder < first.Builder {
+				agree[r.Organisation] = s
+			}
 		}
+	}
+	names := slices.Sorted(maps.Keys(agree))
+	for _, name := range names {
+		j.rebuilt = append(j.rebuilt, Counted{name, agree[name]})
 	}
 	need := max(j.scope.Rebuilds.Minimum, j.facts.Root.MinimumRebuilders)
 	switch {
 	case len(agree) < need:
 		j.refuse(TooFewRebuilds, "Rebuilt bit for bit by %d of the %d organisations that have to.", len(agree), need)
 	case len(agree) > 0:
-		j.praise(Rebuilt, "Rebuilt bit for bit by %s.", strings.Join(sorted(agree), ", "))
+		j.praise(Rebuilt, "Rebuilt bit for bit by %s.", strings.Join(names, ", "))
+	}
+}
+
+// different says that a rebuilder got something different. Where the scope goes by
+// the others, too few of them still refuse the image.
+func (j *judge) different(r *policy.Rebuilder, s Rebuild) {
+	say := j.refuse
+	if j.scope.Rebuilds.Different == policy.Warn {
+		say = j.warn
+	}
+	if s.Reason == "" {
+		say(RebuiltDifferent, "%s rebuilt it and got something different.", r.Name)
+		return
+	}
+	say(RebuiltDifferent, "%s rebuilt it and got something different: %q.", r.Name, s.Reason)
+}
+
+// unread says whose statements could not be read. What they would say for the image
+// is missing already; what they would say against it is why this matters.
+func (j *judge) unread() {
+	for _, u := range j.facts.Unread {
+		say := j.refuse
+		if r := j.policy.Rebuilder(u.Rebuilder); r != nil && r.Unreachable == policy.Warn {
+			say = j.warn
+		}
+		say(StatementsUnread, "The statements of %q in %q could not be read, and may be that it got something different: %q.", u.Rebuilder, u.Place, u.Problem)
 	}
 }
 
@@ -187,8 +222,17 @@ func (j *judge) counts(r *policy.Rebuilder, s Rebuild) bool {
 		return false
 	case s.Outcome != Reproduced:
 		why = "its outcome is " + string(s.Outcome)
+		if s.Reason != "" {
+			why += fmt.Sprintf(", %q", s.Reason)
+		}
 	case s.Builder != r.Builder:
 		why = "it names another builder than the policy"
+	case s.Problem != "":
+		why = fmt.Sprintf("%q", s.Problem)
+	case s.At.After(j.now.Add(maxSkew)):
+		why = "it says that it is from the future"
+	case j.tooOld(s):
+		why = fmt.Sprintf("it is older than %d days", int(j.scope.Rebuilds.MaximumAge.Hours())/24)
 	case j.scope.Log && !s.Logged:
 		why = "it is in no transparency log"
 	case j.scope.Timestamp && !s.Timestamped:
@@ -202,6 +246,15 @@ func (j *judge) counts(r *policy.Rebuilder, s Rebuild) bool {
 	return false
 }
 
+// maxSkew is how much another machine's clock may be ahead of this one's.
+const maxSkew = 10 * time.Minute
+
+// tooOld reports whether a statement is older than the scope allows, or doesn't say.
+func (j *judge) tooOld(s Rebuild) bool {
+	limit := j.scope.Rebuilds.MaximumAge
+	return limit > 0 && (s.At.IsZero() || j.now.Sub(s.At) > limit)
+}
+
 // organisations are those whose rebuilds count. Where the scope asks for none, a
 // release can still do so itself, and any organisation counts that doesn't vouch
 // for the image.
@@ -210,13 +263,4 @@ func (j *judge) organisations() []string {
 		return j.scope.Rebuilds.Organisations
 	}
 	return j.policy.Others(j.scope)
-}
-
-func sorted(set map[string]bool) []string {
-	var names []string
-	for name := range set {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }

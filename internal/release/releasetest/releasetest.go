@@ -18,6 +18,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
@@ -34,29 +35,71 @@ func Key() (*sign.Key, error) {
 	return sign.OpenKey(private, nil)
 }
 
+// plan is the digest of what is built.
+var plan = digest.FromString("plan")
+
 // Release makes a release of mqtt 2.7.9-r1 in the folder dir, which must not exist,
 // whose image has content in a file and one apk package, and passed one test. A nil
 // key leaves it unsigned.
 func Release(ctx context.Context, dir, content string, key *sign.Key) (*release.Release, error) {
-	work, err := os.MkdirTemp(filepath.Dir(dir), "builds-")
+	return create(ctx, content, locked(lock.CurrentOutput()), nil, release.Options{Dir: dir, Key: key, Version: "0.1.0"})
+}
+
+// Sealed is [Release] with sealed inputs, and a toolchain record.
+func Sealed(ctx context.Context, dir, content string, key *sign.Key, output lock.Output) (*release.Release, error) {
+	work, err := os.MkdirTemp(filepath.Dir(dir), "store-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work)
+	opts := release.Options{Dir: dir, Key: key, Version: "0.1.0"}
+	if opts.Store, err = inputs.OpenStore(work); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(opts.Store.Path(rootfs.SHA256), []byte(rootfsContent), 0o444); err != nil {
+		return nil, err
+	}
+	seal := &inputs.Seal{
+		Recipe: closure[0].Name, Arch: "x86_64", Plan: plan, Lock: locked(output), Inputs: []lock.Input{rootfs},
+		Files: map[string][]byte{"mqtt/recipe.hcl": closure[0].Bytes, "alpine-3.19/recipe.hcl": closure[1].Bytes},
+	}
+	return create(ctx, content, locked(output), seal, opts)
+}
+
+// Rebuild makes what the auditor's builder would make in the folder dir: an image
+// with content in a file.
+func Rebuild(dir, content string) (*builder.Result, error) {
+	return build(dir, builder.Auditor, content, plan)
+}
+
+var closure = []*recipe.Recipe{
+	{
+		Kind: recipe.Service, Name: "mqtt", Version: "2.7.9", Release: 1, Epoch: 1714521600,
+		Tests: []recipe.Test{{Name: "answers"}}, Bytes: []byte("service \"mqtt\" {}\n"),
+	},
+	{Kind: recipe.Base, Name: "alpine-3.19", Version: "3.19.4", EndOfSupport: "2099-11-01", Bytes: []byte("base {}\n")},
+}
+
+const rootfsContent = "rootfs"
+
+var rootfs = lock.Input{
+	Kind: lock.KindRootfs, Name: "alpine-3.19", Arch: "x86_64", URL: "https://example.org/rootfs.tar.gz",
+	Size: int64(len(rootfsContent)), SHA256: digest.FromString(rootfsContent).Encoded(), DiffID: digest.FromString(rootfsContent).Encoded(),
+}
+
+func locked(output lock.Output) *lock.File {
+	return &lock.File{Recipe: "mqtt", Output: output, Inputs: []lock.Input{rootfs}}
+}
+
+func create(ctx context.Context, content string, lk *lock.File, seal *inputs.Seal, opts release.Options) (*release.Release, error) {
+	work, err := os.MkdirTemp(filepath.Dir(opts.Dir), "builds-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(work)
 	b := release.Build{
-		Closure: []*recipe.Recipe{
-			{
-				Kind: recipe.Service, Name: "mqtt", Version: "2.7.9", Release: 1, Epoch: 1714521600,
-				Tests: []recipe.Test{{Name: "answers"}}, Bytes: []byte("service \"mqtt\" {}\n"),
-			},
-			{Kind: recipe.Base, Name: "alpine-3.19", Version: "3.19.4", EndOfSupport: "2099-11-01", Bytes: []byte("base {}\n")},
-		},
-		Arch: "x86_64", Plan: digest.FromString("plan"), Lock: digest.FromString("lock"),
-		Output: lock.Output{Compatibility: 1, BuildKit: "v0.34.2", BuildKitCompatibility: 30, Compression: "gzip"},
-		Inputs: []lock.Input{{
-			Kind: lock.KindRootfs, Name: "alpine-3.19", Arch: "x86_64", URL: "https://example.org/rootfs.tar.gz",
-			Size: 5, SHA256: digest.FromString("rootfs").Encoded(),
-		}},
+		Closure: closure, Arch: "x86_64", Plan: plan, Lock: lk.Digest(),
+		Output: lk.Output, Inputs: lk.Inputs, Seal: seal,
 	}
 	if b.A, err = build(filepath.Join(work, "a"), "a", content, b.Plan); err != nil {
 		return nil, err
@@ -65,7 +108,7 @@ func Release(ctx context.Context, dir, content string, key *sign.Key) (*release.
 		return nil, err
 	}
 	b.Tested = []builder.Tested{{Name: "answers", Image: b.A.Image.Digest, Passed: true}}
-	return release.Create(ctx, b, release.Options{Dir: dir, Key: key, Version: "0.1.0"})
+	return release.Create(ctx, b, opts)
 }
 
 func build(dir, name, content string, plan digest.Digest) (*builder.Result, error) {

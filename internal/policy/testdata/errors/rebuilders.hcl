@@ -20,6 +20,15 @@ rebuilder "b" {
 rebuilder "c" {
   organisation = "tails"
   builder      = "https://c.example"
+  statements = [
+    "oci:registry.example/c/statements:latest", # ERROR: Not a repository
+    "oci:statements",                           # ERROR: Not a repository
+    "oci:Registry/c",                           # ERROR: Not a repository
+    "http://rebuild.example/statements",        # ERROR: Not a source
+    "https://rebuild.example/statements",
+    "https://rebuild.example/statements", # ERROR: Place is there twice
+  ]
+  unreachable = "ignore" # ERROR: Unknown answer
   key "x" {
     public = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEfQN3Zt2SwTAfXSOOy7gwwb0ybuQY\nwE85dHaCKG+NTBUcbgYpWV6BD51K8Vu3vUEDyFv8KdRiKvTUqERcGkJHMQ==\n-----END PUBLIC KEY-----\n"
   }
@@ -27,7 +36,9 @@ rebuilder "c" {
 scope "a/*" {
   trust_root = "tails"
   rebuilders {
-    minimum = 2 # ERROR: Too few rebuilders
+    minimum     = 2 # ERROR: Too few rebuilders
+    different   = "ask" # ERROR: Unknown answer
+    maximum_age = 0     # ERROR: Number is out of range
   }
 }
 scope "b/*" {

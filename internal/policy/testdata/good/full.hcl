@@ -36,6 +36,8 @@ signer "onionshare" {
 rebuilder "riseup" {
   organisation = "riseup"
   builder      = "https://rebuild.example/v1"
+  statements   = ["https://rebuild.example/statements", "oci:registry.example:5000/riseup/statements", "/media/stick/statements", "statements"]
+  unreachable  = "warn"
   key "2026" {
     public = <<-EOT
       -----BEGIN PUBLIC KEY-----
@@ -98,6 +100,8 @@ scope "registry.example/services/*" {
   rebuilders {
     minimum       = 1
     organisations = ["debian", "riseup"]
+    different     = "warn"
+    maximum_age   = 90
   }
   privileges {
     highest_tier = 2

@@ -1,0 +1,212 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
+	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
+)
+
+// A oneAudit is the audit of one release.
+type oneAudit struct {
+	*auditor
+	target    string
+	work      string // a folder of its own
+	draw      *progress.Display
+	out       *audited
+	published *rebuild.Published
+	missing   error // what of the sealed inputs isn't where the release is
+}
+
+func (t *oneAudit) close() error { return builder.Remove(t.work) }
+
+// step draws and times a phase of the audit.
+func (t *oneAudit) step(name string, f func() error) error {
+	start, step := time.Now(), t.draw.Step(name+" "+t.target)
+	err := f()
+	step.Done(err)
+	t.out.Phases = append(t.out.Phases, phase{name, time.Since(start).Seconds()})
+	return err
+}
+
+// verify gets the release into a folder, and verifies it as a user would.
+func (t *oneAudit) verify(ctx context.Context) error {
+	var dir string
+	err := t.step("get", func() (err error) {
+		dir, t.missing, err = t.obtain(ctx, t.target, filepath.Join(t.work, "release"))
+		return err
+	})
+	if err != nil {
+		return asBroken(err)
+	}
+	err = t.step("verify", func() (err error) {
+		t.published, err = t.by.open(ctx, dir, t.target, t.flags.judge)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	key, err := t.key()
+	if err != nil {
+		return err
+	}
+	if key != nil {
+		// Before anything is built that would be in vain.
+		if err := t.published.CheckKey(key.Public(), t.by.signers); err != nil {
+			return err
+		}
+	}
+	p, out := t.published, t.out
+	out.Name, out.Image, out.Signer = p.Name, p.Image.Digest, p.Key
+	out.Plan, out.Lock, out.Toolchain = p.Parameters.Plan, p.Parameters.Lock, p.Output
+	return nil
+}
+
+// attempt rebuilds the release. An error is not the release's fault.
+func (t *oneAudit) attempt(ctx context.Context) (*rebuild.Attempt, error) {
+	against := t.expected()
+	ours := evidence.NewOutput(lock.CurrentOutput())
+	if other := rebuild.Differences(t.published.Output, ours); other != "" {
+		t.out.OtherToolchain = other
+		if !t.flags.force {
+			return rebuild.Fail(t.published, evidence.ToolchainMismatch, other)
+		}
+	}
+	var l *loaded
+	var store *inputs.Store
+	err := t.step("read inputs of", func() (err error) {
+		l, store, err = t.unpack(ctx)
+		return err
+	})
+	if err != nil {
+		return t.failed(err)
+	}
+	if t.out.OtherToolchain == "" && l.plan.Digest() != t.published.Parameters.Plan {
+		return rebuild.Fail(t.published, evidence.ToolchainMismatch, fmt.Sprintf(
+			"this tailsbuild makes the plan %s of the release's recipe and lock, the release was built by %s", l.plan.Digest(), t.published.Parameters.Plan))
+	}
+	against = append(against, t.compareSource(l)...)
+	built, err := t.build(ctx, l, store)
+	if err != nil {
+		return t.failed(l.place(err))
+	}
+	var attempt *rebuild.Attempt
+	err = t.step("compare", func() (err error) {
+		attempt, err = rebuild.Compare(ctx, t.published, built, rebuild.Options{Output: l.plan.Output(), Against: against})
+		return err
+	})
+	return attempt, err
+}
+
+// expected compares the published image with the one that was expected.
+func (t *oneAudit) expected() []string {
+	if t.out.Expected == "" || t.out.Expected == t.published.Image.Digest {
+		return nil
+	}
+	return []string{fmt.Sprintf("the image %s was expected", t.out.Expected)}
+}
+
+// unpack checks that the sealed inputs are exactly those that the release was built
+// from, and puts them into a store that has nothing else. No other place is asked.
+func (t *oneAudit) unpack(ctx context.Context) (*loaded, *inputs.Store, error) {
+	manifest, err := t.published.Seal(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := t.published.Parameters
+	if arch, err := machineArch(); err != nil || arch != p.Arch {
+		return nil, nil, errors.Join(err, &otherArchError{Arch: p.Arch})
+	}
+	s, err := inputs.OpenSealedManifest(t.published.Dir, manifest)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer s.Close()
+	artifact, err := s.Artifact(p.Recipe, p.Arch)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := t.unpackSealed(s, artifact, filepath.Join(t.work, "recipes"), t.flags.force)
+	if err != nil {
+		return nil, nil, err
+	}
+	l.seal.Plan = p.Plan // under which the lock has the published image
+	if err := artifact.Check(l.seal); err != nil {
+		return nil, nil, err
+	}
+	t.out.Inputs, t.out.InputsSize = len(l.seal.Inputs), l.seal.Size()
+	store, err := inputs.OpenStore(filepath.Join(t.work, "store"))
+	if err != nil {
+		return nil, nil, err
+	}
+	fetcher := &inputs.Fetcher{Store: store, Sealed: s, Offline: true, Report: func(inputs.Transfer) {}}
+	return l, store, fetcher.Fetch(ctx, l.seal.Inputs)
+}
+
+// An otherArchError reports a release for an architecture that this machine isn't of.
+type otherArchError struct{ Arch string }
+
+func (e *otherArchError) Error() string { return "the release is for " + e.Arch }
+
+// build builds once, with the variation that auditors have.
+func (t *oneAudit) build(ctx context.Context, l *loaded, store *inputs.Store) (*builder.Result, error) {
+	work, start := filepath.Join(t.work, "build"), time.Now()
+	if err := os.Mkdir(work, 0o700); err != nil {
+		return nil, err
+	}
+	built, err := builder.BuildOne(ctx, builder.Auditor, l.plan, builder.Options{Store: store, Work: work, Progress: t.draw})
+	t.out.Phases = append(t.out.Phases, phase{"build", time.Since(start).Seconds()})
+	if err != nil {
+		return nil, err
+	}
+	t.out.Variation = built.Variation
+	return built, nil
+}
+
+// failed makes an outcome of an error that is about the release, and returns others.
+func (t *oneAudit) failed(err error) (*rebuild.Attempt, error) {
+	var (
+		record *builder.OutputRecordError
+		recipe *recipeError
+		notYet *builder.NotYetError
+		sealed *inputs.SealedError
+		step   *builder.StepError
+		output *builder.OutputError
+	)
+	fail := func(outcome evidence.Outcome, err error) (*rebuild.Attempt, error) {
+		return rebuild.Fail(t.published, outcome, t.said(err))
+	}
+	switch {
+	case errors.As(err, &step):
+		t.out.Log = step.Log
+		return fail(evidence.BuildFailed, err)
+	case errors.As(err, &output):
+		return fail(evidence.BuildFailed, err)
+	// The provenance says that a tailsbuild could read and build it.
+	case errors.As(err, &recipe):
+		return fail(evidence.ToolchainMismatch, recipe.Diags)
+	case errors.As(err, &record), errors.As(err, &notYet):
+		return fail(evidence.ToolchainMismatch, err)
+	case errors.As(err, &sealed):
+		return fail(evidence.InputsMissing, errors.Join(t.missing, err))
+	}
+	return nil, err
+}
+
+// said is what an error says to others, whom this machine's folders don't concern.
+func (t *oneAudit) said(err error) string {
+	return strings.NewReplacer(
+		"sealed inputs "+t.published.Dir+": ", "", "sealed inputs "+t.target+": ", "",
+		t.work+"/", "",
+	).Replace(err.Error())
+}

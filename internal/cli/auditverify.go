@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/assess"
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
+	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
+	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
+	"gitlab.com/tailsbuild/tailsbuild/internal/release"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+	"gitlab.com/tailsbuild/tailsbuild/internal/transfer"
+)
+
+// A signedBy says by which key or policy releases are verified before they are
+// rebuilt.
+type signedBy struct {
+	key   *sign.PublicKey // nil to ask the policy
+	judge *judging
+	// policy is the digest of the policy's file, and signers are the IDs of its
+	// signers' keys.
+	policy  digest.Digest
+	signers []string
+}
+
+func (a *app) newSignedBy(f auditFlags) (v signedBy, err error) {
+	if f.keyFile != "" {
+		v.key, err = openPublicKey(f.keyFile)
+		return v, err
+	}
+	if f.judge.cache == "" {
+		// What an auditor looks at may be older than what this user runs.
+		state, err := stateDir()
+		if err != nil {
+			return v, err
+		}
+		f.judge.cache = filepath.Join(state, "audit")
+	}
+	if v.judge, err = a.newJudging(f.judge); err != nil {
+		return v, err
+	}
+	v.policy = v.judge.source
+	for _, s := range v.judge.policy.Signers {
+		for _, k := range s.Keys {
+			v.signers = append(v.signers, k.ID)
+		}
+	}
+	return v, nil
+}
+
+// open verifies the release in the folder dir, which target names, as a user would,
+// but for the rebuilds that the policy asks for: this is one.
+func (v signedBy) open(ctx context.Context, dir, target string, f judgeFlags) (*rebuild.Published, error) {
+	if v.key != nil {
+		p, err := rebuild.Open(ctx, dir, target, v.key)
+		return p, asBroken(err)
+	}
+	reference := f.reference
+	if isReference(target) {
+		reference = target
+	}
+	contents, err := v.judge.assessor.Read(ctx, dir, release.VerifyOptions{Called: target})
+	if err != nil {
+		return nil, asBroken(err)
+	}
+	s, err := v.judge.assessor.JudgeWithoutRebuilds(ctx, contents, reference)
+	if err != nil {
+		return nil, err
+	}
+	if err := untrusted(target, s); err != nil {
+		return nil, err
+	}
+	p, err := v.bySigner(ctx, dir, target, s)
+	return p, asBroken(err)
+}
+
+// bySigner returns the release as one of those shows it who sign it, and whom the
+// policy or the trust root names.
+func (v signedBy) bySigner(ctx context.Context, dir, target string, s *assess.Assessment) (*rebuild.Published, error) {
+	var problems error
+	for _, st := range s.Contents.Statements {
+		listed := s.Listed != nil && slices.Contains(s.Listed.Target.Bundles, st.Manifest)
+		if !st.Signature() || st.Certificate != nil || !listed && !slices.Contains(v.signers, st.Key.ID()) {
+			continue
+		}
+		p, err := rebuild.Open(ctx, dir, target, st.Key)
+		if err == nil {
+			return p, nil
+		}
+		problems = errors.Join(problems, err)
+	}
+	// And by those who have no key.
+	for _, signer := range v.judge.policy.Signers {
+		for _, identity := range signer.Identities {
+			if verified, err := s.Contents.ByCertificate(identity.Is); err == nil {
+				return rebuild.Verified(dir, verified), nil
+			}
+		}
+	}
+	if problems == nil {
+		problems = &noSignerError{Dir: target}
+	}
+	return nil, problems
+}
+
+// A noSignerError reports a release that is trusted, and of which no statement is
+// signed by anyone whom the policy or the trust root names: what it was built from
+// isn't known.
+type noSignerError struct{ Dir string }
+
+func (e *noSignerError) Error() string {
+	return e.Dir + ": nobody whom the policy or the trust root names says what it was built from"
+}
+
+// isExport reports whether a command's argument names an export file.
+func isExport(arg string) bool {
+	info, err := os.Stat(arg)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// obtain returns the folder with the release that target names: itself, or one that
+// is made at dir of a reference or an export file. missing says what of the sealed
+// inputs a registry doesn't have any more, so that all of them were left out.
+func (u *auditor) obtain(ctx context.Context, target, dir string) (folder string, missing, err error) {
+	f := u.flags.judge
+	opts := transfer.Options{Registry: fetchOptions(f.proxy)}
+	switch {
+	case isReference(target):
+		ref, err := registry.ParseReference(target)
+		if err != nil {
+			return "", nil, err
+		}
+		missing, err = u.pull(ctx, ref, dir, opts)
+		return dir, missing, err
+	case f.platform != "":
+		return "", nil, usagef("--platform is for references")
+	case isExport(target):
+		return dir, nil, extract(ctx, target, dir, opts)
+	}
+	return target, nil, nil
+}
+
+// pull fetches all of a release, or what there is without the sealed inputs.
+func (u *auditor) pull(ctx context.Context, ref registry.Reference, dir string, opts transfer.Options) (missing, err error) {
+	moved, err := transfer.Pull(ctx, ref, u.flags.judge.platform, dir, opts)
+	var status *registry.StatusError
+	if errors.As(err, &status) && status.Code == statusNotFound {
+		opts.Without = []string{inputs.SealedType}
+		var again error
+		if moved, again = transfer.Pull(ctx, ref, u.flags.judge.platform, dir, opts); again != nil {
+			return nil, err
+		}
+		missing, err = err, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	u.warnProblems(moved.Problems)
+	return missing, nil
+}
+
+const statusNotFound = 404
+
+// extract takes the one release of an export file into a folder.
+func extract(ctx context.Context, file, dir string, opts transfer.Options) error {
+	f, err := transfer.OpenExport(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	image, err := f.Image()
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	_, err = image.ToFolder(ctx, dir, opts)
+	return err
+}
