@@ -192,6 +192,13 @@ func TestFloodHidesNothingListed(t *testing.T) {
 	if code, _, stderr := run("pull", p.tag, "--policy", listedPolicy(t, p, v.Bundles)); code != exitOK || !strings.Contains(calls(), "pull") {
 		t.Errorf("pull: exit %d\n%s", code, stderr)
 	}
+	dir := filepath.Join(t.TempDir(), "mqtt")
+	if code, _, stderr := run("pull", p.tag, "--policy", listedPolicy(t, p, v.Bundles), "--output", dir); code != exitOK {
+		t.Errorf("pull --output: exit %d\n%s", code, stderr)
+	}
+	if code, stdout, stderr := run("verify", dir, "--key", p.key); code != exitOK {
+		t.Errorf("verify what was pulled: exit %d\n%s%s", code, stdout, stderr)
+	}
 }
 
 // TestFloodAndContainerd: nor does junk keep containerd from an image that is listed.

@@ -39,6 +39,8 @@ func (f *movingFlags) add(cmd *cobra.Command) {
 // options are those of a move that is drawn as step, which may be nil.
 func (f *movingFlags) options(step *progress.Step) transfer.Options {
 	opts := transfer.Options{Registry: fetchOptions(f.proxy), Report: step.Progress}
+	// What is looked at first, of what a registry lists.
+	opts.Registry.Artifacts = append(opts.Registry.Artifacts, registry.Artifact{Type: inputs.SealedType, MaxBlobs: oci.MaxLayers, MaxSize: transfer.MaxBlob})
 	if f.skipInputs {
 		opts.Without = []string{inputs.SealedType}
 	}

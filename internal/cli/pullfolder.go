@@ -51,11 +51,11 @@ func (a *app) pullFolder(ctx context.Context, arg string, f *pullFlags) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Abort()) }()
-	image, err := a.pullVerified(ctx, ref, w, f)
+	verifiedSet, err := a.pullVerified(ctx, ref, w, f)
 	if err != nil {
 		return err
 	}
-	m, index, err := a.pullRest(ctx, ref, image, w, f)
+	m, index, err := a.pullRest(ctx, ref, verifiedSet, w, f)
 	if err != nil {
 		return err
 	}
@@ -82,36 +82,51 @@ func (a *app) pullFolder(ctx context.Context, arg string, f *pullFlags) (err err
 
 // pullVerified puts the image's manifest and what is signed about it into w, and
 // verifies that. What isn't to be used isn't kept.
-func (a *app) pullVerified(ctx context.Context, ref registry.Reference, w *oci.Writer, f *pullFlags) (image ocispec.Descriptor, err error) {
+func (a *app) pullVerified(ctx context.Context, ref registry.Reference, w *oci.Writer, f *pullFlags) (_ *transfer.Set, err error) {
 	opts := fetchOptions(f.movingFlags.proxy)
 	var j *judging
 	if f.keyFile == "" {
 		if j, err = a.newJudging(f.judgeFlags); err != nil {
-			return image, err
+			return nil, err
 		}
 		opts.Known = j.known(ref.String())
 	}
 	s, err := registry.Open(ctx, ref, opts)
 	if err != nil {
-		return image, fmt.Errorf("%s: %w", ref, err)
+		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
 	defer s.Close()
-	if image, err = s.Image(f.platform); err != nil {
-		return image, fmt.Errorf("%s: %w", ref, err)
+	image, err := s.Image(f.platform)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
 	fetched, index, err := s.FetchInto(ctx, image, w)
 	if err != nil {
-		return image, asBroken(fmt.Errorf("%s: %w", ref, err))
+		return nil, asBroken(fmt.Errorf("%s: %w", ref, err))
 	}
 	a.warnProblems(fetched.Problems)
 	staged, err := w.Stage(index)
 	if err != nil {
-		return image, err
+		return nil, err
 	}
 	if err := a.judgeFetched(ctx, staged, ref, j, f); err != nil {
-		return image, errors.Join(err, w.Discard())
+		return nil, errors.Join(err, w.Discard())
 	}
-	return fetched.Image, nil
+	return setOf(ctx, staged)
+}
+
+// setOf returns the one image of a layout, with what is attached to it.
+func setOf(ctx context.Context, dir string) (*transfer.Set, error) {
+	folder, err := transfer.OpenFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	image, err := folder.Image()
+	if err != nil {
+		return nil, err
+	}
+	return image.Collect(ctx, transfer.Options{})
 }
 
 // judgeFetched returns why the release that was fetched into dir, without its layers,
@@ -149,11 +164,11 @@ func keyVerification(ctx context.Context, dir, keyFile string, opts release.Veri
 	return release.VerifyWith(ctx, dir, key, opts)
 }
 
-// pullRest adds to w what is attached to the image besides, by the digest that was
-// verified.
-func (a *app) pullRest(ctx context.Context, ref registry.Reference, image ocispec.Descriptor, w *oci.Writer, f *pullFlags) (m *transfer.Moved, index []ocispec.Descriptor, err error) {
+// pullRest adds to w what is attached to the image besides what was verified, by the
+// digest that was.
+func (a *app) pullRest(ctx context.Context, ref registry.Reference, done *transfer.Set, w *oci.Writer, f *pullFlags) (m *transfer.Moved, index []ocispec.Descriptor, err error) {
 	err = a.move(&f.movingFlags, "pull "+ref.String(), func(opts transfer.Options) error {
-		r, err := transfer.OpenReference(ctx, ref.WithDigest(image.Digest), "", opts)
+		r, err := transfer.OpenReference(ctx, ref.WithDigest(done.Image.Digest), "", opts)
 		if err != nil {
 			return err
 		}
@@ -163,6 +178,8 @@ func (a *app) pullRest(ctx context.Context, ref registry.Reference, image ocispe
 		if err != nil {
 			return fmt.Errorf("%s: %w", ref, err)
 		}
+		// A flood in the registry's list doesn't hide what was verified.
+		set.Merge(done)
 		if m, index, err = set.Write(ctx, w, opts); err != nil {
 			return fmt.Errorf("%s: %w", ref, err)
 		}

@@ -197,7 +197,11 @@ func (l *Layout) named() ([]ocispec.Descriptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []ocispec.Descriptor
+	return l.namedBy(index)
+}
+
+// namedBy returns what index names, and what that names.
+func (l *Layout) namedBy(index []ocispec.Descriptor) (all []ocispec.Descriptor, err error) {
 	for _, desc := range index {
 		m, _, err := l.ReadManifest(desc)
 		if err != nil {

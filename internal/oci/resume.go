@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/opencontainers/go-digest"
@@ -177,18 +176,26 @@ func (w *Writer) fetch(f *os.File, desc ocispec.Descriptor, open func(int64) (io
 	return resumed, nil
 }
 
-// removeUnused removes what an earlier Writer left that this one didn't add.
-func (w *Writer) removeUnused() error {
+// removeUnused removes what is there and the index's manifests don't name: what an
+// earlier Writer left, or this one doesn't need after all.
+func (w *Writer) removeUnused(index []ocispec.Descriptor) error {
 	if !w.keep {
 		return nil
+	}
+	named, err := (&Layout{files: folder{w.root}}).namedBy(index)
+	if err != nil {
+		return err
+	}
+	used := map[string]bool{}
+	for _, desc := range named {
+		used[desc.Digest.Encoded()] = true
 	}
 	entries, err := fs.ReadDir(w.root.FS(), blobsFolder)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		d := digest.NewDigestFromEncoded(digest.SHA256, e.Name())
-		if _, ok := w.blobs[d]; ok && !strings.HasSuffix(e.Name(), partSuffix) {
+		if used[e.Name()] {
 			continue
 		}
 		if err := w.root.RemoveAll(blobsFolder + "/" + e.Name()); err != nil {

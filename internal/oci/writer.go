@@ -117,7 +117,7 @@ func (w *Writer) Commit(index []ocispec.Descriptor) error {
 	if _, err := w.Stage(index); err != nil {
 		return err
 	}
-	if err := w.removeUnused(); err != nil {
+	if err := w.removeUnused(index); err != nil {
 		return err
 	}
 	for _, name := range []string{blobsFolder, ocispec.ImageBlobsDir, "."} {

@@ -93,7 +93,7 @@ func (c *client) has(ctx context.Context, desc ocispec.Descriptor) (has bool, er
 	r := request{method: http.MethodHead, address: c.url("blobs", desc.Digest.String())}
 	err = c.retry(ctx, func() error {
 		resp, err := c.do(ctx, r, http.StatusOK)
-		if isNotFound(err) {
+		if IsNotFound(err) {
 			return nil
 		}
 		if err != nil {
@@ -109,7 +109,8 @@ func (c *client) has(ctx context.Context, desc ocispec.Descriptor) (has bool, er
 	return has, err
 }
 
-func isNotFound(err error) bool {
+// IsNotFound reports whether err is that a registry has nothing there.
+func IsNotFound(err error) bool {
 	var status *StatusError
 	return errors.As(err, &status) && status.Code == http.StatusNotFound
 }

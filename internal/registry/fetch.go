@@ -173,15 +173,7 @@ func (f *fetch) check(d *document) error {
 		if kind.Type != m.ArtifactType {
 			continue
 		}
-		if n := len(m.Layers); n > kind.MaxBlobs {
-			return &oci.LimitError{What: "blobs of the artifact", Size: int64(n), Limit: int64(kind.MaxBlobs)}
-		}
-		for _, blob := range append([]ocispec.Descriptor{m.Config}, m.Layers...) {
-			if blob.Size > kind.MaxSize {
-				return &oci.LimitError{What: "blob " + blob.Digest.String(), Size: blob.Size, Limit: kind.MaxSize}
-			}
-		}
-		return nil
+		return kind.check(m)
 	}
 	return &unusedError{fmt.Sprintf("artifact of type %q, which is not asked for", m.ArtifactType)}
 }

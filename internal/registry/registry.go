@@ -54,6 +54,29 @@ type Artifact struct {
 	MaxSize  int64
 }
 
+// CheckKind returns an *[oci.LimitError] when m claims to be one of the Artifacts and
+// is larger than one may be.
+func (o Options) CheckKind(m *ocispec.Manifest) error {
+	for _, kind := range o.Artifacts {
+		if kind.Type == m.ArtifactType {
+			return kind.check(m)
+		}
+	}
+	return nil
+}
+
+func (a Artifact) check(m *ocispec.Manifest) error {
+	if n := len(m.Layers); n > a.MaxBlobs {
+		return &oci.LimitError{What: "blobs of the artifact", Size: int64(n), Limit: int64(a.MaxBlobs)}
+	}
+	for _, blob := range append([]ocispec.Descriptor{m.Config}, m.Layers...) {
+		if blob.Size > a.MaxSize {
+			return &oci.LimitError{What: "blob " + blob.Digest.String(), Size: blob.Size, Limit: a.MaxSize}
+		}
+	}
+	return nil
+}
+
 // Limits bound what is read. A zero means the default.
 type Limits struct {
 	// Referrers is how many manifests that may refer to an image are looked at.

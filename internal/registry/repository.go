@@ -98,7 +98,7 @@ func (r *Repository) Manifest(ctx context.Context, name string) (*Manifest, erro
 // Named returns the digest of what a tag names, of whatever kind, "" for nothing.
 func (r *Repository) Named(ctx context.Context, tag string) (digest.Digest, error) {
 	body, _, err := r.client.document(ctx, r.client.url("manifests", tag), acceptManifests+", "+acceptDocker, maxManifest)
-	if isNotFound(err) {
+	if IsNotFound(err) {
 		return "", nil
 	}
 	if err != nil {
@@ -110,7 +110,7 @@ func (r *Repository) Named(ctx context.Context, tag string) (digest.Digest, erro
 // lookup reads what name, a tag or a digest, is, nil when there is nothing.
 func (r *Repository) lookup(ctx context.Context, name string) (*document, error) {
 	d, err := r.client.manifest(ctx, name, maxManifest)
-	if isNotFound(err) {
+	if IsNotFound(err) {
 		return nil, nil
 	}
 	return d, err

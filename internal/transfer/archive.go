@@ -49,7 +49,7 @@ func Export(ctx context.Context, w io.Writer, sets []*Set, opts Options) error {
 		index = append(index, s.index(platform)...)
 		for _, m := range s.manifests() {
 			manifests, bodies[m.Digest] = append(manifests, m), m.Body
-			for _, desc := range append([]ocispec.Descriptor{m.Content.Config}, m.Content.Layers...) {
+			for _, desc := range blobsIn(m) {
 				origins[desc.Digest] = s.origin
 			}
 		}
@@ -142,17 +142,24 @@ func (f *Folder) Artifact(artifactType string) (*Set, error) {
 	return found, nil
 }
 
-// Merge adds what other, a set of the same image, has besides.
+// Merge adds what other, a set of the same image, has attached besides. Where both
+// together are too many, those of other stay.
 func (s *Set) Merge(other *Set) {
 	has := map[digest.Digest]bool{}
-	for _, m := range s.Attached {
+	all := slices.Clone(other.Attached)
+	for _, m := range all {
 		has[m.Digest] = true
 	}
-	for _, m := range other.Attached {
-		if !has[m.Digest] {
-			s.Attached = append(s.Attached, m)
+	for _, m := range s.Attached {
+		switch {
+		case has[m.Digest]:
+		case len(all) >= maxAttached:
+			s.tooMany(m.Digest)
+		default:
+			all = append(all, m)
 		}
 	}
+	s.Attached = all
 	slices.SortFunc(s.Attached, byDigest)
 	if s.Names == nil {
 		s.Names = other.Names

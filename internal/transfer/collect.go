@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -48,6 +50,8 @@ type Set struct {
 	Left []*registry.Manifest
 
 	origin origin
+	mu     sync.Mutex
+	broken map[digest.Digest]error // blobs that the origin doesn't have as they have to be
 }
 
 // Collect finds everything that is attached to the image. It is an error when a list
@@ -85,7 +89,7 @@ func (s *Set) attached(ctx context.Context, opts Options) error {
 		found := make([][]*registry.Manifest, len(level))
 		problems := make([][]registry.Problem, len(level))
 		err := each(ctx, listedAtOnce, indices(level), func(ctx context.Context, n int) (err error) {
-			found[n], problems[n], err = s.referrersOf(ctx, level[n], seen)
+			found[n], problems[n], err = s.referrersOf(ctx, level[n], seen, opts)
 			return err
 		})
 		if err != nil {
@@ -99,7 +103,7 @@ func (s *Set) attached(ctx context.Context, opts Options) error {
 			case slices.Contains(opts.Without, m.Content.ArtifactType):
 				s.Left = append(s.Left, m)
 			case len(s.Attached) == maxAttached:
-				s.problem(m.Digest, &oci.LimitError{What: "manifests attached to " + s.Image.Digest.String(), Size: maxAttached + 1, Limit: maxAttached})
+				s.tooMany(m.Digest)
 			default:
 				s.Attached = append(s.Attached, m)
 				level = append(level, m)
@@ -120,7 +124,7 @@ func indices[T any](items []T) []int {
 
 // referrersOf reads the manifests that are listed as referring to subject. What
 // doesn't is a problem.
-func (s *Set) referrersOf(ctx context.Context, subject *registry.Manifest, seen map[digest.Digest]bool) ([]*registry.Manifest, []registry.Problem, error) {
+func (s *Set) referrersOf(ctx context.Context, subject *registry.Manifest, seen map[digest.Digest]bool, opts Options) ([]*registry.Manifest, []registry.Problem, error) {
 	listed, problems, err := s.origin.referrers(ctx, subject.Descriptor)
 	if err != nil {
 		return nil, nil, err
@@ -132,7 +136,7 @@ func (s *Set) referrersOf(ctx context.Context, subject *registry.Manifest, seen 
 	}
 	found, why := make([]*registry.Manifest, len(listed)), make([]error, len(listed))
 	err = each(ctx, listedAtOnce, indices(listed), func(ctx context.Context, n int) (err error) {
-		found[n], why[n], err = s.referrer(ctx, listed[n].Digest, subject)
+		found[n], why[n], err = s.referrer(ctx, listed[n].Digest, subject, opts)
 		return err
 	})
 	if err != nil {
@@ -148,7 +152,7 @@ func (s *Set) referrersOf(ctx context.Context, subject *registry.Manifest, seen 
 
 // referrer reads the manifest d, which has to refer to subject, or says why it
 // isn't one that does.
-func (s *Set) referrer(ctx context.Context, d digest.Digest, subject *registry.Manifest) (m *registry.Manifest, problem, err error) {
+func (s *Set) referrer(ctx context.Context, d digest.Digest, subject *registry.Manifest, opts Options) (m *registry.Manifest, problem, err error) {
 	m, err = s.origin.manifest(ctx, d)
 	var format *oci.FormatError
 	switch {
@@ -161,6 +165,9 @@ func (s *Set) referrer(ctx context.Context, d digest.Digest, subject *registry.M
 	case !about(m, subject):
 		return nil, fmt.Errorf("it doesn't refer to %s", subject.Digest), nil
 	}
+	if problem := opts.Registry.CheckKind(m.Content); problem != nil {
+		return nil, problem, nil
+	}
 	return m, nil, nil
 }
 
@@ -172,6 +179,10 @@ func about(m, subject *registry.Manifest) bool {
 
 func (s *Set) problem(d digest.Digest, err error) {
 	s.Problems = append(s.Problems, registry.Problem{Manifest: d, Err: err})
+}
+
+func (s *Set) tooMany(d digest.Digest) {
+	s.problem(d, &oci.LimitError{What: "manifests attached to " + s.Image.Digest.String(), Size: maxAttached + 1, Limit: maxAttached})
 }
 
 // checkNames leaves out signatures that are too many or too large to be some.
@@ -192,6 +203,82 @@ func (s *Set) checkNames() {
 		s.problem(s.Names.Digest, err)
 		s.Names = nil
 	}
+}
+
+// isBroken reports whether err, of getting a blob, is for the origin to answer: it
+// has other bytes, or none.
+func isBroken(err error) bool {
+	var (
+		sum  *oci.DigestError
+		size *oci.SizeError
+	)
+	return errors.As(err, &sum) || errors.As(err, &size) || errors.Is(err, fs.ErrNotExist) || registry.IsNotFound(err)
+}
+
+// tolerate writes down that a blob is broken, and returns err if the image needs it.
+func (s *Set) tolerate(desc ocispec.Descriptor, err error) error {
+	if !isBroken(err) || slices.ContainsFunc(blobsIn(s.Image), func(d ocispec.Descriptor) bool { return d.Digest == desc.Digest }) {
+		return fmt.Errorf("blob %s: %w", desc.Digest, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == nil {
+		s.broken = map[digest.Digest]error{}
+	}
+	s.broken[desc.Digest] = err
+	return nil
+}
+
+// whole returns those of manifests whose blobs are not broken.
+func (s *Set) whole(manifests []*registry.Manifest) (whole []*registry.Manifest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range manifests {
+		if !slices.ContainsFunc(blobsIn(m), func(d ocispec.Descriptor) bool { return s.broken[d.Digest] != nil }) {
+			whole = append(whole, m)
+		}
+	}
+	return whole
+}
+
+// drop takes what is broken out of the set, and what refers to it: nobody can use
+// that.
+func (s *Set) drop() {
+	if s.Names != nil && len(s.whole([]*registry.Manifest{s.Names})) == 0 {
+		s.problem(s.Names.Digest, errors.New("a signature of a name is not there, or another"))
+		s.Names = nil
+	}
+	kept := map[digest.Digest]bool{s.Image.Digest: true}
+	whole := s.whole(s.Attached)
+	for n := -1; n != len(kept); {
+		n = len(kept)
+		for _, m := range whole {
+			if kept[m.About()] {
+				kept[m.Digest] = true
+			}
+		}
+	}
+	for _, m := range s.Attached {
+		if !kept[m.Digest] {
+			s.problem(m.Digest, s.why(m))
+		}
+	}
+	s.Attached = slices.DeleteFunc(s.Attached, func(m *registry.Manifest) bool { return !kept[m.Digest] })
+}
+
+// why says why m can't be used.
+func (s *Set) why(m *registry.Manifest) error {
+	for _, d := range blobsIn(m) {
+		if err := s.broken[d.Digest]; err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("what it refers to, %s, is broken", m.About())
+}
+
+// blobsIn returns what m names besides a subject.
+func blobsIn(m *registry.Manifest) []ocispec.Descriptor {
+	return append([]ocispec.Descriptor{m.Content.Config}, m.Content.Layers...)
 }
 
 // manifests returns those of the set, the image's first.

@@ -90,22 +90,23 @@ func (s *Set) Write(ctx context.Context, w *oci.Writer, opts Options) (*Moved, [
 			return nil, nil, err
 		}
 	}
-	moved, meter := s.moved(total), newMeter(total, opts.Report)
+	meter := newMeter(total, opts.Report)
 	err = each(ctx, opts.Parallel, blobs, func(ctx context.Context, desc ocispec.Descriptor) error {
-		err := s.writeBlob(ctx, w, desc, opts, meter)
-		if err != nil {
-			return fmt.Errorf("blob %s: %w", desc.Digest, err)
+		if err := s.writeBlob(ctx, w, desc, opts, meter); err != nil {
+			return s.tolerate(desc, err)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	moved.Sent = meter.sent()
+	s.drop()
 	platform, err := s.platform(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
+	moved := s.moved(total)
+	moved.Sent = meter.sent()
 	return moved, s.index(platform), nil
 }
 

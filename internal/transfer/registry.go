@@ -84,7 +84,7 @@ func (i *Image) toRegistry(ctx context.Context, ref registry.Reference, opts Opt
 		return nil, err
 	}
 	p := &push{
-		Set: s, ref: ref, opts: opts, meter: newMeter(total, opts.Report), pushed: &Pushed{Moved: *s.moved(total)},
+		Set: s, ref: ref, opts: opts, meter: newMeter(total, opts.Report), pushed: &Pushed{},
 		from: map[digest.Digest][]string{}, once: map[digest.Digest]*sync.Mutex{},
 	}
 	for _, desc := range blobs {
@@ -98,6 +98,8 @@ func (i *Image) toRegistry(ctx context.Context, ref registry.Reference, opts Opt
 		return nil, err
 	}
 	opts.Places.add(ref, blobs)
+	p.pushed.Moved = *s.moved(total)
+	p.pushed.Sent = p.meter.sent()
 	return p.pushed, nil
 }
 
@@ -169,7 +171,7 @@ func (p *push) run(ctx context.Context, blobs []ocispec.Descriptor) error {
 	if err := p.names(ctx); err != nil {
 		return err
 	}
-	p.pushed.Sent = p.meter.sent()
+	p.drop()
 	if err := p.tag(ctx); err != nil {
 		return err
 	}
@@ -195,13 +197,13 @@ func (p *push) split() (small, large []*registry.Manifest) {
 // attach brings manifests and their blobs into the repository, and has it list them.
 func (p *push) attach(ctx context.Context, manifests []*registry.Manifest) error {
 	for _, m := range manifests {
-		for _, desc := range append([]ocispec.Descriptor{m.Content.Config}, m.Content.Layers...) {
+		for _, desc := range blobsIn(m) {
 			if err := p.blob(ctx, desc); err != nil {
 				return err
 			}
 		}
 	}
-	for _, of := range bySubject(manifests) {
+	for _, of := range bySubject(p.whole(manifests)) {
 		if err := p.repo.Attach(ctx, *of[0].Content.Subject, of); err != nil {
 			return err
 		}
@@ -241,8 +243,11 @@ func (p *push) blob(ctx context.Context, desc ocispec.Descriptor) error {
 		p.meter.there(desc)
 		return nil
 	}
-	open := func(offset int64) (io.ReadCloser, error) { return p.origin.blob(ctx, desc, offset) }
-	mounted, err := p.repo.Put(ctx, desc, p.from[desc.Digest], open, func(n int64) { p.meter.set(desc, n) })
+	source := &source{origin: p.origin, desc: desc}
+	mounted, err := p.repo.Put(ctx, desc, p.from[desc.Digest], source.open(ctx), func(n int64) { p.meter.set(desc, n) })
+	if err != nil && isBroken(source.failure()) {
+		return p.tolerate(desc, source.failure())
+	}
 	if err != nil {
 		return fmt.Errorf("blob %s: %w", desc.Digest, err)
 	}
@@ -256,6 +261,57 @@ func (p *push) blob(ctx context.Context, desc ocispec.Descriptor) error {
 		p.meter.set(desc, desc.Size)
 	}
 	return nil
+}
+
+// A source is a blob at its origin, which remembers why it could not be read.
+type source struct {
+	origin origin
+	desc   ocispec.Descriptor
+	mu     sync.Mutex
+	err    error
+}
+
+// open returns what opens the blob from an offset on. From the start, it is checked.
+func (s *source) open(ctx context.Context) func(int64) (io.ReadCloser, error) {
+	return func(offset int64) (io.ReadCloser, error) {
+		r, err := s.origin.blob(ctx, s.desc, offset)
+		if err != nil {
+			return nil, s.note(err)
+		}
+		read := &sourceReader{Reader: r, Closer: r, of: s}
+		if offset == 0 {
+			read.Reader = oci.Verified(r, s.desc)
+		}
+		return read, nil
+	}
+}
+
+func (s *source) note(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+	return err
+}
+
+// failure returns the last error of reading the blob.
+func (s *source) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+type sourceReader struct {
+	io.Reader
+	io.Closer
+	of *source
+}
+
+func (r *sourceReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = r.of.note(err)
+	}
+	return n, err
 }
 
 // names adds the signatures that name the repository.

@@ -35,7 +35,9 @@ type Options struct {
 	// Report, which may be nil, is told how many bytes of how many are there. It is
 	// called by several goroutines.
 	Report func(current, total int64)
-	// Registry says how registries are asked: its Proxy and Limits count.
+	// Registry says how registries are asked: its Proxy and Limits count. What claims
+	// to be one of its Artifacts is looked at first, and left out when it is larger
+	// than one may be.
 	Registry registry.Options
 }
 
@@ -49,14 +51,14 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// maxBlob is how many bytes a blob may have: as many as in an export file.
-const maxBlob = 8<<30 - 1
+// MaxBlob is how many bytes a blob may have: as many as in an export file.
+const MaxBlob = 8<<30 - 1
 
 // blobsOf returns the blobs of manifests, each once, and their size together.
 func blobsOf(manifests []*registry.Manifest, limit int64) (blobs []ocispec.Descriptor, total int64, err error) {
 	sizes := map[digest.Digest]int64{}
 	for _, m := range manifests {
-		for _, desc := range append([]ocispec.Descriptor{m.Content.Config}, m.Content.Layers...) {
+		for _, desc := range blobsIn(m) {
 			what := "blob " + desc.Digest.String()
 			size, seen := sizes[desc.Digest]
 			switch {
@@ -64,8 +66,8 @@ func blobsOf(manifests []*registry.Manifest, limit int64) (blobs []ocispec.Descr
 				return nil, 0, &oci.SizeError{Blob: what, Expected: size, Got: desc.Size}
 			case seen:
 				continue
-			case desc.Size > maxBlob:
-				return nil, 0, &oci.LimitError{What: what, Size: desc.Size, Limit: maxBlob}
+			case desc.Size > MaxBlob:
+				return nil, 0, &oci.LimitError{What: what, Size: desc.Size, Limit: MaxBlob}
 			case desc.Size > limit-total:
 				return nil, 0, &oci.LimitError{What: "the release with all that is attached", Size: total + desc.Size, Limit: limit}
 			}

@@ -345,6 +345,36 @@ func TestOtherAnswers(t *testing.T) {
 			t.Error("it has a tag")
 		}
 	})
+	t.Run("broken attachment", func(t *testing.T) {
+		// What nobody could use is left out, with what refers to it, and named.
+		about := first(mine)
+		about = mine.Attached[slices.IndexFunc(mine.Attached, func(m *client.Manifest) bool { return m.About() != image.Digest })]
+		broken := mine.Attached[slices.IndexFunc(mine.Attached, func(m *client.Manifest) bool { return m.Digest == about.About() })]
+		for name, body := range map[string][]byte{"other bytes": []byte("eno"), "too many": make([]byte, 1<<20), "gone": nil} {
+			blob := "/blobs/" + broken.Content.Layers[0].Digest.String()
+			answer(blob, "x/y", body)
+			if body == nil {
+				h.intercept(func(w http.ResponseWriter, r *http.Request) bool {
+					gone := r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, blob)
+					if gone {
+						http.NotFound(w, r)
+					}
+					return gone
+				})
+			}
+			m, got, err := pull(t)
+			if err != nil || m.Attached != 3 || len(m.Problems) != 2 {
+				t.Fatalf("%s: %+v, %v", name, m, err)
+			}
+			contents(t, got)
+			r := must[*Repository](t)(OpenReference(ctx, ref, "", Options{}))
+			p, err := r.Image.ToRegistry(ctx, newHost(t).ref(t, "mqtt:1-r0"), Options{})
+			r.Close()
+			if err != nil || p.Attached != 3 || len(p.Problems) != 2 {
+				t.Fatalf("%s: %+v, %v", name, p, err)
+			}
+		}
+	})
 	t.Run("list that doesn't come", func(t *testing.T) {
 		h.intercept(func(w http.ResponseWriter, r *http.Request) bool {
 			if strings.HasSuffix(r.URL.Path, referrers) {
