@@ -51,7 +51,7 @@ Nothing is verified but digests: see tailsbuild verify.`,
   tailsbuild copy /media/stick/mqtt registry.example.org/tails/mqtt:2.7.9-r0 --skip-inputs`,
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&platform, "platform", "", "`OS/ARCH` of the image that is meant, when FROM is several")
+	cmd.Flags().StringVar(&platform, "platform", "", "`OS/ARCH` of the one image that is meant, when FROM is several (default all)")
 	return leaf(cmd, cobra.ExactArgs(2), func(ctx context.Context, args []string) error {
 		if isReference(args[1]) {
 			return a.copyToRegistry(ctx, &f, platform, args[0], args[1])
@@ -68,9 +68,6 @@ func (a *app) copyToRegistry(ctx context.Context, f *movingFlags, platform, sour
 	var p *transfer.Pushed
 	err = a.move(f, "copy to "+ref.String(), func(opts transfer.Options) error {
 		return from(ctx, source, platform, opts, func(image *transfer.Image) (err error) {
-			if image.Index != "" && platform == "" {
-				return usagef("%s is an index of several images, %s: choose one with --platform", source, image.Index)
-			}
 			p, err = image.ToRegistry(ctx, ref, opts)
 			return err
 		})

@@ -93,7 +93,7 @@ goes on. FILE is never overwritten.`,
 	}
 	f.movingFlags.add(cmd)
 	cmd.Flags().StringVar(&f.trust, "trust", "", "`DIR|URL` with the trust root's published files")
-	cmd.Flags().StringVar(&f.platform, "platform", "", "`OS/ARCH` of the images that are meant, where REF is several (default this machine's)")
+	cmd.Flags().StringVar(&f.platform, "platform", "", "`OS/ARCH` of the one image that is meant, where REF is several (default all)")
 	return leaf(cmd, cobra.MinimumNArgs(2), func(ctx context.Context, args []string) error {
 		return a.export(ctx, &f, args[:len(args)-1], args[len(args)-1])
 	})

@@ -35,7 +35,7 @@ func (f *pullFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.policy, "policy", "", "`FILE` with the policy to judge by (default "+systemPolicy+", then the user's)")
 	flags.StringVar(&f.cache, "cache", "", "`DIR` that remembers trust roots (default trust in tailsbuild's state folder)")
-	flags.StringVar(&f.platform, "platform", "", "`OS/ARCH` of the image that is meant, when REF is several (default this machine's)")
+	flags.StringVar(&f.platform, "platform", "", "`OS/ARCH` of the image that is meant, when REF is several (default this machine's; with --output, all)")
 	flags.BoolVar(&f.accept, "accept", false, "ask a person at a terminal whether to accept what isn't trusted")
 	flags.StringVar(&f.keyFile, "key", "", "`FILE` with the public key of who signed, to ask no policy")
 	flags.Var(newOptionalChoice(&f.engine, engine.Names()...), "engine", "`ENGINE` that pulls: podman or docker (default the first of them that is there)")
@@ -70,10 +70,11 @@ podman, or docker where there is no podman, pull exactly this image, by its dige
 and tag it as REF says. What the tag means in the registry by then doesn't matter.
 Exits as verify does when the image isn't trusted; nothing is pulled then.
 
-With --output, no engine is asked: the image, everything that is attached to it, and
-its sealed inputs become the folder DIR, which is there once all of it is. An
-interrupted pull goes on when it is started again. --key then also holds the sealed
-inputs to the provenance. Copying without verifying is tailsbuild copy.
+With --output, no engine is asked: the image, or without --platform those of all
+platforms, with everything that is attached and the sealed inputs become the folder
+DIR, which is there once all of it is. An interrupted pull goes on when it is started
+again. --key then also holds the sealed inputs to the provenance. Copying without
+verifying is tailsbuild copy.
 
 REF is HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST.`,
 		Example: `  tailsbuild pull registry.example.org/tails/mqtt:2.7.9-r0

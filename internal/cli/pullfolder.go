@@ -96,11 +96,7 @@ func (a *app) pullVerified(ctx context.Context, ref registry.Reference, w *oci.W
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
 	defer s.Close()
-	image, err := s.Image(f.platform)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", ref, err)
-	}
-	fetched, index, err := s.FetchInto(ctx, image, w)
+	fetched, index, err := fetchInto(ctx, s, f.platform, w)
 	if err != nil {
 		return nil, asBroken(fmt.Errorf("%s: %w", ref, err))
 	}
@@ -127,6 +123,18 @@ func setOf(ctx context.Context, dir string) (*transfer.Set, error) {
 		return nil, err
 	}
 	return image.Collect(ctx, transfer.Options{})
+}
+
+// fetchInto fetches the image for platform, or for "" all that there is.
+func fetchInto(ctx context.Context, s *registry.Source, platform string, w *oci.Writer) (*registry.Fetched, []ocispec.Descriptor, error) {
+	if platform == "" {
+		return s.FetchAllInto(ctx, w)
+	}
+	image, err := s.Image(platform)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.FetchInto(ctx, image, w)
 }
 
 // judgeFetched returns why the release that was fetched into dir, without its layers,

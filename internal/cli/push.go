@@ -93,7 +93,7 @@ the same in ALL_PROXY, puts everything behind Tor.`,
 			return err
 		}
 		dir := releaseDir(args[0], f.releases)
-		var named *release.ReferenceSignature
+		var named []*release.ReferenceSignature
 		var key *sign.Key
 		if f.keyFile != "" {
 			if key, err = a.privateKey(ctx, f.keyFile, f.pass); err != nil {
@@ -119,12 +119,12 @@ func (e *changedReleaseError) Error() string {
 	return fmt.Sprintf("%s was %s when it was verified, and %s when it was copied", e.Dir, e.Was, e.Is)
 }
 
-func (a *app) push(ctx context.Context, f *pushFlags, dir string, ref registry.Reference, named *release.ReferenceSignature, key *sign.Key) error {
+func (a *app) push(ctx context.Context, f *pushFlags, dir string, ref registry.Reference, named []*release.ReferenceSignature, key *sign.Key) error {
 	var p *transfer.Pushed
 	err := a.move(&f.movingFlags, "push "+ref.String(), func(opts transfer.Options) error {
 		return fromFolder(dir, func(image *transfer.Image) (err error) {
-			if named != nil && named.Image != image.Digest {
-				return &changedReleaseError{Dir: dir, Was: named.Image, Is: image.Digest}
+			if named != nil && named[0].Image != image.Digest {
+				return &changedReleaseError{Dir: dir, Was: named[0].Image, Is: image.Digest}
 			}
 			p, err = image.ToRegistry(ctx, ref, opts)
 			return err
@@ -134,10 +134,10 @@ func (a *app) push(ctx context.Context, f *pushFlags, dir string, ref registry.R
 		return err
 	}
 	a.warnProblems(p.Problems)
-	if named != nil {
-		s := registry.Signature{Image: named.Image, Payload: named.Payload, Signature: named.Signature}
+	for _, n := range named {
+		s := registry.Signature{Image: n.Image, Payload: n.Payload, Signature: n.Signature}
 		ours := func(signature []byte) bool {
-			return key.Public().VerifyReference(named.Payload, signature, named.Reference, named.Image) == nil
+			return key.Public().VerifyReference(n.Payload, signature, n.Reference, n.Image) == nil
 		}
 		if err := registry.AttachSignature(ctx, ref, s, ours, fetchOptions(f.proxy)); err != nil {
 			return asBroken(err)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/opencontainers/go-digest"
@@ -191,7 +192,8 @@ func (a *archive) check(l *Layout) error {
 	return nil
 }
 
-// named returns the descriptors of all that the index names, and what these name.
+// named returns the descriptors of all that the index names, and what these name: of an
+// image index in it, its manifests.
 func (l *Layout) named() ([]ocispec.Descriptor, error) {
 	index, err := l.Images()
 	if err != nil {
@@ -202,7 +204,17 @@ func (l *Layout) named() ([]ocispec.Descriptor, error) {
 
 // namedBy returns what index names, and what that names.
 func (l *Layout) namedBy(index []ocispec.Descriptor) (all []ocispec.Descriptor, err error) {
-	for _, desc := range index {
+	top := len(index)
+	for n := 0; n < len(index); n++ {
+		desc := index[n]
+		if desc.MediaType == ocispec.MediaTypeImageIndex && n < top {
+			nested, _, err := l.ReadIndex(desc)
+			if err != nil {
+				return nil, err
+			}
+			all, index = append(all, desc), append(slices.Clip(index), nested.Manifests...)
+			continue
+		}
 		m, _, err := l.ReadManifest(desc)
 		if err != nil {
 			return nil, err

@@ -31,19 +31,38 @@ func (f *fetch) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := f.referrers(evidence)
-	if err != nil {
+	if err := f.artifacts(evidence); err != nil {
 		return err
-	}
-	for _, desc := range found {
-		if err := f.artifact(evidence, desc); err != nil {
-			return err
-		}
 	}
 	cancel()
 	ctx, cancel = context.WithTimeout(ctx, f.opts.Limits.ImageTime)
 	defer cancel()
 	return f.layers(ctx, image)
+}
+
+// runIndex adds the index, and what refers to it.
+func (f *fetch) runIndex(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, f.opts.Limits.EvidenceTime)
+	defer cancel()
+	f.index = []ocispec.Descriptor{f.image}
+	if err := f.addBytes(f.image, f.body); err != nil {
+		return err
+	}
+	return f.artifacts(ctx)
+}
+
+// artifacts adds those that refer to the image.
+func (f *fetch) artifacts(ctx context.Context) error {
+	found, err := f.referrers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, desc := range found {
+		if err := f.artifact(ctx, desc); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readImage adds the image's manifest and config.

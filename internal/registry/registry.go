@@ -119,8 +119,10 @@ type Source struct {
 
 	client *client
 	opts   Options
-	// manifest is Target's, when it is one; it isn't asked for again.
+	// manifest is Target's, when it is one; it isn't asked for again. body is that of
+	// an index.
 	manifest *document
+	body     []byte
 }
 
 // Open finds out what ref is. This is the only time that a tag is asked for.
@@ -150,7 +152,7 @@ func (s *Source) resolve(ctx context.Context, ref Reference) error {
 	}
 	s.Target = d.desc
 	if d.index != nil {
-		s.Images = d.index.Manifests
+		s.Images, s.body = d.index.Manifests, d.body
 		return nil
 	}
 	s.Images, s.manifest = []ocispec.Descriptor{d.desc}, d
@@ -235,6 +237,33 @@ func (s *Source) FetchInto(ctx context.Context, image ocispec.Descriptor, w *oci
 	}
 	return &Fetched{Target: s.Target, Image: f.image, Artifacts: len(f.index) - 1, Problems: f.problems}, f.index, nil
 }
+
+// FetchAllInto is FetchInto of all that the reference is: the image or, of an index, each
+// of its images, and what refers to the index itself.
+func (s *Source) FetchAllInto(ctx context.Context, w *oci.Writer) (*Fetched, []ocispec.Descriptor, error) {
+	if s.manifest != nil {
+		return s.FetchInto(ctx, s.Target, w)
+	}
+	if n := len(s.Images); n == 0 || n > maxImages {
+		return nil, nil, &oci.LimitError{What: "images of " + s.Target.Digest.String(), Size: int64(n), Limit: maxImages}
+	}
+	f := &fetch{Source: s, w: w, image: s.Target, left: s.opts.Limits.Evidence}
+	if err := f.runIndex(ctx); err != nil {
+		return nil, nil, err
+	}
+	for _, image := range s.Images {
+		one, index, err := s.FetchInto(ctx, image, w)
+		if err != nil {
+			return nil, nil, err
+		}
+		f.index = append(f.index, index[1:]...)
+		f.problems = append(f.problems, one.Problems...)
+	}
+	return &Fetched{Target: s.Target, Image: s.Target, Artifacts: len(f.index) - 1, Problems: f.problems}, f.index, nil
+}
+
+// maxImages is how many images an index may have that is fetched whole.
+const maxImages = 16
 
 // Fetch opens ref and fetches its image for platform, as [Source.Image] has it, to
 // the layout that it makes at dir.

@@ -55,12 +55,15 @@ func (r *Repository) Close() { r.client.guard.close() }
 func (r *Repository) Reference() Reference { return r.ref }
 
 // Resolve returns what the reference means now: the target that it names, and the
-// image for platform, as [Source.Image] has it. This is the only time that a tag is
-// asked for.
+// image for platform, as [Source.Image] has it, or for "" the target. This is the only
+// time that a tag is asked for.
 func (r *Repository) Resolve(ctx context.Context, platform string) (target, image ocispec.Descriptor, err error) {
 	s := &Source{client: r.client, opts: r.opts}
 	if err := s.resolve(ctx, r.ref); err != nil {
 		return target, image, err
+	}
+	if platform == "" {
+		return s.Target, s.Target, nil
 	}
 	image, err = s.Image(platform)
 	return s.Target, image, err
@@ -70,8 +73,25 @@ func (r *Repository) Resolve(ctx context.Context, platform string) (target, imag
 type Manifest struct {
 	// Descriptor has the bytes' own digest and size, and their media type.
 	ocispec.Descriptor
-	Body    []byte
+	Body []byte
+	// Content is the manifest. Of an index, Index is what it has, and Content only what
+	// both can say: artifactType, subject and annotations.
 	Content *ocispec.Manifest
+	Index   *ocispec.Index
+}
+
+// NewIndex returns the index that desc describes, of which body was decoded.
+func NewIndex(desc ocispec.Descriptor, body []byte, index *ocispec.Index) *Manifest {
+	like := &ocispec.Manifest{ArtifactType: index.ArtifactType, Subject: index.Subject, Annotations: index.Annotations}
+	return &Manifest{Descriptor: desc, Body: body, Content: like, Index: index}
+}
+
+// Blobs returns the descriptors of the config and the layers, of an index none.
+func (m *Manifest) Blobs() []ocispec.Descriptor {
+	if m.Index != nil {
+		return nil
+	}
+	return append([]ocispec.Descriptor{m.Content.Config}, m.Content.Layers...)
 }
 
 // About returns the digest of what the manifest refers to, "" if that is nothing.
@@ -82,15 +102,15 @@ func (m *Manifest) About() digest.Digest {
 	return m.Content.Subject.Digest
 }
 
-// Manifest reads the manifest that name, a tag or a digest, is. It is nil when
-// there is none, and an error when it is an index.
+// Manifest reads the manifest or index that name, a tag or a digest, is. It is nil when
+// there is none.
 func (r *Repository) Manifest(ctx context.Context, name string) (*Manifest, error) {
 	d, err := r.lookup(ctx, name)
 	if d == nil || err != nil {
 		return nil, err
 	}
-	if d.manifest == nil {
-		return nil, &oci.FormatError{What: r.ref.Repository() + ", " + name, Detail: "an index, not a manifest"}
+	if d.index != nil {
+		return NewIndex(d.desc, d.body, d.index), nil
 	}
 	return &Manifest{Descriptor: d.desc, Body: d.body, Content: d.manifest}, nil
 }

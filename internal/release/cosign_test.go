@@ -240,7 +240,7 @@ func TestCosignReadsReference(t *testing.T) {
 	repo := serve(t)
 	image := push(t, b.A.Layout, repo)
 	ref := must[ours.Reference](t)(ours.ParseReference(repo.Name() + ":2.7.9-r1"))
-	s := must[*ReferenceSignature](t)(BindReference(ctx, dir, key(t, 0), ref.String()))
+	s := must[[]*ReferenceSignature](t)(BindReference(ctx, dir, key(t, 0), ref.String()))[0]
 	same := func(got []byte) bool { return bytes.Equal(got, s.Signature) }
 	check(t, ours.AttachSignature(ctx, ref, ours.Signature{Image: s.Image, Payload: s.Payload, Signature: s.Signature}, same, ours.Options{}))
 	for n, fine := range []bool{true, false} {

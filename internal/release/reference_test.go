@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
+
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
@@ -15,8 +17,9 @@ func TestBindReference(t *testing.T) {
 	dir, b := released(t)
 	mine, other := key(t, 0), key(t, 1)
 	const ref = "registry.example/tails/mqtt:2.7.9-r1"
-	s := must[*ReferenceSignature](t)(BindReference(ctx, dir, mine, ref))
-	if s.Image != b.A.Image.Digest || s.Reference != ref {
+	all := must[[]*ReferenceSignature](t)(BindReference(ctx, dir, mine, ref))
+	s := all[0]
+	if len(all) != 1 || s.Image != b.A.Image.Digest || s.Reference != ref {
 		t.Errorf("got %+v", s)
 	}
 	check(t, mine.Public().VerifyReference(s.Payload, s.Signature, ref, s.Image))
@@ -29,6 +32,16 @@ func TestBindReference(t *testing.T) {
 		if _, err := BindReference(ctx, dir, mine, r); !errors.As(err, &reference) {
 			t.Errorf("%q: %v", r, err)
 		}
+	}
+	// Of an index, that and each of its images.
+	several, rel := releasedIndex(t)
+	all = must[[]*ReferenceSignature](t)(BindReference(ctx, several, mine, ref))
+	want := []digest.Digest{rel.Image.Digest, rel.Platforms[0].Image.Digest, rel.Platforms[1].Image.Digest}
+	for i, s := range all {
+		if len(all) != len(want) || s.Image != want[i] {
+			t.Fatalf("%d: got %+v", i, s)
+		}
+		check(t, mine.Public().VerifyReference(s.Payload, s.Signature, ref, want[i]))
 	}
 	// Another key, though it is somebody's, can't sign what it didn't make.
 	var refused *RefusedError

@@ -49,7 +49,7 @@ func Export(ctx context.Context, w io.Writer, sets []*Set, opts Options) error {
 		index = append(index, s.index(platform)...)
 		for _, m := range s.manifests() {
 			manifests, bodies[m.Digest] = append(manifests, m), m.Body
-			for _, desc := range blobsIn(m) {
+			for _, desc := range m.Blobs() {
 				origins[desc.Digest] = s.origin
 			}
 		}
@@ -161,7 +161,9 @@ func (s *Set) Merge(other *Set) {
 	}
 	s.Attached = all
 	slices.SortFunc(s.Attached, byDigest)
-	if s.Names == nil {
-		s.Names = other.Names
+	for _, n := range other.Names {
+		if !slices.ContainsFunc(s.Names, func(have Names) bool { return have.Of == n.Of }) {
+			s.Names = append(s.Names, n)
+		}
 	}
 }

@@ -28,22 +28,27 @@ const (
 	maxDepth = 3
 	// maxNames is how many signatures of names, and maxPayload how many bytes of
 	// what each signs.
-	maxNames   = 64
-	maxPayload = 1 << 20
+	maxNames = 64
+	// maxPlatforms is how many images an index may have.
+	maxPlatforms = 64
+	maxPayload   = 1 << 20
 )
 
-// A Set is an image with everything that is attached to it, or an artifact that
-// refers to nothing, such as a trust root.
+// A Set is an image, or an index with its images, with everything that is attached to
+// it, or an artifact that refers to nothing, such as a trust root.
 type Set struct {
 	// Name is what the image is called, name:tag, or "". Nobody signed that.
-	Name  string
+	Name string
+	// Image is the image's manifest, or the index.
 	Image *registry.Manifest
-	// Attached refer to the image, or to another of Attached, by their own words.
-	// They are sorted by digest.
+	// Platforms are the images of an index, in its order, nil for an image.
+	Platforms []*registry.Manifest
+	// Attached refer to the image, the index or one of its images, or to another of
+	// Attached, by their own words. They are sorted by digest.
 	Attached []*registry.Manifest
-	// Names are the signatures of the image's names in the form that podman reads,
-	// or nil.
-	Names *registry.Manifest
+	// Names are the signatures of the names of the image, of the index and of its
+	// images, as far as there are some.
+	Names []Names
 	// Problems are what else is listed, and why it isn't moved.
 	Problems []registry.Problem
 	// Left are the attached manifests that Options.Without left out.
@@ -52,6 +57,18 @@ type Set struct {
 	origin origin
 	mu     sync.Mutex
 	broken map[digest.Digest]error // blobs that the origin doesn't have as they have to be
+}
+
+// Names is the manifest with the signatures of what an image or index is called, in the
+// form that podman reads.
+type Names struct {
+	Of digest.Digest
+	*registry.Manifest
+}
+
+// images returns the image or, of an index, that and its images.
+func (s *Set) images() []*registry.Manifest {
+	return append([]*registry.Manifest{s.Image}, s.Platforms...)
 }
 
 // Collect finds everything that is attached to the image. It is an error when a list
@@ -64,27 +81,66 @@ func (i *Image) Collect(ctx context.Context, opts Options) (*Set, error) {
 	if s.Image, err = i.origin.manifest(ctx, i.Digest); err != nil {
 		return nil, err
 	}
-	if s.Image == nil || s.Image.Size != i.Size || s.Image.MediaType != i.MediaType || !oci.IsImage(s.Image.Content) {
-		return nil, &oci.FormatError{What: "manifest " + i.Digest.String(), Detail: "not the image that it has to be"}
+	if err := isImage(s.Image, i.Descriptor); err != nil {
+		return nil, err
+	}
+	if s.Image.Index != nil {
+		if err := s.readPlatforms(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.attached(ctx, opts); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(s.Attached, byDigest)
 	slices.SortFunc(s.Left, byDigest)
-	if s.Names, err = i.origin.signatures(ctx, i.Digest); err != nil {
-		return nil, err
+	for _, m := range s.images() {
+		names, err := i.origin.signatures(ctx, m.Digest)
+		if err != nil {
+			return nil, err
+		}
+		if names != nil && s.checkNames(names) {
+			s.Names = append(s.Names, Names{m.Digest, names})
+		}
 	}
-	s.checkNames()
 	return s, nil
+}
+
+// isImage checks that m is the image or index that desc describes.
+func isImage(m *registry.Manifest, desc ocispec.Descriptor) error {
+	if m == nil || m.Size != desc.Size || m.MediaType != desc.MediaType || !oci.IsImage(m.Content) {
+		return &oci.FormatError{What: "manifest " + desc.Digest.String(), Detail: "not the image that it has to be"}
+	}
+	return nil
+}
+
+// readPlatforms reads the manifests of the images of an index.
+func (s *Set) readPlatforms(ctx context.Context) error {
+	all := s.Image.Index.Manifests
+	if n := len(all); n == 0 || n > maxPlatforms {
+		return &oci.LimitError{What: "images of " + s.Image.Digest.String(), Size: int64(n), Limit: maxPlatforms}
+	}
+	for _, desc := range all {
+		m, err := s.origin.manifest(ctx, desc.Digest)
+		if err != nil {
+			return err
+		}
+		if err := isImage(m, desc); err != nil || m.Index != nil {
+			return errors.Join(err, fmt.Errorf("index %s: %s is no image", s.Image.Digest, desc.Digest))
+		}
+		s.Platforms = append(s.Platforms, m)
+	}
+	return nil
 }
 
 func byDigest(a, b *registry.Manifest) int { return cmp.Compare(a.Digest, b.Digest) }
 
 // attached follows the references, level by level.
 func (s *Set) attached(ctx context.Context, opts Options) error {
-	seen := map[digest.Digest]bool{s.Image.Digest: true}
-	level := []*registry.Manifest{s.Image}
+	seen, level := map[digest.Digest]bool{}, s.images()
+	for _, m := range level {
+		seen[m.Digest] = true
+	}
 	for depth := 0; len(level) > 0 && depth < maxDepth; depth++ {
 		found := make([][]*registry.Manifest, len(level))
 		problems := make([][]registry.Problem, len(level))
@@ -164,6 +220,8 @@ func (s *Set) referrer(ctx context.Context, d digest.Digest, subject *registry.M
 		return nil, errors.New("it is listed and not there"), nil
 	case !about(m, subject):
 		return nil, fmt.Errorf("it doesn't refer to %s", subject.Digest), nil
+	case m.Index != nil:
+		return nil, errors.New("an index, and no manifest"), nil
 	}
 	if problem := opts.Registry.CheckKind(m.Content); problem != nil {
 		return nil, problem, nil
@@ -185,24 +243,22 @@ func (s *Set) tooMany(d digest.Digest) {
 	s.problem(d, &oci.LimitError{What: "manifests attached to " + s.Image.Digest.String(), Size: maxAttached + 1, Limit: maxAttached})
 }
 
-// checkNames leaves out signatures that are too many or too large to be some.
-func (s *Set) checkNames() {
-	if s.Names == nil {
-		return
-	}
+// checkNames reports whether the signatures are few and small enough to be some. If not,
+// they are a problem.
+func (s *Set) checkNames(names *registry.Manifest) bool {
 	var err error
-	if n := len(s.Names.Content.Layers); n > maxNames {
+	if n := len(names.Content.Layers); n > maxNames {
 		err = &oci.LimitError{What: "signatures of names", Size: int64(n), Limit: maxNames}
 	}
-	for _, d := range append([]ocispec.Descriptor{s.Names.Content.Config}, s.Names.Content.Layers...) {
+	for _, d := range names.Blobs() {
 		if d.Size > maxPayload {
 			err = &oci.LimitError{What: "signature of a name", Size: d.Size, Limit: maxPayload}
 		}
 	}
 	if err != nil {
-		s.problem(s.Names.Digest, err)
-		s.Names = nil
+		s.problem(names.Digest, err)
 	}
+	return err == nil
 }
 
 // isBroken reports whether err, of getting a blob, is for the origin to answer: it
@@ -215,9 +271,12 @@ func isBroken(err error) bool {
 	return errors.As(err, &sum) || errors.As(err, &size) || errors.Is(err, fs.ErrNotExist) || registry.IsNotFound(err)
 }
 
-// tolerate writes down that a blob is broken, and returns err if the image needs it.
+// tolerate writes down that a blob is broken, and returns err if an image needs it.
 func (s *Set) tolerate(desc ocispec.Descriptor, err error) error {
-	if !isBroken(err) || slices.ContainsFunc(blobsIn(s.Image), func(d ocispec.Descriptor) bool { return d.Digest == desc.Digest }) {
+	needs := func(m *registry.Manifest) bool {
+		return slices.ContainsFunc(m.Blobs(), func(d ocispec.Descriptor) bool { return d.Digest == desc.Digest })
+	}
+	if !isBroken(err) || slices.ContainsFunc(s.images(), needs) {
 		return fmt.Errorf("blob %s: %w", desc.Digest, err)
 	}
 	s.mu.Lock()
@@ -234,7 +293,7 @@ func (s *Set) whole(manifests []*registry.Manifest) (whole []*registry.Manifest)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range manifests {
-		if !slices.ContainsFunc(blobsIn(m), func(d ocispec.Descriptor) bool { return s.broken[d.Digest] != nil }) {
+		if !slices.ContainsFunc(m.Blobs(), func(d ocispec.Descriptor) bool { return s.broken[d.Digest] != nil }) {
 			whole = append(whole, m)
 		}
 	}
@@ -244,11 +303,17 @@ func (s *Set) whole(manifests []*registry.Manifest) (whole []*registry.Manifest)
 // drop takes what is broken out of the set, and what refers to it: nobody can use
 // that.
 func (s *Set) drop() {
-	if s.Names != nil && len(s.whole([]*registry.Manifest{s.Names})) == 0 {
-		s.problem(s.Names.Digest, errors.New("a signature of a name is not there, or another"))
-		s.Names = nil
+	s.Names = slices.DeleteFunc(s.Names, func(n Names) bool {
+		if len(s.whole([]*registry.Manifest{n.Manifest})) > 0 {
+			return false
+		}
+		s.problem(n.Digest, errors.New("a signature of a name is not there, or another"))
+		return true
+	})
+	kept := map[digest.Digest]bool{}
+	for _, m := range s.images() {
+		kept[m.Digest] = true
 	}
-	kept := map[digest.Digest]bool{s.Image.Digest: true}
 	whole := s.whole(s.Attached)
 	for n := -1; n != len(kept); {
 		n = len(kept)
@@ -268,7 +333,7 @@ func (s *Set) drop() {
 
 // why says why m can't be used.
 func (s *Set) why(m *registry.Manifest) error {
-	for _, d := range blobsIn(m) {
+	for _, d := range m.Blobs() {
 		if err := s.broken[d.Digest]; err != nil {
 			return err
 		}
@@ -276,16 +341,11 @@ func (s *Set) why(m *registry.Manifest) error {
 	return fmt.Errorf("what it refers to, %s, is broken", m.About())
 }
 
-// blobsIn returns what m names besides a subject.
-func blobsIn(m *registry.Manifest) []ocispec.Descriptor {
-	return append([]ocispec.Descriptor{m.Content.Config}, m.Content.Layers...)
-}
-
 // manifests returns those of the set, the image's first.
 func (s *Set) manifests() []*registry.Manifest {
-	all := append([]*registry.Manifest{s.Image}, s.Attached...)
-	if s.Names != nil {
-		all = append(all, s.Names)
+	all := append(s.images(), s.Attached...)
+	for _, n := range s.Names {
+		all = append(all, n.Manifest)
 	}
 	return all
 }
@@ -304,9 +364,9 @@ func (s *Set) index(platform *ocispec.Platform) []ocispec.Descriptor {
 		desc.ArtifactType, desc.Annotations = m.Content.ArtifactType, m.Content.Annotations
 		all = append(all, desc)
 	}
-	if s.Names != nil {
-		desc := s.Names.Descriptor
-		desc.Annotations = map[string]string{ocispec.AnnotationRefName: registry.SignaturesTag(s.Image.Digest)}
+	for _, n := range s.Names {
+		desc := n.Descriptor
+		desc.Annotations = map[string]string{ocispec.AnnotationRefName: registry.SignaturesTag(n.Of)}
 		all = append(all, desc)
 	}
 	return all

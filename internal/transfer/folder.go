@@ -37,8 +37,8 @@ func (s *Set) moved(size int64) *Moved {
 	}
 }
 
-// Pull copies the image that ref names for platform, with everything that is
-// attached to it, to the layout that it makes at dir. An interrupted Pull to the
+// Pull copies the image that ref names for platform, or for "" all that it names, with
+// everything that is attached to it, to the layout that it makes at dir. An interrupted Pull to the
 // same dir is gone on with; dir is only there once all is.
 //
 // Nothing is verified but digests.
@@ -130,9 +130,10 @@ func (s *Set) writeBlob(ctx context.Context, w *oci.Writer, desc ocispec.Descrip
 	return s.origin.fetch(ctx, w, desc, func(n int64) { m.set(desc, n) })
 }
 
-// platform returns the one that the image's config names, nil for an artifact.
+// platform returns the one that the image's config names, nil for an artifact or an
+// index.
 func (s *Set) platform(ctx context.Context) (*ocispec.Platform, error) {
-	if s.Image.Content.ArtifactType != "" {
+	if s.Image.Content.ArtifactType != "" || s.Image.Index != nil {
 		return nil, nil
 	}
 	b, err := s.small(ctx, s.Image.Content.Config)

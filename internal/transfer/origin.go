@@ -15,7 +15,7 @@ import (
 
 // An origin is where releases are taken from.
 type origin interface {
-	// manifest returns the manifest with that digest, nil when there is none.
+	// manifest returns the manifest or index with that digest, nil when there is none.
 	manifest(ctx context.Context, d digest.Digest) (*registry.Manifest, error)
 	// referrers returns what may refer to subject.
 	referrers(ctx context.Context, subject ocispec.Descriptor) ([]ocispec.Descriptor, []registry.Problem, error)
@@ -31,14 +31,11 @@ type origin interface {
 	repository() (host, name string)
 }
 
-// An Image is one in a folder, a registry or an export file.
+// An Image is one in a folder, a registry or an export file, or an index of several.
 type Image struct {
 	// Name is what it is called there, name:tag, or "". Nobody signed that.
 	Name string
 	ocispec.Descriptor
-	// Index is what named the image among others, "" for an image that was named
-	// itself.
-	Index  digest.Digest
 	origin origin
 }
 
@@ -73,24 +70,54 @@ func NewFolder(l *oci.Layout) (*Folder, error) {
 		return nil, err
 	}
 	for _, desc := range index {
-		content, body, err := l.ReadManifest(desc)
+		m, err := f.read(desc)
 		if err != nil {
 			return nil, err
 		}
-		plain := ocispec.Descriptor{MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size}
 		name := desc.Annotations[ocispec.AnnotationRefName]
-		if oci.IsImage(content) {
-			f.Images = append(f.Images, &Image{Name: name, Descriptor: plain, origin: f})
-		} else if oci.IsSignatures(content) {
+		if oci.IsImage(m.Content) {
+			f.Images = append(f.Images, &Image{Name: name, Descriptor: m.Descriptor, origin: f})
+		} else if oci.IsSignatures(m.Content) {
 			f.tags[name] = desc.Digest
 		}
-		f.manifests[desc.Digest] = &registry.Manifest{Descriptor: plain, Body: body, Content: content}
-		f.order = append(f.order, desc.Digest)
+		if m.Index == nil {
+			continue
+		}
+		for _, desc := range m.Index.Manifests {
+			if desc.MediaType == ocispec.MediaTypeImageIndex {
+				return nil, &oci.FormatError{What: "index " + m.Digest.String(), Detail: "it names an index"}
+			}
+			if _, err := f.read(desc); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return f, nil
 }
 
-// Image returns the layout's one image.
+// read reads a manifest or index.
+func (f *Folder) read(desc ocispec.Descriptor) (*registry.Manifest, error) {
+	plain := ocispec.Descriptor{MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size}
+	var m *registry.Manifest
+	if desc.MediaType == ocispec.MediaTypeImageIndex {
+		index, body, err := f.layout.ReadIndex(desc)
+		if err != nil {
+			return nil, err
+		}
+		m = registry.NewIndex(plain, body, index)
+	} else {
+		content, body, err := f.layout.ReadManifest(desc)
+		if err != nil {
+			return nil, err
+		}
+		m = &registry.Manifest{Descriptor: plain, Body: body, Content: content}
+	}
+	f.manifests[desc.Digest] = m
+	f.order = append(f.order, desc.Digest)
+	return m, nil
+}
+
+// Image returns the layout's one image, or index.
 func (f *Folder) Image() (*Image, error) {
 	if len(f.Images) != 1 {
 		return nil, &oci.FormatError{What: ocispec.ImageIndexFile, Detail: fmt.Sprintf("%d images, want 1", len(f.Images))}
@@ -165,23 +192,20 @@ type Repository struct {
 }
 
 // OpenReference finds out what ref is, once, and opens its image for platform, as
-// [registry.Source.Image] has it.
+// [registry.Source.Image] has it, or for "" all that it is: an image, or an index.
 func OpenReference(ctx context.Context, ref registry.Reference, platform string, opts Options) (*Repository, error) {
 	repo, err := registry.OpenRepository(ctx, ref, false, nil, opts.Registry)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
 	r := &Repository{Repository: repo, ref: ref}
-	target, desc, err := repo.Resolve(ctx, platform)
+	_, desc, err := repo.Resolve(ctx, platform)
 	if err != nil {
 		repo.Close()
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
 	plain := ocispec.Descriptor{MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size}
 	r.Image = &Image{Name: ref.Name(), Descriptor: plain, origin: r}
-	if target.Digest != desc.Digest {
-		r.Image.Index = target.Digest
-	}
 	return r, nil
 }
 

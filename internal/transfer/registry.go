@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -79,7 +80,7 @@ func (i *Image) toRegistry(ctx context.Context, ref registry.Reference, opts Opt
 	if err != nil {
 		return nil, err
 	}
-	blobs, total, err := blobsOf(append([]*registry.Manifest{s.Image}, s.Attached...), opts.MaxBytes)
+	blobs, total, err := blobsOf(append(s.images(), s.Attached...), opts.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -162,8 +163,11 @@ func (p *push) run(ctx context.Context, blobs []ocispec.Descriptor) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if _, err := p.repo.PutManifest(ctx, p.Image, ""); err != nil {
-		return err
+	// An index after what it names.
+	for _, m := range slices.Backward(p.images()) {
+		if _, err := p.repo.PutManifest(ctx, m, ""); err != nil {
+			return err
+		}
 	}
 	if err := p.attach(ctx, large); err != nil {
 		return err
@@ -197,7 +201,7 @@ func (p *push) split() (small, large []*registry.Manifest) {
 // attach brings manifests and their blobs into the repository, and has it list them.
 func (p *push) attach(ctx context.Context, manifests []*registry.Manifest) error {
 	for _, m := range manifests {
-		for _, desc := range blobsIn(m) {
+		for _, desc := range m.Blobs() {
 			if err := p.blob(ctx, desc); err != nil {
 				return err
 			}
@@ -315,15 +319,18 @@ func (r *sourceReader) Read(p []byte) (int, error) {
 }
 
 // names adds the signatures that name the repository.
-func (p *push) names(ctx context.Context) (err error) {
-	if p.Names == nil {
-		return nil
-	}
+func (p *push) names(ctx context.Context) error {
 	read := func(desc ocispec.Descriptor) ([]byte, error) { return p.small(ctx, desc) }
-	p.pushed.Names, err = p.repo.AddSignatures(ctx, p.Image.Digest, p.Names, read, func(payload []byte) bool {
-		return signsNameIn(payload, p.ref)
-	})
-	return err
+	for _, n := range p.Names {
+		added, err := p.repo.AddSignatures(ctx, n.Of, n.Manifest, read, func(payload []byte) bool {
+			return signsNameIn(payload, p.ref)
+		})
+		if err != nil {
+			return err
+		}
+		p.pushed.Names += added
+	}
+	return nil
 }
 
 // tagged returns the digest of what the tag names, "" for nothing.
@@ -358,7 +365,7 @@ func (p *push) readBack(ctx context.Context) error {
 			return err
 		}
 	}
-	err = each(ctx, p.opts.Parallel, append([]*registry.Manifest{p.Image}, p.Attached...), func(ctx context.Context, m *registry.Manifest) error {
+	err = each(ctx, p.opts.Parallel, append(p.images(), p.Attached...), func(ctx context.Context, m *registry.Manifest) error {
 		// What comes has its digest, or it is an error.
 		got, err := p.repo.Manifest(ctx, m.Digest.String())
 		if err == nil && got == nil {

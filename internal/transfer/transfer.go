@@ -58,7 +58,7 @@ const MaxBlob = 8<<30 - 1
 func blobsOf(manifests []*registry.Manifest, limit int64) (blobs []ocispec.Descriptor, total int64, err error) {
 	sizes := map[digest.Digest]int64{}
 	for _, m := range manifests {
-		for _, desc := range blobsIn(m) {
+		for _, desc := range m.Blobs() {
 			what := "blob " + desc.Digest.String()
 			size, seen := sizes[desc.Digest]
 			switch {

@@ -434,7 +434,7 @@ func TestNames(t *testing.T) {
 	back := filepath.Join(t.TempDir(), "back")
 	must[*Moved](t)(Pull(ctx, ref, "", back, Options{}))
 	set := must[*Set](t)(imageIn(t, back).Collect(ctx, Options{}))
-	if set.Names == nil || len(set.Names.Content.Layers) != 2 {
+	if set.Names == nil || len(set.Names[0].Content.Layers) != 2 {
 		t.Errorf("got %+v", set.Names)
 	}
 	// A release with them is one image still.

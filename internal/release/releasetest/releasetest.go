@@ -42,7 +42,13 @@ var plan = digest.FromString("plan")
 // whose image has content in a file and one apk package, and passed one test. A nil
 // key leaves it unsigned.
 func Release(ctx context.Context, dir, content string, key *sign.Key) (*release.Release, error) {
-	return create(ctx, content, locked(lock.CurrentOutput()), nil, release.Options{Dir: dir, Key: key, Version: "0.1.0"})
+	return create(ctx, content, locked(lock.CurrentOutput()), nil, release.Options{Dir: dir, Key: key, Version: "0.1.0"}, "x86_64")
+}
+
+// Index is [Release] for two platforms, of a recipe that is for two.
+func Index(ctx context.Context, dir, content string, key *sign.Key) (*release.Release, error) {
+	opts := release.Options{Dir: dir, Key: key, Version: "0.1.0"}
+	return create(ctx, content, locked(lock.CurrentOutput()), nil, opts, "x86_64", "aarch64")
 }
 
 // Sealed is [Release] with sealed inputs, and a toolchain record.
@@ -63,13 +69,13 @@ func Sealed(ctx context.Context, dir, content string, key *sign.Key, output lock
 		Recipe: closure[0].Name, Arch: "x86_64", Plan: plan, Lock: locked(output), Inputs: []lock.Input{rootfs},
 		Files: map[string][]byte{"mqtt/recipe.hcl": closure[0].Bytes, "alpine-3.19/recipe.hcl": closure[1].Bytes},
 	}
-	return create(ctx, content, locked(output), seal, opts)
+	return create(ctx, content, locked(output), seal, opts, "x86_64")
 }
 
 // Rebuild makes what the auditor's builder would make in the folder dir: an image
 // with content in a file.
 func Rebuild(dir, content string) (*builder.Result, error) {
-	return build(dir, builder.Auditor, content, plan)
+	return build(dir, builder.Auditor, "x86_64", content, plan)
 }
 
 var closure = []*recipe.Recipe{
@@ -91,27 +97,37 @@ func locked(output lock.Output) *lock.File {
 	return &lock.File{Recipe: "mqtt", Output: output, Inputs: []lock.Input{rootfs}}
 }
 
-func create(ctx context.Context, content string, lk *lock.File, seal *inputs.Seal, opts release.Options) (*release.Release, error) {
+// create makes a release for archs, of a recipe that is for those.
+func create(ctx context.Context, content string, lk *lock.File, seal *inputs.Seal, opts release.Options, archs ...string) (*release.Release, error) {
 	work, err := os.MkdirTemp(filepath.Dir(opts.Dir), "builds-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(work)
-	b := release.Build{
-		Closure: closure, Arch: "x86_64", Plan: plan, Lock: lk.Digest(),
-		Output: lk.Output, Inputs: lk.Inputs, Seal: seal,
+	rec := *closure[0]
+	rec.Arch = archs
+	var builds []release.Build
+	for _, arch := range archs {
+		b := release.Build{
+			Closure: []*recipe.Recipe{&rec, closure[1]}, Arch: arch, Plan: plan, Lock: lk.Digest(),
+			Output: lk.Output, Inputs: lk.Inputs, Seal: seal,
+		}
+		if b.A, err = build(filepath.Join(work, "a-"+arch), "a", arch, content, b.Plan); err != nil {
+			return nil, err
+		}
+		if b.B, err = build(filepath.Join(work, "b-"+arch), "b", arch, content, b.Plan); err != nil {
+			return nil, err
+		}
+		b.Tested = []builder.Tested{{Name: "answers", Image: b.A.Image.Digest, Passed: true}}
+		builds = append(builds, b)
 	}
-	if b.A, err = build(filepath.Join(work, "a"), "a", content, b.Plan); err != nil {
-		return nil, err
-	}
-	if b.B, err = build(filepath.Join(work, "b"), "b", content, b.Plan); err != nil {
-		return nil, err
-	}
-	b.Tested = []builder.Tested{{Name: "answers", Image: b.A.Image.Digest, Passed: true}}
-	return release.Create(ctx, b, opts)
+	return release.CreateAll(ctx, builds, opts)
 }
 
-func build(dir, name, content string, plan digest.Digest) (*builder.Result, error) {
+// architectures are OCI's names of Alpine's.
+var architectures = map[string]string{"x86_64": "amd64", "aarch64": "arm64"}
+
+func build(dir, name, arch, content string, plan digest.Digest) (*builder.Result, error) {
 	start := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	res := &builder.Result{
 		Builder: name, Layout: dir, Invocation: strings.Repeat("0"+name, 16), Plan: plan,
@@ -122,7 +138,7 @@ func build(dir, name, content string, plan digest.Digest) (*builder.Result, erro
 		return nil, err
 	}
 	defer w.Abort()
-	if res.Image, err = writeImage(w, content); err != nil {
+	if res.Image, err = writeImage(w, architectures[arch], content); err != nil {
 		return nil, err
 	}
 	return res, w.Commit([]ocispec.Descriptor{res.Image})
@@ -132,7 +148,7 @@ func build(dir, name, content string, plan digest.Digest) (*builder.Result, erro
 const database = "C:Q16vHLRZoP2NZ2lLj3reL8p+l/YE4=\nP:musl\nV:1.2.4-r2\nA:x86_64\nS:1\nL:MIT\no:musl\n\n"
 
 // writeImage writes an image with one layer, which has content as a file.
-func writeImage(w *oci.Writer, content string) (ocispec.Descriptor, error) {
+func writeImage(w *oci.Writer, architecture, content string) (ocispec.Descriptor, error) {
 	var plain, packed bytes.Buffer
 	tw := tar.NewWriter(&plain)
 	// Nothing that writes to memory fails.
@@ -149,7 +165,7 @@ func writeImage(w *oci.Writer, content string) (ocispec.Descriptor, error) {
 		return ocispec.Descriptor{}, err
 	}
 	config, err := add(w, ocispec.MediaTypeImageConfig, ocispec.Image{
-		Platform: ocispec.Platform{Architecture: "amd64", OS: "linux"},
+		Platform: ocispec.Platform{Architecture: architecture, OS: "linux"},
 		Config:   ocispec.ImageConfig{Labels: map[string]string{"tailsbuild.privileges": "[]"}},
 		RootFS:   ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(plain.Bytes())}},
 	})
