@@ -47,9 +47,15 @@ func TestAuditSchemas(t *testing.T) {
 				t.Errorf("%s %d: %v", name, i, err)
 			}
 			for _, edit := range [][2]string{
-				{`"predicate":{`, `"predicate":{"more":1,`}, {`Statement/v1`, `Statement/v0.1`}, {`"predicateType":"`, `"predicateType":"x`},
-				{`"sha256":"`, `"sha256":"x`}, {`"subject":[`, `"subject":[{},`}, {`"PASSED"`, `"FAILED"`}, {`"FAILED"`, `"PASSED"`},
-				{`"outcome":"reproduced"`, `"outcome":"different"`}, {`"reason":"`, `"because":"`},
+				{`"predicate":{`, `"predicate":{"more":1,`},
+				{`Statement/v1`, `Statement/v0.1`},
+				{`"predicateType":"`, `"predicateType":"x`},
+				{`"sha256":"`, `"sha256":"x`},
+				{`"subject":[`, `"subject":[{},`},
+				{`"PASSED"`, `"FAILED"`},
+				{`"FAILED"`, `"PASSED"`},
+				{`"outcome":"reproduced"`, `"outcome":"different"`},
+				{`"reason":"`, `"because":"`},
 			} {
 				bad := strings.Replace(string(raw), edit[0], edit[1], 1)
 				if bad != string(raw) && validate(s, []byte(bad)) == nil {
