@@ -27,6 +27,7 @@ func apis() map[string][]registry.Option {
 // TestAround: from a folder over two registries to a folder, everything is the same,
 // and again nothing is moved.
 func TestAround(t *testing.T) {
+	t.Parallel()
 	for kind, opts := range apis() {
 		t.Run(kind, func(t *testing.T) {
 			dir, back := makeRelease(t, "mqtt:1-r0"), filepath.Join(t.TempDir(), "back")
@@ -72,6 +73,7 @@ func TestAround(t *testing.T) {
 
 // TestOrder: the tag comes last of all that is written.
 func TestOrder(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	ref := h.ref(t, "mqtt:1-r0")
 	must[*Pushed](t)(imageIn(t, makeRelease(t, "mqtt:1-r0")).ToRegistry(ctx, ref, Options{}))
@@ -88,6 +90,7 @@ func TestOrder(t *testing.T) {
 
 // TestReport: what is reported goes up, to the end.
 func TestReport(t *testing.T) {
+	t.Parallel()
 	var last, total atomic.Int64
 	opts := Options{Report: func(current, of int64) { last.Store(current); total.Store(of) }}
 	h := newHost(t)
@@ -111,6 +114,7 @@ func TestReport(t *testing.T) {
 
 // TestWithout: sealed inputs can be left out, and are said to be.
 func TestWithout(t *testing.T) {
+	t.Parallel()
 	dir, h := makeRelease(t, "mqtt:1-r0"), newHost(t)
 	opts := Options{Without: []string{sealedType}}
 	pushed := must[*Pushed](t)(imageIn(t, dir).ToRegistry(ctx, h.ref(t, "mqtt:1-r0"), opts))
@@ -125,6 +129,7 @@ func TestWithout(t *testing.T) {
 
 // TestInterrupted: what is there after an interruption isn't moved again.
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	dir, h := makeRelease(t, "mqtt:1-r0"), newHost(t)
 	ref := h.ref(t, "mqtt:1-r0")
 	forbidden := func(method, digest string) func(http.ResponseWriter, *http.Request) bool {
@@ -176,6 +181,7 @@ func TestInterrupted(t *testing.T) {
 
 // TestTagMoved: somebody else writes the tag while we do, before we write it or after.
 func TestTagMoved(t *testing.T) {
+	t.Parallel()
 	// The tag is asked for when this begins, before it is written, and afterwards.
 	for name, when := range map[string]int{"before": 2, "after": 3} {
 		t.Run(name, func(t *testing.T) {
@@ -211,6 +217,7 @@ func TestTagMoved(t *testing.T) {
 
 // TestLost: a registry that says yes, and keeps nothing.
 func TestLost(t *testing.T) {
+	t.Parallel()
 	dir := makeRelease(t, "mqtt:1-r0")
 	image := imageIn(t, dir)
 	set := must[*Set](t)(image.Collect(ctx, Options{}))
@@ -244,6 +251,7 @@ func TestLost(t *testing.T) {
 // TestOtherAnswers: a registry that lists something else, or sends other bytes. What is
 // pulled is what its digest says, or nothing is.
 func TestOtherAnswers(t *testing.T) {
+	t.Parallel()
 	dir, h := makeRelease(t, "mqtt:1-r0"), newHost(t, registry.WithReferrersSupport(true))
 	ref := h.ref(t, "mqtt:1-r0")
 	image := imageIn(t, dir)
@@ -391,6 +399,7 @@ func TestOtherAnswers(t *testing.T) {
 
 // TestSecondAnswer: a registry whose tag is another image the second time.
 func TestSecondAnswer(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	ref := h.ref(t, "mqtt:1-r0")
 	dir := makeRelease(t, "mqtt:1-r0")
@@ -415,6 +424,7 @@ func TestSecondAnswer(t *testing.T) {
 // TestNames: signatures of names go along where they are about the repository, and
 // stay where they are.
 func TestNames(t *testing.T) {
+	t.Parallel()
 	here, there := newHost(t), newHost(t)
 	ref := here.ref(t, "mqtt:1-r0")
 	dir := makeLayout(t, func(w *writer) {
@@ -445,6 +455,7 @@ func TestNames(t *testing.T) {
 
 // TestLimits: what is too large, too many or too deep isn't moved.
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	dir := makeRelease(t, "mqtt:1-r0")
 	var limit *oci.LimitError
 	if _, err := imageIn(t, dir).ToFolder(ctx, filepath.Join(t.TempDir(), "x"), Options{MaxBytes: 4 << 20}); !errors.As(err, &limit) {
