@@ -137,6 +137,14 @@ func (i *Image) find() (ocispec.Descriptor, *ocispec.Manifest, []byte, error) {
 	}
 	count := 0
 	for _, d := range all {
+		if d.MediaType == ocispec.MediaTypeImageIndex {
+			index, _, err := i.layout.ReadIndex(d)
+			if err != nil {
+				return desc, nil, nil, err
+			}
+			count += len(index.Manifests)
+			continue
+		}
 		m, b, err := i.layout.ReadManifest(d)
 		if err != nil {
 			return desc, nil, nil, err
@@ -147,7 +155,7 @@ func (i *Image) find() (ocispec.Descriptor, *ocispec.Manifest, []byte, error) {
 		count++
 		desc, image, raw = d, m, b
 	}
-	if count != 1 {
+	if count != 1 || image == nil {
 		return desc, nil, nil, &ImageCountError{i.path, count}
 	}
 	return desc, image, raw, nil

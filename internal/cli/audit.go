@@ -43,7 +43,7 @@ func (f *auditFlags) addVerify(cmd *cobra.Command) {
 	flags.StringVar(&f.judge.policy, "policy", "", "`FILE` with the policy to judge by (default "+systemPolicy+", then the user's)")
 	flags.StringVar(&f.judge.reference, "reference", "", "`NAME` that the image was asked for by (default: what a trust root or signer of the policy calls it)")
 	flags.StringVar(&f.judge.cache, "cache", "", "`DIR` that keeps trust roots for audits (default in the user's state folder)")
-	flags.StringVar(&f.judge.platform, "platform", "", "`OS/ARCH` of the image that is meant, when REF is several (default this machine's)")
+	flags.StringVar(&f.judge.platform, "platform", "", "`OS/ARCH` of the image that is meant, of a release for several (default this machine's)")
 	f.judge.proxyFlag.add(cmd)
 	flags.BoolVar(&f.judge.offline, "offline", false, "use no network for the policy's trust root and statements; a rebuild never has one")
 	flags.StringVar(&f.work, "work", "", "`DIR` to work in, which nothing is left in (default in tailsbuild's cache folder)")

@@ -17,11 +17,9 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
-	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
-	"gitlab.com/tailsbuild/tailsbuild/internal/transfer"
 )
 
 // manyFlags say which releases are audited at once, and how.
@@ -356,24 +354,12 @@ func (m *many) try(ctx context.Context, c catalogued) *tried {
 
 // imageOf returns the digest of the image that a target is now, without the rest.
 func (m *many) imageOf(ctx context.Context, target string) (digest.Digest, error) {
-	if isExport(target) {
-		f, err := transfer.OpenExport(target)
-		if err != nil {
-			return "", err
-		}
-		defer f.Close()
-		image, err := f.Image()
-		if err != nil {
-			return "", err
-		}
-		return image.Digest, nil
-	}
 	if !isReference(target) {
-		image, err := diffoscope.Open(target, diffoscope.Limits{})
+		f, image, err := m.openTarget(target)
 		if err != nil {
 			return "", err
 		}
-		return image.Digest(), image.Close()
+		return image.Digest, f.Close()
 	}
 	ref, err := registry.ParseReference(target)
 	if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -139,22 +140,56 @@ func (u *auditor) obtain(ctx context.Context, target, dir string) (folder string
 		}
 		missing, err = u.pull(ctx, ref, dir, opts)
 		return dir, missing, err
-	case f.platform != "":
-		return "", nil, usagef("--platform is for references")
-	case isExport(target):
-		return dir, nil, extract(ctx, target, dir, opts)
 	}
-	return target, nil, nil
+	folder, err = u.choose(ctx, target, dir, opts)
+	return folder, nil, err
+}
+
+// platform returns the one of which images are audited.
+func (u *auditor) platform() string {
+	return cmp.Or(u.flags.judge.platform, registry.MachinePlatform())
+}
+
+// openTarget opens a folder or an export file, and the image in it that is audited.
+func (u *auditor) openTarget(target string) (*transfer.Folder, *transfer.Image, error) {
+	open := transfer.OpenFolder
+	if isExport(target) {
+		open = transfer.OpenExport
+	}
+	f, err := open(target)
+	if err != nil {
+		return nil, nil, err
+	}
+	image, err := f.ImageFor(u.platform())
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%s: %w", target, err), f.Close())
+	}
+	return f, image, nil
+}
+
+// choose returns the folder of the image in a folder or an export file: what has
+// others, too, isn't that, so that the image is copied to dir.
+func (u *auditor) choose(ctx context.Context, target, dir string, opts transfer.Options) (string, error) {
+	f, image, err := u.openTarget(target)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if !isExport(target) && image == f.Images[0] {
+		return target, nil
+	}
+	_, err = image.ToFolder(ctx, dir, opts)
+	return dir, err
 }
 
 // pull fetches all of a release, or what there is without the sealed inputs.
 func (u *auditor) pull(ctx context.Context, ref registry.Reference, dir string, opts transfer.Options) (missing, err error) {
-	moved, err := transfer.Pull(ctx, ref, u.flags.judge.platform, dir, opts)
+	moved, err := transfer.Pull(ctx, ref, u.platform(), dir, opts)
 	var status *registry.StatusError
 	if errors.As(err, &status) && status.Code == statusNotFound {
 		opts.Without = []string{inputs.SealedType}
 		var again error
-		if moved, again = transfer.Pull(ctx, ref, u.flags.judge.platform, dir, opts); again != nil {
+		if moved, again = transfer.Pull(ctx, ref, u.platform(), dir, opts); again != nil {
 			return nil, err
 		}
 		missing, err = err, nil
@@ -167,18 +202,3 @@ func (u *auditor) pull(ctx context.Context, ref registry.Reference, dir string, 
 }
 
 const statusNotFound = 404
-
-// extract takes the one release of an export file into a folder.
-func extract(ctx context.Context, file, dir string, opts transfer.Options) error {
-	f, err := transfer.OpenExport(file)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	image, err := f.Image()
-	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
-	}
-	_, err = image.ToFolder(ctx, dir, opts)
-	return err
-}

@@ -170,10 +170,23 @@ func (s *Source) Image(platform string) (ocispec.Descriptor, error) {
 		return s.Target, nil
 	}
 	if platform == "" {
-		platform = "linux/" + runtime.GOARCH
+		platform = MachinePlatform()
 	}
+	return choose(s.Target.Digest, s.Images, platform)
+}
+
+// MachinePlatform returns this machine's platform, as linux/amd64.
+func MachinePlatform() string { return "linux/" + runtime.GOARCH }
+
+// ImageFor returns the image of an index for platform. Errors are *[PlatformError].
+func (m *Manifest) ImageFor(platform string) (ocispec.Descriptor, error) {
+	return choose(m.Digest, m.Index.Manifests, platform)
+}
+
+// choose returns the one of an index's images that is for platform.
+func choose(index digest.Digest, images []ocispec.Descriptor, platform string) (ocispec.Descriptor, error) {
 	found, has := []ocispec.Descriptor(nil), []string(nil)
-	for _, desc := range s.Images {
+	for _, desc := range images {
 		p := platformOf(desc)
 		if p == platform {
 			found = append(found, desc)
@@ -181,7 +194,7 @@ func (s *Source) Image(platform string) (ocispec.Descriptor, error) {
 		has = append(has, p)
 	}
 	if len(found) != 1 {
-		return ocispec.Descriptor{}, &PlatformError{Index: s.Target.Digest, Platform: platform, Has: has}
+		return ocispec.Descriptor{}, &PlatformError{Index: index, Platform: platform, Has: has}
 	}
 	return found[0], nil
 }
