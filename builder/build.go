@@ -68,6 +68,11 @@ func build(ctx context.Context, p *Plan, opts Options, names []string) ([]*Resul
 	if err := errors.Join(CheckMachine(), removeStaleCgroups()); err != nil {
 		return nil, err
 	}
+	if p.runs {
+		if err := CheckArch(p.arch); err != nil {
+			return nil, err
+		}
+	}
 	// containerd's stores warn of file systems without fs-verity, on stderr.
 	if err := log.SetLevel("fatal"); err != nil {
 		return nil, err
@@ -121,7 +126,11 @@ func CheckMachine() error {
 func Remove(dir string) error { return removeRoot(dir) }
 
 func buildWith(ctx context.Context, name string, r run, p *Plan, store content.Store, opts Options) (result *Result, err error) {
-	status := opts.Progress.Solve(name)
+	label := name
+	if emulated(p.arch) {
+		label += " " + p.arch // two platforms have steps in common
+	}
+	status := opts.Progress.Solve(label)
 	d, err := startDaemon(ctx, name, filepath.Join(opts.Work, name), r)
 	if err != nil {
 		close(status)

@@ -38,6 +38,7 @@ type Plan struct {
 	baseAdds  int
 	baseEpoch int64
 	layered   bool // the recipe adds a layer of its own
+	runs      bool // some step runs a program
 
 	encoded []byte
 }

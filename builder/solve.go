@@ -30,7 +30,7 @@ func (d *daemon) solve(ctx context.Context, p *Plan, inputs content.Store, statu
 		Layout:     filepath.Join(d.dir, "image"),
 		Plan:       p.Digest(),
 		Invocation: invocation(),
-		Variation:  variations[d.name].record(),
+		Variation:  variations[d.name].record(p.arch),
 		Started:    time.Now().UTC(),
 	}
 	attrs := p.exportAttrs()

@@ -67,6 +67,7 @@ func (g *graph) exec(s shell) llb.ExecState {
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		options = append(options, llb.AddEnv(name, env[name]))
 	}
+	g.plan.runs = true
 	return g.root.Run(options...)
 }
 

@@ -100,8 +100,12 @@ func (v variation) cpus() int {
 	return runtime.NumCPU()
 }
 
-// record says what was set, for the evidence.
-func (v variation) record() map[string]string {
+// EmulationName is what a [Result]'s Variation calls the emulation of another machine,
+// which both builders have in common: "aarch64 on x86_64".
+const EmulationName = "emulation"
+
+// record says what was set, for the evidence, and what emulated a plan for arch.
+func (v variation) record(arch string) map[string]string {
 	m := map[string]string{
 		"runtime":     v.Runtime,
 		"snapshotter": v.Snapshotter,
@@ -123,6 +127,9 @@ func (v variation) record() map[string]string {
 	}
 	if v.Persona&uname26 != 0 {
 		m["uname"] = "2.6"
+	}
+	if emulated(arch) {
+		m[EmulationName] = arch + " on " + machineArch()
 	}
 	for _, e := range v.Env {
 		name, value, _ := cutEnv(e)

@@ -3,7 +3,7 @@
 # crun, uidmap (to build without root), git, make and certificates from the
 # distribution, Go 1.26.8 into .tools/, and the Go modules. Where no test may be
 # skipped (TAILSBUILD_REQUIRE_ALL), also podman, docker, a token in software, a C
-# compiler and jq. It asks for root only if a package is missing.
+# compiler, jq and QEMU for aarch64. It asks for root only if a package is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,6 +14,9 @@ declare -A go_sums=(
   [amd64]=h1:ZOmGe1OnfREDMIdb1Qi4G9JSuDPBLGExZMQ4nis1RXM=
   [arm64]=h1:sYL/O6MqS68ML0kjsQ36WoYIpJqkw60TxizWUYUKQMc=
 )
+
+# What the kernel is told of QEMU, with the flag F: build steps have a root of their own.
+emulator=/usr/lib/binfmt.d/qemu-aarch64.conf
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "error: $*"; exit 5; }
@@ -31,6 +34,7 @@ missing_packages() {
     command -v dockerd >/dev/null || echo docker.io
     command -v softhsm2-util >/dev/null || echo softhsm2
     command -v jq >/dev/null || echo jq
+    [[ $(uname -m) != x86_64 || -e $emulator ]] || echo qemu-user-static
     command -v gcc >/dev/null || printf '%s
 ' gcc libc6-dev
   fi
@@ -47,6 +51,15 @@ install_packages() {
   say "installing $* from the distribution${root:+ (sudo may ask for your password)}"
   "${root[@]}" apt-get update -q
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+}
+
+# register_emulator does what systemd does with that file, where there is no systemd.
+register_emulator() {
+  local misc=/proc/sys/fs/binfmt_misc
+  [[ -e $emulator && $(id -u) == 0 && ! -e $misc/qemu-aarch64 ]] || return 0
+  [[ -e $misc/register ]] || mount -t binfmt_misc binfmt_misc "$misc"
+  say "registering QEMU for aarch64"
+  cat "$emulator" >"$misc/register"
 }
 
 # go_works reports whether the go command takes this module: it is new enough, or
@@ -83,6 +96,7 @@ install_go() {
 missing=$(missing_packages)
 # shellcheck disable=SC2086 # one word each
 [[ -z $missing ]] || install_packages $missing
+[[ -z ${TAILSBUILD_REQUIRE_ALL:-} ]] || register_emulator
 go_works || install_go
 say "$(go version), $(runc --version | head -n 1), $(crun --version | head -n 1)"
 go mod download

@@ -171,17 +171,28 @@ var requirements = map[string]func() string{
 		}
 		return ""
 	},
-	"builders": func() string {
-		if os.Geteuid() != 0 {
-			return "root"
+	"builders": missingBuilders,
+	"emulation": func() string {
+		if missing := missingBuilders(); missing != "" {
+			return missing
 		}
-		for _, name := range []string{"runc", "crun"} {
-			if _, err := exec.LookPath(name); err != nil {
-				return name
-			}
+		if err := builder.CheckArch("aarch64"); err != nil {
+			return err.Error()
 		}
 		return ""
 	},
+}
+
+func missingBuilders() string {
+	if os.Geteuid() != 0 {
+		return "root"
+	}
+	for _, name := range []string{"runc", "crun"} {
+		if _, err := exec.LookPath(name); err != nil {
+			return name
+		}
+	}
+	return ""
 }
 
 // condition answers whether a requirement is met. Where everything is required,

@@ -14,7 +14,7 @@ func FuzzIndex(f *testing.F) {
 	f.Add("")
 	f.Add("C:\n\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		packages, err := parseIndex("i", text, "")
+		packages, err := parseIndex("i", text, "", maxIndexPackages)
 		if err != nil {
 			return
 		}

@@ -103,7 +103,7 @@ func (x *Index) readArchive(name string, archive io.Reader) error {
 	if hasControl(x.Description) {
 		return &FormatError{name, "has a control character in its description", nil}
 	}
-	if x.Packages, err = parseIndex(name, text, ""); err != nil {
+	if x.Packages, err = parseIndex(name, text, "", maxIndexPackages); err != nil {
 		return err
 	}
 	return x.index(name)

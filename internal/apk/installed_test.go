@@ -37,6 +37,9 @@ func TestParseInstalled(t *testing.T) {
 		}
 	}
 	var limit *LimitError
+	if _, err := ParseInstalled("db", strings.Repeat(entryText("bar", "1"), maxInstalledPackages+1)); !errors.As(err, &limit) {
+		t.Errorf("too many: %v", err)
+	}
 	if _, err := ParseInstalled("db", strings.Repeat("\n", MaxInstalled+1)); !errors.As(err, &limit) {
 		t.Errorf("too large: %v", err)
 	}

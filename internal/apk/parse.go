@@ -10,9 +10,9 @@ const maxName = 255
 
 // parseIndex parses the packages of an APKINDEX: lines of one letter, a colon and
 // a value, and an empty line after each package. Lines of the letters in skip are
-// left out.
-func parseIndex(name, text, skip string) ([]Package, error) {
-	packages := make([]Package, 0, strings.Count(text, "\n\n"))
+// left out, and there are at most as many packages as most says.
+func parseIndex(name, text, skip string, most int) ([]Package, error) {
+	packages := make([]Package, 0, min(strings.Count(text, "\n\n"), most))
 	var e entry
 	for line := 1; text != ""; line++ {
 		fail := func(problem string) ([]Package, error) {
@@ -40,8 +40,8 @@ func parseIndex(name, text, skip string) ([]Package, error) {
 		if err := e.check(); err != nil {
 			return fail(err.Error())
 		}
-		if len(packages) == maxIndexPackages {
-			return nil, &LimitError{"number of packages in " + name, maxIndexPackages}
+		if len(packages) == most {
+			return nil, &LimitError{"number of packages in " + name, int64(most)}
 		}
 		packages = append(packages, e.pkg)
 		e = entry{}

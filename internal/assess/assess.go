@@ -108,12 +108,19 @@ func (a *Assessor) Read(ctx context.Context, dir string, opts release.VerifyOpti
 	return release.ReadWith(ctx, dir, a.trusted, opts)
 }
 
+// ReadAll is [Assessor.Read] of each image of a release: one, or those of an index, in
+// its order.
+func (a *Assessor) ReadAll(ctx context.Context, dir string, opts release.VerifyOptions) ([]*release.Contents, error) {
+	return release.ReadAll(ctx, dir, a.trusted, opts)
+}
+
 // Judge assesses what was read of a release, which was asked for by reference. What
 // was accepted before counts.
 //
 // Without a reference, its name is what a trust root of the policy lists its digest
 // as or, when none does, what one of the policy's signers signed. A name that the
-// release merely claims is refused.
+// release merely claims is refused. A reference by digest is to the image, or to the
+// index that it is in.
 func (a *Assessor) Judge(ctx context.Context, contents *release.Contents, reference string) (*Assessment, error) {
 	s := a.gather(ctx, contents, reference)
 	a.rebuilds(ctx, s)
@@ -152,7 +159,8 @@ func (a *Assessor) gather(ctx context.Context, contents *release.Contents, refer
 	}
 	s.Facts.Reference = reference
 	s.asked = parse(reference)
-	if d := s.asked.digest; d != "" && d != s.Facts.Digest {
+	index := contents.Index
+	if d := s.asked.digest; d != "" && d != s.Facts.Digest && (index == nil || d != index.Digest) {
 		s.problem("%s was asked for, and this is %s", d, s.Facts.Digest)
 	}
 	if t := a.trustRoot(reference); t != nil {

@@ -6,7 +6,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
 )
 
-// BenchmarkRelease assesses a small release with four bundles, under a trust root
+// BenchmarkRelease assesses a small release with six bundles, under a trust root
 // that is open already.
 func BenchmarkRelease(b *testing.B) {
 	w := newWorld(b, strict)

@@ -87,11 +87,12 @@ func TestOwnOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := must[*project](t)(newApp(nil, io.Discard, io.Discard).openProject(recipeFlags{dir: dir}))
-	if l, err := p.loadFor("dhcp", "x86_64"); err == nil {
+	lk := must[*lock.File](t)(p.readLock("dhcp"))
+	if l, err := p.loadFor("dhcp", "x86_64", lk); err == nil {
 		t.Errorf("planned for %+v", l.plan.Output())
 	}
 	p.ownOutput = true
-	l := must[*loaded](t)(p.loadFor("dhcp", "x86_64"))
+	l := must[*loaded](t)(p.loadFor("dhcp", "x86_64", lk))
 	if l.plan.Output() != lock.CurrentOutput() || l.lock.Output.Compatibility != 7 {
 		t.Errorf("planned for %+v of %+v", l.plan.Output(), l.lock.Output)
 	}

@@ -17,7 +17,6 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
-	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
@@ -369,11 +368,8 @@ func (m *many) imageOf(ctx context.Context, target string) (digest.Digest, error
 		return image.Digest, nil
 	}
 	if !isReference(target) {
-		image, err := diffoscope.Open(target, diffoscope.Limits{})
-		if err != nil {
-			return "", err
-		}
-		return image.Digest(), image.Close()
+		image, err := imageIn(target, m.flags.judge.platform)
+		return image.Digest, err
 	}
 	ref, err := registry.ParseReference(target)
 	if err != nil {

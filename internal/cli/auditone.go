@@ -124,9 +124,6 @@ func (t *oneAudit) unpack(ctx context.Context) (*loaded, *inputs.Store, error) {
 		return nil, nil, err
 	}
 	p := t.published.Parameters
-	if arch, err := machineArch(); err != nil || arch != p.Arch {
-		return nil, nil, errors.Join(err, &otherArchError{Arch: p.Arch})
-	}
 	s, err := inputs.OpenSealedManifest(t.published.Dir, manifest)
 	if err != nil {
 		return nil, nil, err
@@ -140,6 +137,11 @@ func (t *oneAudit) unpack(ctx context.Context) (*loaded, *inputs.Store, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if l.plan.Runs() {
+		if err := builder.CheckArch(p.Arch); err != nil {
+			return nil, nil, fmt.Errorf("the release is for %s: %w", p.Arch, err)
+		}
+	}
 	l.seal.Plan = p.Plan // under which the lock has the published image
 	if err := artifact.Check(l.seal); err != nil {
 		return nil, nil, err
@@ -152,11 +154,6 @@ func (t *oneAudit) unpack(ctx context.Context) (*loaded, *inputs.Store, error) {
 	fetcher := &inputs.Fetcher{Store: store, Sealed: s, Offline: true, Report: func(inputs.Transfer) {}}
 	return l, store, fetcher.Fetch(ctx, l.seal.Inputs)
 }
-
-// An otherArchError reports a release for an architecture that this machine isn't of.
-type otherArchError struct{ Arch string }
-
-func (e *otherArchError) Error() string { return "the release is for " + e.Arch }
 
 // build builds once, with the variation that auditors have.
 func (t *oneAudit) build(ctx context.Context, l *loaded, store *inputs.Store) (*builder.Result, error) {

@@ -9,7 +9,9 @@ import (
 	"slices"
 
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
 	"gitlab.com/tailsbuild/tailsbuild/internal/assess"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
@@ -58,15 +60,19 @@ func (a *app) newSignedBy(f auditFlags) (v signedBy, err error) {
 // open verifies the release in the folder dir, which target names, as a user would,
 // but for the rebuilds that the policy asks for: this is one.
 func (v signedBy) open(ctx context.Context, dir, target string, f judgeFlags) (*rebuild.Published, error) {
+	image, err := imageIn(dir, f.platform)
+	if err != nil {
+		return nil, asBroken(err)
+	}
 	if v.key != nil {
-		p, err := rebuild.Open(ctx, dir, target, v.key)
+		p, err := rebuild.Open(ctx, dir, target, image.Digest, v.key)
 		return p, asBroken(err)
 	}
 	reference := f.reference
 	if isReference(target) {
 		reference = target
 	}
-	contents, err := v.judge.assessor.Read(ctx, dir, release.VerifyOptions{Called: target})
+	contents, err := v.judge.contents(ctx, dir, target, image)
 	if err != nil {
 		return nil, asBroken(err)
 	}
@@ -81,6 +87,30 @@ func (v signedBy) open(ctx context.Context, dir, target string, f judgeFlags) (*
 	return p, asBroken(err)
 }
 
+// imageIn returns the image of the release in the folder dir that is meant by a
+// platform, as a registry's would be: "" is this machine's.
+func imageIn(dir, platform string) (ocispec.Descriptor, error) {
+	top, all, err := release.Images(dir)
+	if err != nil || len(all) == 1 {
+		return append(all, top)[0], err
+	}
+	return registry.Choose(top.Digest, all, platform)
+}
+
+// contents reads one image of the release in the folder dir.
+func (j *judging) contents(ctx context.Context, dir, called string, image ocispec.Descriptor) (*release.Contents, error) {
+	all, err := j.assessor.ReadAll(ctx, dir, release.VerifyOptions{Called: called})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range all {
+		if c.Image.Digest == image.Digest {
+			return c, nil
+		}
+	}
+	return nil, &diffoscope.ChangedError{What: called}
+}
+
 // bySigner returns the release as one of those shows it who sign it, and whom the
 // policy or the trust root names.
 func (v signedBy) bySigner(ctx context.Context, dir, target string, s *assess.Assessment) (*rebuild.Published, error) {
@@ -90,7 +120,7 @@ func (v signedBy) bySigner(ctx context.Context, dir, target string, s *assess.As
 		if !st.Signature() || st.Certificate != nil || !listed && !slices.Contains(v.signers, st.Key.ID()) {
 			continue
 		}
-		p, err := rebuild.Open(ctx, dir, target, st.Key)
+		p, err := rebuild.Open(ctx, dir, target, s.Contents.Image.Digest, st.Key)
 		if err == nil {
 			return p, nil
 		}
@@ -139,8 +169,6 @@ func (u *auditor) obtain(ctx context.Context, target, dir string) (folder string
 		}
 		missing, err = u.pull(ctx, ref, dir, opts)
 		return dir, missing, err
-	case f.platform != "":
-		return "", nil, usagef("--platform is for references")
 	case isExport(target):
 		return dir, nil, extract(ctx, target, dir, opts)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +34,7 @@ type buildFlags struct {
 	all     bool
 	changed string
 	jobs    jobs
+	archs   archFlag
 	// skipTests makes releases of what was not tested, and testOnly tests and makes
 	// none.
 	skipTests, testOnly bool
@@ -49,18 +51,17 @@ DIR/NAME is the release: an OCI layout with the image and the evidence, signed w
 --key. When they differ, DIR/NAME.report says where. With --signing-config, services
 log and timestamp what is signed and, without --key, certify who signs by a token.
 
-All recipes are planned, and all inputs fetched, before the first is built; what is not
-in a lock is not used. With --builder there is one build, at DIR/NAME.a or DIR/NAME.b,
-and no release. With --all, bases come first. --changed builds what changes since a git
-commit reach, and says why: comments and mirrors reach nothing. --jobs auto builds as
-many at once as CPUs and memory allow, two CPUs and 2 GiB each.
-
-With --seal the inputs are put into the release. With --sealed recipes, locks and
-inputs come from such a release, or what tailsbuild archive wrote, and nowhere else.`,
+With --arch, each architecture is built twice and compared by itself, another machine's
+with QEMU, and several make one release. All inputs are fetched before the first build;
+what is not in a lock is not used. With --builder there is one build, at DIR/NAME.a or
+DIR/NAME.b, and no release. With --all, bases come first. --changed builds what changes
+since a git commit reach, and says why: comments and mirrors reach nothing. With --seal
+the inputs are put into the release. With --sealed recipes, locks and inputs come from
+such a release, or what tailsbuild archive wrote, and nowhere else.`,
 		Example: `  tailsbuild build alpine-3.19 mqtt --key my.key
   tailsbuild build mqtt --key my.key --signing-config sc.json --trusted-root tr.json
   tailsbuild build --all --jobs auto
-  tailsbuild build --changed main
+  tailsbuild build alpine-3.20 --arch all
   tailsbuild build mqtt --record --seal
   tailsbuild build mqtt --sealed dist/mqtt --offline --output again`,
 	}
@@ -77,7 +78,8 @@ inputs come from such a release, or what tailsbuild archive wrote, and nowhere e
 	cmd.Flags().BoolVar(&f.all, "all", false, "all recipes of the project")
 	cmd.Flags().BoolVar(&f.skipTests, "skip-tests", false, "make releases without running the recipes' tests")
 	addChanged(cmd, &f.changed)
-	cmd.Flags().Var(newJobs(&f.jobs), "jobs", "how many recipes to build at once, or auto")
+	f.archs.add(cmd)
+	cmd.Flags().Var(newJobs(&f.jobs), "jobs", "how many recipes to build at once, or auto: as CPUs and memory allow, two and 2 GiB each")
 	return leaf(cmd, cobra.ArbitraryArgs, func(ctx context.Context, args []string) error {
 		if err := errors.Join(f.check(), f.checkJobs(), f.seals.check(cmd, f), f.asks.check(f.key)); err != nil {
 			return err
@@ -94,6 +96,8 @@ func (f *buildFlags) check() error {
 	switch {
 	case f.builder != "both" && (f.asks.signs(f.key) || f.record):
 		return usagef("--builder makes no release, so there is nothing to sign or record")
+	case f.builder != "both" && f.archs.several():
+		return usagef("--builder makes one build; name one architecture with --arch")
 	case f.builder != "both" && f.skipTests:
 		return usagef("--builder runs no tests, so there are none to skip")
 	case f.from.offline && f.asks.config != "":
@@ -111,7 +115,7 @@ func (a *app) build(ctx context.Context, f buildFlags, args []string) error {
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	todo, err := p.loadAll(names)
+	todo, err := p.targets(names, f.archs)
 	if err != nil {
 		return err
 	}
@@ -120,13 +124,16 @@ func (a *app) build(ctx context.Context, f buildFlags, args []string) error {
 }
 
 // all fetches all inputs and builds everything.
-func (b *build) all(ctx context.Context, project *recipe.Project, todo []*loaded) (err error) {
-	f := b.flags
-	if err := b.app.checkSupport(project, todo, time.Now()); err != nil {
+func (b *build) all(ctx context.Context, project *recipe.Project, todo []target) (err error) {
+	f, loads := b.flags, slices.Concat(todo...)
+	if err := b.app.checkSupport(project, loads, time.Now()); err != nil {
+		return err
+	}
+	if err := checkEmulation(loads); err != nil {
 		return err
 	}
 	b.warnUntested(todo)
-	if err := b.prepare(ctx, project, todo); err != nil {
+	if err := b.prepare(ctx, project, loads); err != nil {
 		return err
 	}
 	dir, err := f.from.storeDir()
@@ -220,89 +227,102 @@ func allInputs(todo []*loaded) []lock.Input {
 
 // one builds one recipe and returns what came of it, nil if there is nothing to
 // show.
-func (b *build) one(ctx context.Context, l *loaded) (_ result, err error) {
-	opts := builder.Options{Store: b.store, Work: filepath.Join(b.work, l.plan.Recipe().Name)}
+func (b *build) one(ctx context.Context, t target) (_ result, err error) {
+	opts := builder.Options{Store: b.store, Work: filepath.Join(b.work, t.name())}
 	if err := os.Mkdir(opts.Work, 0o700); err != nil {
 		return nil, err
 	}
 	// The next recipe needs the disk.
 	defer func() { err = errors.Join(err, builder.Remove(opts.Work)) }()
 	if b.flags.testOnly {
-		return b.testAlone(ctx, l, opts)
+		return b.testAlone(ctx, t[0], opts)
 	}
 	if b.flags.builder != "both" {
-		return b.single(ctx, l, opts)
+		return b.single(ctx, t[0], opts)
 	}
-	start := time.Now()
-	out := newBuilt(l)
-	err = b.release(ctx, l, opts, out)
-	out.Seconds = time.Since(start).Seconds()
-	if out.A == "" {
-		return nil, err
-	}
-	return out, err
+	out := newOutcome(t)
+	err = b.release(ctx, t, opts, out)
+	return out.result(), err
 }
 
-// release builds l twice and makes the release, and fills in out as it goes.
-func (b *build) release(ctx context.Context, l *loaded, opts builder.Options, out *built) (err error) {
-	d, err := b.display(out.Recipe)
+// release builds t twice for each of its platforms and makes the release, and fills in
+// out as it goes.
+func (b *build) release(ctx context.Context, t target, opts builder.Options, out *builtAll) (err error) {
+	d, err := b.display(t.name())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	opts.Progress = d
-	client := b.startClient(ctx, l, opts)
-	defer client.stop()
-	pair, err := builder.Build(ctx, l.plan, opts)
-	if err != nil {
-		return l.place(err)
-	}
-	out.images(pair)
-	recorded := l.recorded()
-	if out.Identical && recorded != "" && recorded != out.A {
-		out.Recorded = stateDifferent
-		return &recordedError{Recipe: out.Recipe, Lock: l.path, Recorded: recorded, Got: out.A}
-	}
-	if out.Identical {
-		if out.Tests, err = b.test(ctx, l, pair.A, client, opts); err != nil {
-			return l.place(err)
+	defer func(start time.Time) { out.Seconds = time.Since(start).Seconds() }(time.Now())
+	var builds []release.Build
+	for _, l := range t {
+		one := newBuilt(l)
+		out.Platforms = append(out.Platforms, one)
+		own := opts
+		if len(t) > 1 {
+			own.Work = filepath.Join(opts.Work, one.Arch)
+			if err := os.Mkdir(own.Work, 0o700); err != nil {
+				return err
+			}
+		}
+		made, err := b.reproduce(ctx, l, own, one)
+		if err != nil {
+			return t.wrap(l, err)
+		}
+		builds = append(builds, made)
+		if !one.Identical {
+			break // there is no release, and create says why
 		}
 	}
-	if out.Identical && b.flags.record {
-		// Before the lock is sealed; it is written when there is a release.
-		l.lock.SetImage(lock.Image{Arch: l.plan.Arch(), Plan: l.plan.Digest().String(), Digest: out.A, Size: pair.A.Image.Size})
-	}
-	step := d.Step("compare " + out.Recipe + " and make the release")
-	err = b.create(ctx, l, pair, out)
+	step := d.Step("compare " + t.name() + " and make the release")
+	err = b.create(ctx, t, builds, out)
 	step.Done(err)
 	if err != nil {
 		return err
 	}
 	if b.flags.record {
-		if err := writeFile(l.path, l.lock.Encode(), 0o644); err != nil {
-			return err
-		}
-		out.Recorded = stateRecorded
+		err = writeFile(t[0].path, t[0].lock.Encode(), 0o644)
 	}
-	if recorded != "" {
-		out.Recorded = stateReproduced
-	}
-	return nil
+	return err
 }
 
-// create makes the release of what was built, and says so in out.
-func (b *build) create(ctx context.Context, l *loaded, pair *builder.Pair, out *built) error {
-	key, err := b.openKey()
+// reproduce builds l twice, tests what came of it when it is the same, and fills in out
+// as it goes.
+func (b *build) reproduce(ctx context.Context, l *loaded, opts builder.Options, out *built) (made release.Build, err error) {
+	defer func(start time.Time) { out.Seconds = time.Since(start).Seconds() }(time.Now())
+	client := b.startClient(ctx, l, opts)
+	defer client.stop()
+	pair, err := builder.Build(ctx, l.plan, opts)
 	if err != nil {
-		return err
+		return made, l.place(err)
 	}
-	opts := release.Options{
-		Dir: filepath.Join(b.flags.output, out.Recipe), Key: key, Version: thisVersion().Version,
+	out.images(pair)
+	made = b.built(l, pair)
+	if !out.Identical {
+		return made, nil
 	}
-	if b.flags.seals.seal {
-		opts.Seal, opts.Store = l.seal, b.store
+	if recorded := l.recorded(); recorded != "" {
+		out.Recorded = stateReproduced
+		if recorded != out.A {
+			out.Recorded = stateDifferent
+			return made, &recordedError{Recipe: out.Recipe, Lock: l.path, Recorded: recorded, Got: out.A}
+		}
 	}
-	build := release.Build{
+	if out.Tests, err = b.test(ctx, l, pair.A, client, opts); err != nil {
+		return made, l.place(err)
+	}
+	made.Tested = out.Tests.all
+	if b.flags.record {
+		// Before the lock is sealed; it is written when there is a release.
+		l.lock.SetImage(lock.Image{Arch: l.plan.Arch(), Plan: l.plan.Digest().String(), Digest: out.A, Size: pair.A.Image.Size})
+	}
+	return made, nil
+}
+
+// built describes two builds of l.
+func (b *build) built(l *loaded, pair *builder.Pair) release.Build {
+	made := release.Build{
 		Closure: l.closure,
 		Files:   l.files,
 		Arch:    l.plan.Arch(),
@@ -313,13 +333,24 @@ func (b *build) create(ctx context.Context, l *loaded, pair *builder.Pair, out *
 		A:       pair.A,
 		B:       pair.B,
 	}
-	if out.Tests != nil {
-		build.Tested = out.Tests.all
-	}
 	if l.client != nil {
-		build.TestInputs = l.client.Inputs()
+		made.TestInputs = l.client.Inputs()
 	}
-	rel, err := release.Create(ctx, build, opts)
+	if b.flags.seals.seal {
+		made.Seal = l.seal
+	}
+	return made
+}
+
+// create makes the release of what was built, and says so in out.
+func (b *build) create(ctx context.Context, t target, builds []release.Build, out *builtAll) error {
+	key, err := b.openKey()
+	if err != nil {
+		return err
+	}
+	rel, err := release.CreateAll(ctx, builds, release.Options{
+		Dir: filepath.Join(b.flags.output, t.name()), Key: key, Version: thisVersion().Version, Store: b.store,
+	})
 	var different *release.DifferentError
 	if errors.As(err, &different) {
 		out.Report = different.Report
@@ -327,9 +358,11 @@ func (b *build) create(ctx context.Context, l *loaded, pair *builder.Pair, out *
 	if err != nil {
 		return err
 	}
-	out.Release, out.Size, out.Unpacked = rel.Dir, rel.Compressed, rel.Unpacked
-	if rel.Sealed != nil {
-		out.Sealed = newSealed(l.seal, *rel.Sealed)
+	out.released(rel, t)
+	for _, one := range out.Platforms {
+		if b.flags.record && one.Recorded == stateNotRecorded {
+			one.Recorded = stateRecorded
+		}
 	}
 	out.Services, out.Certificate = key.Services().String(), rel.Certificate
 	switch {

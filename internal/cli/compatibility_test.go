@@ -107,7 +107,7 @@ func recordedNow(t *testing.T) []recordedOutput {
 			t.Errorf("the lock of %s records no image", name)
 		}
 		for _, im := range f.Images {
-			l, err := p.loadFor(name, im.Arch)
+			l, err := p.loadFor(name, im.Arch, f)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}

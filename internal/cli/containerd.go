@@ -109,8 +109,8 @@ asked: what is foreign or unsigned is allowed only when the administrator named 
 digest, or its index's, in ` + acceptance.ConfigFile + `. Once an image was allowed
 by a policy, older releases of its name are refused.
 
-The policy, the trust roots that it pins, and the key's file must be writable by root
-and this user alone, and so must the cache.`,
+The policy, the roots that it names, and the key's file must be writable by root and
+this user alone, and so must the cache.`,
 		Example: `  exec tailsbuild containerd-verify --policy /etc/tailsbuild/policy.hcl "$@"
   exec tailsbuild containerd-verify --key /etc/tailsbuild/my.pub "$@"`,
 	}

@@ -121,7 +121,7 @@ func (a *app) newPolicyJudge(f judgeFlags) (imageJudge, error) {
 		return nil, err
 	}
 	folder := filepath.Dir(file)
-	if err := ownedRoots(p, folder); err != nil {
+	if err := ownedFiles(p, folder); err != nil {
 		return nil, err
 	}
 	cache, log, err := serviceFolders(f.cache)
@@ -136,16 +136,14 @@ func (a *app) newPolicyJudge(f judgeFlags) (imageJudge, error) {
 	return &policyJudge{file, assessor, acceptance.New(nil, nil, log), now}, nil
 }
 
-// ownedRoots checks the root metadata that the policy pins. What its sources have
-// is verified by it, whoever can write there.
-func ownedRoots(p *policy.Policy, folder string) error {
-	for _, t := range p.TrustRoots {
-		root := t.Root
-		if !filepath.IsAbs(root) {
-			root = filepath.Join(folder, root)
+// ownedFiles checks the files that the policy names and that decide.
+func ownedFiles(p *policy.Policy, folder string) error {
+	for _, file := range p.Files() {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(folder, file)
 		}
-		if _, err := owned(root); err != nil {
-			return fmt.Errorf("trust root %q: %w", t.Name, err)
+		if _, err := owned(file); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -174,10 +174,12 @@ func TestContainerdPolicyFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	root := filepath.Join(m.folder, "root.json")
+	root, sigstore := filepath.Join(m.folder, "root.json"), filepath.Join(m.folder, "trusted_root.json")
+	m.write("trusted_root.json", must[[]byte](t)(os.ReadFile("../sign/testdata/trusted_root.json")))
+	m.write("policy.hcl", append([]byte("sigstore \"log\" {\n  trusted_root = \"trusted_root.json\"\n}\n"), must[[]byte](t)(os.ReadFile(m.policy))...))
 	v := m.verifier()
 	m.want(v, m.tag, m.good, true, "")
-	for path, want := range map[string]string{m.policy: m.policy, root: `trust root "tails": ` + root, m.cache: m.cache} {
+	for path, want := range map[string]string{m.policy: m.policy, root: root, sigstore: sigstore, m.cache: m.cache} {
 		info := must[os.FileInfo](t)(os.Stat(path))
 		chmod(info.Mode()|0o022, path)
 		m.want(v, m.tag, m.good, false, want+": others may write to it")

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,6 +25,8 @@ type finding struct {
 	Need string `json:"need"`
 	OK   bool   `json:"ok"`
 	Says string `json:"says"`
+	// Optional is what builds for this machine itself don't need.
+	Optional bool `json:"optional,omitempty"`
 	// Open is whether something is allowed that nobody checks, and Means why that
 	// matters.
 	Open  bool   `json:"open,omitempty"`
@@ -38,6 +41,8 @@ func (f finding) text(w io.Writer) {
 	switch {
 	case f.Open:
 		mark = "OPEN"
+	case !f.OK && f.Optional:
+		mark = "none"
 	case !f.OK:
 		mark = "MISS"
 	}
@@ -66,7 +71,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Say whether this machine can build, and where it fails open",
 		Long: `Checks what builds need on this machine, and says how to get what is missing.
-Exits with 5 when something is.
+Exits with 5 when something is, but for what only builds for other machines need.
 
 Then looks at the places where a policy is enforced: tailsbuild's own files, podman,
 containerd and docker, as far as they are there. OPEN is what lets images run that
@@ -85,7 +90,7 @@ that is an error, too.`,
 		}
 		var missing []string
 		for _, f := range examine(ctx, store) {
-			if !f.OK {
+			if !f.OK && !f.Optional {
 				missing = append(missing, f.Need)
 			}
 			if err := a.out.print(f); err != nil {
@@ -104,7 +109,7 @@ that is an error, too.`,
 }
 
 func examine(ctx context.Context, store string) []finding {
-	return []finding{
+	found := []finding{
 		rights(),
 		program(ctx, "runc", "apt-get install runc"),
 		program(ctx, "crun", "apt-get install crun"),
@@ -112,6 +117,28 @@ func examine(ctx context.Context, store string) []finding {
 		overlay(),
 		space(store),
 	}
+	return append(found, architectures()...)
+}
+
+// architectures says for which others than this machine's images can be built.
+func architectures() []finding {
+	machine, err := machineArch()
+	if err != nil {
+		return []finding{{Need: "machine", Says: err.Error()}}
+	}
+	var all []finding
+	for _, arch := range builder.Arches {
+		if arch == machine {
+			continue
+		}
+		f := finding{Need: arch, OK: true, Optional: true, Says: "programs for it run here, emulated"}
+		if err := builder.CheckArch(arch); err != nil {
+			f.OK, f.Says = false, fmt.Sprintf("no steps or tests for it can be run here: %v", errors.Unwrap(err))
+			f.Fix = "to build for it, apt-get install qemu-user-static, and where that doesn't register it, see docs/multiarch.md"
+		}
+		all = append(all, f)
+	}
+	return all
 }
 
 // rights asks whether the builders can have namespaces and mounts of their own.

@@ -13,17 +13,17 @@ import (
 
 // A gathered is what was read of a release, which is yet to be judged.
 type gathered struct {
-	contents  *release.Contents
+	contents  []*release.Contents // of each image
 	reference string
 	problems  []registry.Problem
 }
 
-// gather reads the release that arg names, from a folder or a registry. From there,
-// the layers aren't fetched: the verdict is on the manifest's digest, and who runs the
-// image has to get them by that.
+// gather reads the release that arg names: from a folder all its images, or from a
+// registry the one for the platform. From there, the layers aren't fetched: the
+// verdict is on the manifest's digest, and who runs the image has to get them by that.
 func (j *judging) gather(ctx context.Context, arg string, f judgeFlags) (*gathered, error) {
 	if !isReference(arg) {
-		contents, err := j.assessor.Read(ctx, arg, release.VerifyOptions{})
+		contents, err := j.assessor.ReadAll(ctx, arg, release.VerifyOptions{})
 		return &gathered{contents: contents, reference: f.reference}, err
 	}
 	ref, err := registry.ParseReference(arg)
@@ -39,7 +39,8 @@ func (j *judging) gather(ctx context.Context, arg string, f judgeFlags) (*gather
 			return err
 		}
 		g.problems = fetched.Problems
-		g.contents, err = j.assessor.Read(ctx, dir, release.VerifyOptions{Called: g.reference, WithoutLayers: true})
+		g.reference = ofImage(ref, fetched)
+		g.contents, err = j.assessor.ReadAll(ctx, dir, release.VerifyOptions{Called: g.reference, WithoutLayers: true})
 		return err
 	})
 	return g, err
@@ -52,10 +53,27 @@ func (j *judging) known(reference string) func(context.Context, digest.Digest) [
 	}
 }
 
-// assess judges what was gathered.
-func (j *judging) assess(ctx context.Context, g *gathered) (*assess.Assessment, error) {
+// ofImage returns ref as a reference to the image that was fetched: a digest may be
+// that of the index, which has the image's.
+func ofImage(ref registry.Reference, fetched *registry.Fetched) string {
+	if fetched.Target.Digest == fetched.Image.Digest || ref.Digest() == "" {
+		return ref.String()
+	}
+	return ref.WithDigest(fetched.Image.Digest).String()
+}
+
+// assess judges each image of what was gathered.
+func (j *judging) assess(ctx context.Context, g *gathered) ([]*assess.Assessment, error) {
 	j.warnProblems(g.problems)
-	return j.assessor.Judge(ctx, g.contents, g.reference)
+	var all []*assess.Assessment
+	for _, c := range g.contents {
+		s, err := j.assessor.Judge(ctx, c, g.reference)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
 }
 
 // inOrder calls do for each of in, several at once, and use for each with what do

@@ -62,25 +62,35 @@ predicateType.`,
 		case f.platform != "" && !isReference(args[0]):
 			return usagef("--platform is for references")
 		}
-		i, err := a.inspect(ctx, args[0], f)
+		all, err := a.inspect(ctx, args[0], f)
 		if err != nil {
 			return asBroken(err)
 		}
-		if i.Key == "" {
+		if f.key == "" {
 			a.warn("NOTHING of this is verified: anybody can have written it; ask tailsbuild verify, or say --key PUB")
 		}
-		switch {
-		case f.sbom:
-			return a.printSBOM(i)
-		case f.statement != "":
-			return a.printStatements(i, cmp.Or(statementNames[f.statement], f.statement))
+		for _, i := range all {
+			if err := a.printInspected(i, f); err != nil {
+				return err
+			}
 		}
-		return a.out.print(i)
+		return nil
 	})
 }
 
-// inspect reads what the release carries that arg names.
-func (a *app) inspect(ctx context.Context, arg string, f inspectFlags) (i *inspected, err error) {
+// printInspected prints what is asked for.
+func (a *app) printInspected(i *inspected, f inspectFlags) error {
+	switch {
+	case f.sbom:
+		return a.printSBOM(i)
+	case f.statement != "":
+		return a.printStatements(i, cmp.Or(statementNames[f.statement], f.statement))
+	}
+	return a.out.print(i)
+}
+
+// inspect reads what the release carries that arg names, of each of its images.
+func (a *app) inspect(ctx context.Context, arg string, f inspectFlags) (all []*inspected, err error) {
 	var key *sign.PublicKey
 	if f.key != "" {
 		if key, err = openPublicKey(f.key); err != nil {
@@ -102,10 +112,10 @@ func (a *app) inspect(ctx context.Context, arg string, f inspectFlags) (i *inspe
 			return err
 		}
 		a.warnProblems(fetched.Problems)
-		i, err = newInspected(ctx, dir, ref.String(), key, release.VerifyOptions{WithoutLayers: true})
+		all, err = newInspected(ctx, dir, ref.String(), key, release.VerifyOptions{WithoutLayers: true})
 		return err
 	})
-	return i, err
+	return all, err
 }
 
 // An inspected is what a release carries, as far as it can be read.
@@ -139,41 +149,54 @@ type packaged struct {
 	Linked bool `json:"linked,omitempty"`
 }
 
-// newInspected inspects the release in dir. With a key, it is verified, and only what
-// the key signed is shown.
-func newInspected(ctx context.Context, dir, called string, key *sign.PublicKey, opts release.VerifyOptions) (*inspected, error) {
+// newInspected inspects the release in dir, each of its images. With a key, it is
+// verified, and only what the key signed is shown.
+func newInspected(ctx context.Context, dir, called string, key *sign.PublicKey, opts release.VerifyOptions) ([]*inspected, error) {
 	opts.Called = called
-	var v *release.Verification
+	var verified []*release.Verification
 	if key != nil {
-		var err error
-		if v, err = release.VerifyWith(ctx, dir, key, opts); err != nil {
+		v, err := release.VerifyWith(ctx, dir, key, opts)
+		if err != nil {
 			return nil, err
+		}
+		if verified = v.Platforms; verified == nil {
+			verified = []*release.Verification{v}
 		}
 	}
 	carried, err := release.Inspect(ctx, dir, called)
 	if err != nil {
 		return nil, err
 	}
-	i := &inspected{Inspection: carried}
-	if v != nil {
-		if v.Image.Digest != i.Image.Digest {
-			return nil, &changedReleaseError{Dir: called, Was: v.Image.Digest, Is: i.Image.Digest}
+	var all []*inspected
+	for n, c := range carried {
+		i := &inspected{Inspection: c}
+		if key != nil {
+			v := verified[min(n, len(verified)-1)]
+			if len(carried) != len(verified) || v.Image.Digest != c.Image.Digest {
+				return nil, &changedReleaseError{Dir: called, Was: v.Image.Digest, Is: c.Image.Digest}
+			}
+			i.Key, i.Verified = v.Key, true
+			i.Statements, i.Problems = c.By(v), v.Problems
 		}
-		i.Key, i.Verified = v.Key, true
-		i.Statements = carried.By(v)
-		i.Problems = v.Problems
+		i.readAll()
+		all = append(all, i)
 	}
+	return all, nil
+}
+
+// readAll reads the statements and labels.
+func (i *inspected) readAll() {
 	for _, s := range i.Statements {
 		if err := i.read(s); err != nil {
 			i.Problems = append(i.Problems, release.Problem{Manifest: s.Manifest, Err: err})
 		}
 	}
 	if label, ok := i.Labels[declared.LabelPrivileges]; ok {
+		var err error
 		if i.Privileges, err = declared.ParsePrivileges(label); err != nil {
 			i.Problems = append(i.Problems, release.Problem{Manifest: i.Image.Digest, Err: fmt.Errorf("label %s: %w", declared.LabelPrivileges, err)})
 		}
 	}
-	return i, nil
 }
 
 // read keeps what a statement says, if none of its type said it before.

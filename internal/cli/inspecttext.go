@@ -34,6 +34,9 @@ func (i *inspected) text(w io.Writer) {
 	} else if i.Claimed != "" {
 		line("called", "%s", i.Claimed)
 	}
+	if i.Index != nil {
+		line("index", "%s", i.Index.Digest)
+	}
 	line("image", "%s", i.Image.Digest)
 	sizes := size(i.Compressed) + " compressed"
 	if i.Unpacked > 0 {

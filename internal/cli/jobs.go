@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
 
 // A jobs is how many recipes are built at once, as a flag's value.
@@ -94,7 +95,7 @@ func readSystem(root, name string) string {
 
 // A turn is the build of one recipe among several.
 type turn struct {
-	*loaded
+	target
 	started, done bool
 	out           result // nil when there is nothing to show
 	err           error
@@ -104,10 +105,10 @@ type turn struct {
 // that order. A recipe waits for those before it that it is built on: what is
 // wrong with a base is said once, and first. After a failure none is started, and
 // those that were end.
-func (b *build) each(ctx context.Context, todo []*loaded) error {
+func (b *build) each(ctx context.Context, todo []target) error {
 	turns := make([]*turn, len(todo))
-	for i, l := range todo {
-		turns[i] = &turn{loaded: l}
+	for i, one := range todo {
+		turns[i] = &turn{target: one}
 	}
 	ended := make(chan *turn)
 	running, printed := 0, 0
@@ -121,7 +122,7 @@ func (b *build) each(ctx context.Context, todo []*loaded) error {
 			t.started = true
 			running++
 			go func() {
-				t.out, t.err = b.one(ctx, t.loaded)
+				t.out, t.err = b.one(ctx, t.target)
 				ended <- t
 			}()
 		}
@@ -146,7 +147,7 @@ func (b *build) rest(turns []*turn, failed error) error {
 		if t.done {
 			failed = errors.Join(failed, b.print(t))
 		} else {
-			not = append(not, t.plan.Recipe().Name)
+			not = append(not, t.name())
 		}
 	}
 	if len(not) > 0 {
@@ -165,7 +166,7 @@ func (b *build) print(t *turn) error {
 // ready returns the first turn that may start, nil if none may.
 func ready(turns []*turn) *turn {
 	for i, t := range turns {
-		waits := func(other *turn) bool { return !other.done && t.isOn(other.loaded) }
+		waits := func(other *turn) bool { return !other.done && t.isOn(other.name()) }
 		if !t.started && !slices.ContainsFunc(turns[:i], waits) {
 			return t
 		}
@@ -173,14 +174,11 @@ func ready(turns []*turn) *turn {
 	return nil
 }
 
-// isOn reports whether l is built on other.
-func (l *loaded) isOn(other *loaded) bool {
-	for _, r := range l.closure[1:] {
-		if r.Name == other.closure[0].Name {
-			return true
-		}
-	}
-	return false
+// isOn reports whether t is built on the recipe called base.
+func (t target) isOn(base string) bool {
+	return slices.ContainsFunc(t, func(l *loaded) bool {
+		return slices.ContainsFunc(l.closure[1:], func(r *recipe.Recipe) bool { return r.Name == base })
+	})
 }
 
 // display returns what the build of the recipe called name draws on. When there

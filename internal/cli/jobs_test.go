@@ -98,14 +98,14 @@ func TestAvailableMemory(t *testing.T) {
 func TestReady(t *testing.T) {
 	base, other := &recipe.Recipe{Name: "base"}, &recipe.Recipe{Name: "other"}
 	named := func(name string, below ...*recipe.Recipe) *turn {
-		return &turn{loaded: &loaded{closure: append([]*recipe.Recipe{{Name: name}}, below...)}}
+		return &turn{target: target{{closure: append([]*recipe.Recipe{{Name: name}}, below...)}}}
 	}
 	turns := []*turn{named("early", base), named("base"), named("one", base), named("other"), named("two", other, base)}
 	var started []string
 	start := func() {
 		for t := ready(turns); t != nil; t = ready(turns) {
 			t.started = true
-			started = append(started, t.closure[0].Name)
+			started = append(started, t.name())
 		}
 	}
 	end := func(i int) { turns[i].done = true }

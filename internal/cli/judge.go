@@ -78,6 +78,8 @@ func stateDir() (string, error) {
 type judged struct {
 	Dir string `json:"dir"`
 	verdict.Verdict
+	// Index is that of the images that this one is among, "" for one that is alone.
+	Index digest.Digest `json:"index,omitempty"`
 	// Listed is what the trust root says of it.
 	Listed *trust.Release `json:"listed,omitempty"`
 	Facts  verdict.Facts  `json:"facts"`
@@ -92,6 +94,9 @@ func (j judged) text(w io.Writer) {
 	fmt.Fprintf(w, "%s is %s\n", progress.Line(j.Dir), j.Kind)
 	line("%-10s %q", "reference", j.Reference)
 	line("%-10s %s", "image", j.Digest)
+	if j.Index != "" {
+		line("%-10s %s", "of index", j.Index)
+	}
 	if j.Scope != "" {
 		line("%-10s %q", "scope", j.Scope)
 	}
@@ -171,22 +176,28 @@ func (a *app) judge(ctx context.Context, f judgeFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	some := &someUntrustedError{Total: len(args)}
+	some := &someUntrustedError{}
 	err = inOrder(ctx, args, func(ctx context.Context, arg string) (*gathered, error) {
 		return j.gather(ctx, arg, f)
 	}, func(arg string, g *gathered, err error) error {
 		if err != nil {
 			return asBroken(err)
 		}
-		s, err := j.assess(ctx, g)
+		images, err := j.assess(ctx, g)
 		if err != nil {
 			return err
 		}
-		refusal, err := j.judge(ctx, arg, s)
-		if refusal != nil {
-			some.add(refusal)
+		some.Total += len(images)
+		for _, s := range images {
+			refusal, err := j.judge(ctx, arg, s)
+			if err != nil {
+				return err
+			}
+			if refusal != nil {
+				some.add(refusal)
+			}
 		}
-		return err
+		return nil
 	})
 	switch {
 	case err != nil:
@@ -253,7 +264,11 @@ func (j *judging) judge(ctx context.Context, dir string, s *assess.Assessment) (
 			return nil, &untrustedError{err}
 		}
 	}
-	if err := j.out.print(judged{Dir: dir, Verdict: s.Verdict, Listed: s.Listed, Facts: s.Facts}); err != nil {
+	shown := judged{Dir: dir, Verdict: s.Verdict, Listed: s.Listed, Facts: s.Facts}
+	if index := s.Contents.Index; index != nil {
+		shown.Index = index.Digest
+	}
+	if err := j.out.print(shown); err != nil {
 		return nil, err
 	}
 	if s.Verdict.Kind == verdict.Trusted {

@@ -129,10 +129,11 @@ func (a *app) verifiedByPolicy(ctx context.Context, ref string, f judgeFlags) (d
 	if err != nil {
 		return "", asBroken(err)
 	}
-	s, err := j.assess(ctx, g)
+	images, err := j.assess(ctx, g)
 	if err != nil {
 		return "", err
 	}
+	s := images[0] // from a registry, the one for the platform
 	refusal, err := j.judge(ctx, ref, s)
 	if err := errors.Join(err, refusal); err != nil {
 		return "", err

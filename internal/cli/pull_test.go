@@ -39,7 +39,7 @@ func policyOf(t *testing.T, pattern, keyFile string) string {
 	file := filepath.Join(t.TempDir(), "policy.hcl")
 	src := "signer \"us\" {\n  organisation = \"us\"\n  key \"2026\" {\n    public = <<-EOT\n" + string(key) + "    EOT\n  }\n}\n" +
 		"scope \"" + pattern + "\" {\n  signers = [\"us\"]\n  transparency_log = \"optional\"\n  timestamp = \"optional\"\n" +
-		"  end_of_support = \"warn\"\n  privileges {\n    highest_tier = 3\n  }\n}\n"
+		"  end_of_support = \"refuse\"\n  privileges {\n    highest_tier = 3\n  }\n}\n"
 	if err := os.WriteFile(file, []byte(src), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -123,16 +123,21 @@ func (a *app) judgeFetched(ctx context.Context, dir string, ref registry.Referen
 		_, err := keyVerification(ctx, dir, f.keyFile, opts)
 		return asBroken(err)
 	}
-	contents, err := j.assessor.Read(ctx, dir, opts)
+	contents, err := j.assessor.ReadAll(ctx, dir, opts)
 	if err != nil {
 		return asBroken(err)
 	}
-	s, err := j.assess(ctx, &gathered{contents: contents, reference: ref.String()})
+	images, err := j.assess(ctx, &gathered{contents: contents, reference: ref.String()})
 	if err != nil {
 		return err
 	}
-	refusal, err := j.judge(ctx, ref.String(), s)
-	return errors.Join(err, refusal)
+	for _, s := range images {
+		refusal, err := j.judge(ctx, ref.String(), s)
+		if err := errors.Join(err, refusal); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keyVerification returns what a key says of the release in dir.

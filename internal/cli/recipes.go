@@ -168,11 +168,16 @@ func (p *project) load(name string) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.loadFor(name, arch)
+	lk, err := p.readLock(name)
+	if err != nil {
+		return nil, err
+	}
+	return p.loadFor(name, arch, lk)
 }
 
-// loadFor is load for an architecture.
-func (p *project) loadFor(name, arch string) (*loaded, error) {
+// loadFor reads what the build of the recipe called name, whose lock is lk, needs for
+// an architecture.
+func (p *project) loadFor(name, arch string, lk *lock.File) (*loaded, error) {
 	closure, diags := p.Closure(name, arch)
 	if err := p.check(diags); err != nil {
 		return nil, err
@@ -181,15 +186,12 @@ func (p *project) loadFor(name, arch string) (*loaded, error) {
 	if err := p.check(diags); err != nil {
 		return nil, err
 	}
-	l := &loaded{closure: closure, files: files, path: p.lockPath(name)}
-	var err error
-	if l.lock, err = p.readLock(name); err != nil {
-		return nil, err
-	}
-	planned := *l.lock
+	l := &loaded{closure: closure, files: files, lock: lk, path: p.lockPath(name)}
+	planned := *lk
 	if p.ownOutput {
 		planned.Output = lock.CurrentOutput()
 	}
+	var err error
 	if l.plan, err = builder.NewPlan(closure, &planned, arch, files); err != nil {
 		return nil, err
 	}

@@ -69,9 +69,6 @@ var rules = []rule{
 	on(func(*noSignerError) outcome {
 		return outcome{code: exitRefused, hint: "name the key of who signed it with --key"}
 	}),
-	on(func(*otherArchError) outcome {
-		return outcome{code: exitOther, hint: "audit it on a machine of that architecture"}
-	}),
 	on(untrustedOutcome),
 	on(func(*release.DifferentError) outcome { return outcome{code: exitDifferent} }),
 	on(func(*differentError) outcome { return outcome{code: exitDifferent} }),

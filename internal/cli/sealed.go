@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,11 +139,11 @@ func (a *app) buildSealed(ctx context.Context, f buildFlags, args []string) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	arch, err := machineArch()
+	machine, err := machineArch()
 	if err != nil {
 		return err
 	}
-	names, err := a.sealedNames(s, arch, args, f)
+	names, err := a.sealedNames(s, cmp.Or(f.archs.first(), machine), args, f)
 	if err != nil {
 		return err
 	}
@@ -155,13 +156,17 @@ func (a *app) buildSealed(ctx context.Context, f buildFlags, args []string) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, work.remove()) }()
-	var todo []*loaded
+	var todo []target
 	for _, name := range names {
-		l, err := a.loadSealed(s, name, arch, filepath.Join(work.dir, name))
-		if err != nil {
-			return err
+		var t target
+		for _, arch := range f.archs.of(s.Archs(name), machine) {
+			l, err := a.loadSealed(s, name, arch, filepath.Join(work.dir, name+"."+arch))
+			if err != nil {
+				return err
+			}
+			t = append(t, l)
 		}
-		todo = append(todo, l)
+		todo = append(todo, t)
 	}
 	b := &build{app: a, flags: f, sealed: s}
 	return b.all(ctx, &recipe.Project{}, todo)
@@ -182,12 +187,12 @@ func (a *app) sealedNames(s *inputs.Sealed, arch string, args []string, f buildF
 // loadSealed loads the recipe called name from sealed inputs, which have to be
 // exactly those of the recipe and the lock in them. The recipes are unpacked into
 // the folder dir.
-func (a *app) loadSealed(s *inputs.Sealed, name, arch, dir string) (*loaded, error) {
+func (a *app) loadSealed(s *inputs.Sealed, name, arch, dir string) (l *loaded, err error) {
 	artifact, err := s.Artifact(name, arch)
 	if err != nil {
 		return nil, err
 	}
-	l, err := a.unpackSealed(s, artifact, dir, false)
+	l, err = a.unpackSealed(s, artifact, dir, false)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +201,7 @@ func (a *app) loadSealed(s *inputs.Sealed, name, arch, dir string) (*loaded, err
 
 // unpackSealed unpacks the recipes of an artifact of s into the folder dir, and
 // loads the one that it is of. Whether the inputs are those is not checked.
-func (a *app) unpackSealed(s *inputs.Sealed, artifact *inputs.Artifact, dir string, ownOutput bool) (*loaded, error) {
+func (a *app) unpackSealed(s *inputs.Sealed, artifact *inputs.Artifact, dir string, ownOutput bool) (l *loaded, err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -208,7 +213,10 @@ func (a *app) unpackSealed(s *inputs.Sealed, artifact *inputs.Artifact, dir stri
 		return nil, err
 	}
 	p.ownOutput = ownOutput
-	l, err := p.load(artifact.Recipe)
+	lk, err := p.readLock(artifact.Recipe)
+	if err == nil {
+		l, err = p.loadFor(artifact.Recipe, artifact.Arch, lk)
+	}
 	if err != nil {
 		return nil, &inputs.SealedError{Dir: s.Dir(), Blob: "recipe " + artifact.Recipe, Err: err}
 	}

@@ -106,8 +106,9 @@ func testPackages(r *recipe.Recipe) bool {
 }
 
 // warnUntested says which recipes have tests that are not run.
-func (b *build) warnUntested(todo []*loaded) {
-	for _, l := range todo {
+func (b *build) warnUntested(todo []target) {
+	for _, t := range todo {
+		l := t[0]
 		if n := len(l.closure[0].Tests); b.flags.skipTests && n > 0 {
 			b.app.warn("%s is released UNTESTED: --skip-tests skips its %d tests", l.closure[0].Name, n)
 		}

@@ -115,20 +115,22 @@ func verifiedEntry(ctx context.Context, dir string, key *sign.PublicKey, rebuild
 	if err != nil {
 		return nil, asBroken(err)
 	}
-	p := v.Image.Platform
-	if p == nil || p.OS == "" || p.Architecture == "" {
-		return nil, &brokenReleaseError{fmt.Errorf("release %s: its image names no platform", dir)}
+	images := v.Platforms
+	if images == nil {
+		images = []*release.Verification{v}
 	}
-	platform := p.OS + "/" + p.Architecture
-	if p.Variant != "" {
-		platform += "/" + p.Variant
+	platforms := map[string]digest.Digest{}
+	for _, one := range images {
+		p := one.Image.Platform
+		if p == nil || p.OS == "" || p.Architecture == "" {
+			return nil, &brokenReleaseError{fmt.Errorf("release %s: its image names no platform", dir)}
+		}
+		platforms[strings.TrimSuffix(p.OS+"/"+p.Architecture+"/"+p.Variant, "/")] = one.Image.Digest
 	}
 	return &trustroot.Release{
 		Ref:   trust.Ref{Name: v.Parameters.Recipe, Version: v.Parameters.Version, Release: v.Parameters.Release},
 		Image: v.Image.Digest, Size: v.Image.Size,
-		Target: trust.Target{
-			Platforms: map[string]digest.Digest{platform: v.Image.Digest}, Bundles: v.Bundles, MinimumRebuilders: rebuilders,
-		},
+		Target: trust.Target{Platforms: platforms, Bundles: v.Bundles, MinimumRebuilders: rebuilders},
 	}, nil
 }
 

@@ -21,28 +21,27 @@ type verified struct{ *release.Verification }
 func (v verified) kind() string { return "verification" }
 
 func (v verified) text(w io.Writer) {
-	p := v.Parameters
-	line := func(name, format string, args ...any) {
-		// A release comes from anywhere; what its key signed is shown, not obeyed.
-		fmt.Fprintf(w, "  %-10s %s\n", name, progress.Line(fmt.Sprintf(format, args...)))
-	}
 	fmt.Fprintf(w, "%s is verified\n", progress.Line(v.Dir))
-	line("recipe", "%s %s-r%d for %s", p.Recipe, p.Version, p.Release, p.Arch)
-	line("image", "%s", v.Image.Digest)
-	line("size", "%s compressed, %s unpacked", size(v.Compressed), size(v.Unpacked))
+	line := said(w, "  ")
+	p := v.Parameters
+	if v.Platforms == nil {
+		line("recipe", "%s %s-r%d for %s", p.Recipe, p.Version, p.Release, p.Arch)
+		line("image", "%s", v.Image.Digest)
+	} else {
+		line("recipe", "%s %s-r%d", p.Recipe, p.Version, p.Release)
+		line("index", "%s", v.Image.Digest)
+	}
+	if len(v.Lacks) > 0 {
+		line("lacks", "%s", strings.Join(v.Lacks, ", "))
+	}
 	line("signed", "with key %s", v.Key)
-	line("plan", "%s", p.Plan)
-	line("lock", "%s, %d inputs", p.Lock, len(v.Dependencies))
-	if s := v.Sealed; s != nil {
-		line("sealed", "%d inputs, %s, all whole and what the builds read", s.Inputs, size(s.Size))
+	if v.Platforms == nil {
+		v.image(line)
 	}
-	for _, r := range v.Reproductions {
-		for _, b := range r.Builders {
-			line("built by", "%s", b.ID)
-		}
-		line("varied", "%s", strings.Join(variedNames(r), ", "))
+	for _, one := range v.Platforms {
+		line("platform", "%s, %s", one.Parameters.Arch, one.Image.Digest)
+		verified{one}.image(said(w, "    "))
 	}
-	v.about(line)
 	for i, p := range v.Problems {
 		if i == shownProblems {
 			line("", "and %d more", len(v.Problems)-i)
@@ -50,6 +49,36 @@ func (v verified) text(w io.Writer) {
 		}
 		line("ignored", "%s: %v", p.Manifest, p.Err)
 	}
+}
+
+// said returns a function that writes lines to w. A release comes from anywhere; what
+// its key signed is shown, not obeyed.
+func said(w io.Writer, indent string) func(name, format string, args ...any) {
+	return func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s%-10s %s\n", indent, name, progress.Line(fmt.Sprintf(format, args...)))
+	}
+}
+
+// image writes what was verified of one image.
+func (v verified) image(line func(name, format string, args ...any)) {
+	p := v.Parameters
+	line("size", "%s compressed, %s unpacked", size(v.Compressed), size(v.Unpacked))
+	line("plan", "%s", p.Plan)
+	line("lock", "%s, %d inputs", p.Lock, len(v.Dependencies))
+	if s := v.Sealed; s != nil {
+		line("sealed", "%d inputs, %s, all whole and what the builds read", s.Inputs, size(s.Size))
+	}
+	for _, r := range v.Reproductions {
+		for _, b := range r.Builders {
+			how := ""
+			if b.Emulation != "" {
+				how = ", emulating " + b.Emulation
+			}
+			line("built by", "%s%s", b.ID, how)
+		}
+		line("varied", "%s", strings.Join(variedNames(r), ", "))
+	}
+	v.about(line)
 }
 
 // shownProblems is how many problems people are shown: anybody who may push to a

@@ -101,7 +101,7 @@ func testsOf(t testing.TB) *Tests {
 func declarationOf(t testing.TB) *Declaration {
 	t.Helper()
 	return &Declaration{
-		Image: imageDigest, Parameters: build(t).Parameters,
+		Image: imageDigest, Parameters: build(t).Parameters, Architectures: []string{"aarch64", "x86_64"},
 		Base:  Base{Name: "alpine-3.19", Version: "3.19.4", EndOfSupport: "2025-11-01"},
 		About: About{Summary: "A broker", Homepage: "https://example.org/", License: "MIT", Documentation: "https://example.org/doc", Client: "mqttx", Connect: "mqttx ADDRESS"},
 		Service: declared.Service{
@@ -397,6 +397,10 @@ func TestParseDeclarationRefuses(t *testing.T) {
 		"unknown field":     {`"base":{`, `"more":1,"base":{`},
 		"other case":        {`"limits"`, `"Limits"`},
 		"other recipe":      {`"recipe":"mqtt"`, `"recipe":"sftp"`},
+		"not sorted":        {`["aarch64","x86_64"]`, `["x86_64","aarch64"]`},
+		"twice":             {`["aarch64","x86_64"]`, `["x86_64","x86_64"]`},
+		"not for its own":   {`["aarch64","x86_64"]`, `["aarch64"]`},
+		"for none":          {`["aarch64","x86_64"]`, `[]`},
 		"no base":           {`"base":{"name":"alpine-3.19"`, `"base":{"name":""`},
 		"no version":        {`"version":"3.19.4"`, `"version":""`},
 		"no date":           {`"2025-11-01"`, `"2025-11-31"`},
@@ -458,7 +462,11 @@ func FuzzParseAbout(f *testing.F) {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		predicateType, image, peekErr := Peek(raw)
 		if s, err := ParseSBOM(raw); err == nil {
+			if peekErr != nil || predicateType != SBOMType || image != s.Image {
+				t.Fatalf("%v: %s about %s", peekErr, predicateType, image)
+			}
 			again, err := encode(statement(SBOMType, s.Recipe, s.Image, s.Document))
 			if err != nil {
 				t.Fatal(err)

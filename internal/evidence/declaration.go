@@ -3,6 +3,7 @@ package evidence
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -11,14 +12,20 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/privilege"
 )
 
+// maxArchitectures is how many a declaration may name.
+const maxArchitectures = 16
+
 // A Declaration is what an image declares of itself, signed by whoever released it.
 // What its labels declare, too, is exactly the same in both.
 type Declaration struct {
 	// Image is the digest of the image's manifest, sha256.
 	Image      digest.Digest `json:"image"`
 	Parameters Parameters    `json:"parameters"`
-	Base       Base          `json:"base"`
-	About      About         `json:"about"`
+	// Architectures are all that the recipe is for, by Alpine's names, sorted; nil when
+	// the declaration doesn't say, as older ones don't.
+	Architectures []string `json:"architectures,omitempty"`
+	Base          Base     `json:"base"`
+	About         About    `json:"about"`
 	declared.Service
 	// Tiers are those of Privileges, as whoever released the image saw them.
 	Tiers []privilege.Tier `json:"tiers,omitempty"`
@@ -60,12 +67,13 @@ type About struct {
 // declaration is the predicate as written.
 type declaration struct {
 	Parameters
-	Base       Base              `json:"base"`
-	About      About             `json:"about"`
-	Privileges []claim           `json:"privileges,omitzero"`
-	Limits     *declared.Limits  `json:"limits,omitempty"`
-	Ports      []declared.Port   `json:"ports,omitzero"`
-	Volumes    []declared.Volume `json:"volumes,omitzero"`
+	Architectures []string          `json:"architectures,omitempty"`
+	Base          Base              `json:"base"`
+	About         About             `json:"about"`
+	Privileges    []claim           `json:"privileges,omitzero"`
+	Limits        *declared.Limits  `json:"limits,omitempty"`
+	Ports         []declared.Port   `json:"ports,omitzero"`
+	Volumes       []declared.Volume `json:"volumes,omitzero"`
 }
 
 // A claim is a privilege, how policies call it, and how much it gives away.
@@ -79,7 +87,7 @@ type claim struct {
 // [ParseDeclaration] would refuse is an error here, a *[StatementError].
 func (d *Declaration) Statement() ([]byte, error) {
 	p := declaration{
-		Parameters: d.Parameters, Base: d.Base, About: d.About,
+		Parameters: d.Parameters, Architectures: d.Architectures, Base: d.Base, About: d.About,
 		Limits: d.Limits, Ports: d.Ports, Volumes: d.Volumes,
 	}
 	if d.Privileges != nil {
@@ -122,10 +130,13 @@ func parseDeclaration(raw []byte) (*Declaration, error) {
 		return nil, err
 	}
 	d := &Declaration{
-		Image: st.image, Parameters: p.Parameters, Base: p.Base, About: p.About,
+		Image: st.image, Parameters: p.Parameters, Architectures: p.Architectures, Base: p.Base, About: p.About,
 		Service: declared.Service{Limits: p.Limits, Ports: p.Ports, Volumes: p.Volumes},
 	}
 	if err := d.Parameters.check(st.name); err != nil {
+		return nil, err
+	}
+	if err := d.checkArchitectures(); err != nil {
 		return nil, err
 	}
 	if d.Base.Name == "" || d.Base.Version == "" {
@@ -137,6 +148,22 @@ func parseDeclaration(raw []byte) (*Declaration, error) {
 		}
 	}
 	return d, d.privileges(p.Privileges)
+}
+
+// checkArchitectures checks that they are sorted, each there once, and the image's
+// among them.
+func (d *Declaration) checkArchitectures() error {
+	all := d.Architectures
+	if len(all) > maxArchitectures {
+		return fmt.Errorf("%d architectures, more than %d", len(all), maxArchitectures)
+	}
+	if all == nil {
+		return nil
+	}
+	if !slices.IsSorted(all) || len(slices.Compact(slices.Clone(all))) != len(all) || !slices.Contains(all, d.Parameters.Arch) {
+		return fmt.Errorf("architectures are %q: want them sorted, and %q among them", all, d.Parameters.Arch)
+	}
+	return nil
 }
 
 func (d *Declaration) privileges(claims []claim) error {

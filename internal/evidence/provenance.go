@@ -45,6 +45,13 @@ type Parameters struct {
 	Lock    digest.Digest `json:"lock"`
 }
 
+// Common returns what the builds of one recipe and lock have in common, whatever
+// they are for: p without Arch and Plan.
+func (p Parameters) Common() Parameters {
+	p.Arch, p.Plan = "", ""
+	return p
+}
+
 // Output is the lock's toolchain record.
 type Output struct {
 	Compatibility         int    `json:"compatibility"`

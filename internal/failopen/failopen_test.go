@@ -243,7 +243,7 @@ func TestOwn(t *testing.T) {
 	m = machineOf(t, files{file + " 0664": policySource, acceptedFile + " 0646": "", m.State + "/ 0770": "", service + "/ 0707": ""}).withPolicy(t)
 	m.PolicyFile = file
 	check(t, m.policy(), file+": others may write to it")
-	check(t, m.pinned(), "/etc/tailsbuild/root.json: no such file")
+	check(t, m.named(), "/etc/tailsbuild/root.json: no such file")
 	check(t, m.cache(m.State, m.User), "(drwxrwx---)")
 	if !asRoot {
 		t.Log("without root, files can't be given to others: that part is left out")

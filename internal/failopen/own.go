@@ -14,7 +14,7 @@ const (
 
 // own looks at tailsbuild's files.
 func own(m *Machine) []Finding {
-	return slices.Concat(m.policy(), m.pinned(), m.accepted(), m.cache(m.State, m.User), m.cache(serviceState))
+	return slices.Concat(m.policy(), m.named(), m.accepted(), m.cache(m.State, m.User), m.cache(serviceState))
 }
 
 func (m *Machine) policy() []Finding {
@@ -36,23 +36,21 @@ func (m *Machine) policy() []Finding {
 	return []Finding{f}
 }
 
-// pinned looks at the roots that the policy pins: all else of a trust root is
-// verified by them.
-func (m *Machine) pinned() []Finding {
+// named looks at the files that the policy names and that decide.
+func (m *Machine) named() []Finding {
 	if m.Policy == nil || m.PolicyFile == "" {
 		return nil
 	}
 	var all []Finding
-	for _, t := range m.Policy.TrustRoots {
-		root := t.Root
-		if !path.IsAbs(root) {
-			root = path.Join(path.Dir(m.PolicyFile), root)
+	for _, file := range m.Policy.Files() {
+		if !path.IsAbs(file) {
+			file = path.Join(path.Dir(m.PolicyFile), file)
 		}
-		f := Finding{Place: "trust root", Says: root}
-		if r := m.others(root, m.User); r != "" {
-			f.Open, f.Says = true, fmt.Sprintf("%s: %s", root, r)
-			f.Means = fmt.Sprintf("who can change the pinned root of %q decides what it lists; while it is missing, its images are refused", t.Name)
-			f.Fix = "chown root " + root + " and its folders, and chmod go-w"
+		f := Finding{Place: "policy", Says: file}
+		if r := m.others(file, m.User); r != "" {
+			f.Open, f.Says = true, fmt.Sprintf("%s: %s", file, r)
+			f.Means = "the policy has all else verified by it: who can change it decides what is trusted, and while it is missing, that is refused"
+			f.Fix = "chown root " + file + " and its folders, and chmod go-w"
 		}
 		all = append(all, f)
 	}

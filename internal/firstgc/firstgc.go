@@ -28,6 +28,6 @@ func init() {
 	}
 	debug.SetGCPercent(first)
 	// With a pointer in it, it isn't allocated together with others.
-	type sentinel struct{ *byte }
+	type sentinel struct{ _ *byte }
 	runtime.AddCleanup(&sentinel{}, func(percent int) { debug.SetGCPercent(percent) }, usual)
 }

@@ -77,6 +77,16 @@ func (s *Sealed) read(wanted func(ocispec.Descriptor) bool) error {
 	}
 	images := map[digest.Digest]int64{} // sizes
 	for _, desc := range index {
+		if desc.MediaType == ocispec.MediaTypeImageIndex {
+			nested, _, err := s.layout.ReadIndex(desc)
+			if err != nil {
+				return &SealedError{Dir: s.dir, Blob: "index " + desc.Digest.String(), Err: err}
+			}
+			for _, image := range nested.Manifests {
+				images[image.Digest] = image.Size
+			}
+			continue
+		}
 		m, raw, err := s.layout.ReadManifest(desc)
 		if err != nil {
 			return &SealedError{Dir: s.dir, Blob: "manifest " + desc.Digest.String(), Err: err}
@@ -120,6 +130,18 @@ func (s *Sealed) Recipes(arch string) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// Archs returns the architectures for which the inputs of a recipe are sealed, sorted.
+func (s *Sealed) Archs(recipe string) []string {
+	var archs []string
+	for _, a := range s.artifacts {
+		if a.Recipe == recipe {
+			archs = append(archs, a.Arch)
+		}
+	}
+	slices.Sort(archs)
+	return slices.Compact(archs)
 }
 
 // Artifact returns the sealed inputs of a recipe for arch. It is a *[SealedError]

@@ -50,10 +50,12 @@ type Module struct{ Path, Version, Sum string }
 // Limits.
 const (
 	maxRelease = 64 << 10
-	// maxProgram is how many bytes an ELF file may have, and maxProgramRead how many
-	// of them, read twice or not, may be needed to find build information.
+	// maxProgram is how many bytes an ELF file may have, maxProgramRead how many of
+	// them, read twice or not, may be needed to find build information, and maxRead
+	// how many at once: the search for it reads 1 MiB, and what is found is in memory.
 	maxProgram     = 1 << 30
 	maxProgramRead = 256 << 20
+	maxRead        = 2 << 20
 	maxPrograms    = 1000
 	maxModules     = 20_000 // of one program
 )

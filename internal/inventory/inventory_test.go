@@ -148,6 +148,10 @@ func TestBuildInfo(t *testing.T) {
 		t.Errorf("odd version: %v", err)
 	}
 	var limit *LimitError
+	long := appInfo + strings.Repeat("build\tx=y\n", maxRead/10)
+	if _, err := scan(t, []entry{{name: "usr/bin/app", content: goProgram("go1", long)}}); !errors.As(err, &limit) || limit.Limit != maxRead {
+		t.Errorf("long: %v", err)
+	}
 	many := "path\tx\nmod\tx\t(devel)\t\n" + strings.Repeat("dep\tx\tv1\n", maxModules+1)
 	if _, err := scan(t, []entry{{name: "usr/bin/app", content: goProgram("go1", many)}}); !errors.As(err, &limit) {
 		t.Errorf("many modules: %v", err)

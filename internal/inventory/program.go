@@ -28,6 +28,8 @@ func readProgram(name string, r io.ReaderAt, size int64) (*Program, error) {
 		return nil, metered.err
 	case metered.left < 0:
 		return nil, &LimitError{fmt.Sprintf("bytes to be read for the build information of %q", name), maxProgramRead}
+	case metered.large:
+		return nil, &LimitError{fmt.Sprintf("bytes of the build information of %q", name), maxRead}
 	case info == nil:
 		return nil, nil
 	case len(info.Deps) > maxModules:
@@ -97,15 +99,18 @@ func (p *Program) check(name string) error {
 
 func isOdd(r rune) bool { return !unicode.IsPrint(r) }
 
-// A meter reads from src until it has read too much, or src fails.
+// A meter reads from src until it has read too much, in all or at once, or src fails.
 type meter struct {
-	src  io.ReaderAt
-	left int64
-	err  error
+	src   io.ReaderAt
+	left  int64
+	large bool
+	err   error
 }
 
 func (m *meter) ReadAt(p []byte, off int64) (int, error) {
-	if m.left -= int64(len(p)); m.left < 0 || m.err != nil {
+	m.left -= int64(len(p))
+	m.large = m.large || len(p) > maxRead
+	if m.left < 0 || m.large || m.err != nil {
 		return 0, io.ErrUnexpectedEOF
 	}
 	n, err := m.src.ReadAt(p, off)

@@ -135,6 +135,24 @@ func (l *Layout) ReadManifest(desc ocispec.Descriptor) (*ocispec.Manifest, []byt
 	return m, b, nil
 }
 
+// ReadIndex returns the image index that desc names, decoded and as it is on disk
+// (image-spec, image-index.md). Every descriptor in it is valid.
+func (l *Layout) ReadIndex(desc ocispec.Descriptor) (*ocispec.Index, []byte, error) {
+	what := "index " + desc.Digest.String()
+	if desc.MediaType != ocispec.MediaTypeImageIndex {
+		return nil, nil, &FormatError{what, fmt.Sprintf("media type is %q, want %q", desc.MediaType, ocispec.MediaTypeImageIndex)}
+	}
+	b, err := l.ReadBlob(desc, MaxDocument)
+	if err != nil {
+		return nil, nil, err
+	}
+	index, err := DecodeIndex(what, b)
+	if err != nil {
+		return nil, nil, err
+	}
+	return index, b, nil
+}
+
 // ReadBlob returns the bytes that desc names, checked. It is a *LimitError when
 // they are more than limit.
 func (l *Layout) ReadBlob(desc ocispec.Descriptor, limit int64) ([]byte, error) {

@@ -202,21 +202,43 @@ func (w *Writer) close() {
 	w.temp = ""
 }
 
-// checkWhole checks that every blob that the index's manifests name was added.
+// checkWhole checks that every blob was added that the index's manifests name, or
+// those of an image index in it.
 func (w *Writer) checkWhole(index []ocispec.Descriptor) error {
 	l := &Layout{files: folder{w.root}}
 	for _, desc := range index {
 		if err := w.checkPresent("index.json", desc); err != nil {
 			return err
 		}
-		m, _, err := l.ReadManifest(desc)
-		if err != nil {
-			return err
-		}
-		for _, d := range append([]ocispec.Descriptor{m.Config}, m.Layers...) {
-			if err := w.checkPresent("manifest "+desc.Digest.String(), d); err != nil {
+		manifests := []ocispec.Descriptor{desc}
+		if desc.MediaType == ocispec.MediaTypeImageIndex {
+			nested, _, err := l.ReadIndex(desc)
+			if err != nil {
 				return err
 			}
+			manifests = nested.Manifests
+		}
+		for _, m := range manifests {
+			if err := w.checkManifest(l, m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *Writer) checkManifest(l *Layout, desc ocispec.Descriptor) error {
+	what := "manifest " + desc.Digest.String()
+	if err := w.checkPresent(what, desc); err != nil {
+		return err
+	}
+	m, _, err := l.ReadManifest(desc)
+	if err != nil {
+		return err
+	}
+	for _, d := range append([]ocispec.Descriptor{m.Config}, m.Layers...) {
+		if err := w.checkPresent(what, d); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -169,6 +169,20 @@ func (p *Policy) TrustRoot(name string) *TrustRoot {
 	return nil
 }
 
+// Files returns the files that the policy names and that all else is verified by, as
+// it has them: pinned roots, then sigstore's. What trust roots' sources have is
+// verified, so that they are not among them.
+func (p *Policy) Files() []string {
+	var files []string
+	for _, t := range p.TrustRoots {
+		files = append(files, t.Root)
+	}
+	for _, s := range p.Sigstores {
+		files = append(files, s.TrustedRoot)
+	}
+	return files
+}
+
 // Signer returns the signer called name, or nil.
 func (p *Policy) Signer(name string) *Signer {
 	for i := range p.Signers {

@@ -144,11 +144,16 @@ func (s *Source) Image(platform string) (ocispec.Descriptor, error) {
 	if s.manifest != nil {
 		return s.Target, nil
 	}
+	return Choose(s.Target.Digest, s.Images, platform)
+}
+
+// Choose returns the one of images, which an index has, that [Source.Image] means.
+func Choose(index digest.Digest, images []ocispec.Descriptor, platform string) (ocispec.Descriptor, error) {
 	if platform == "" {
 		platform = "linux/" + runtime.GOARCH
 	}
 	found, has := []ocispec.Descriptor(nil), []string(nil)
-	for _, desc := range s.Images {
+	for _, desc := range images {
 		p := platformOf(desc)
 		if p == platform {
 			found = append(found, desc)
@@ -156,7 +161,7 @@ func (s *Source) Image(platform string) (ocispec.Descriptor, error) {
 		has = append(has, p)
 	}
 	if len(found) != 1 {
-		return ocispec.Descriptor{}, &PlatformError{Index: s.Target.Digest, Platform: platform, Has: has}
+		return ocispec.Descriptor{}, &PlatformError{Index: index, Platform: platform, Has: has}
 	}
 	return found[0], nil
 }

@@ -95,7 +95,7 @@ func (u *upload) moved(resp *http.Response) error {
 	location := resp.Header.Get("Location")
 	next, err := resp.Request.URL.Parse(location)
 	if err != nil || location == "" {
-		return &TransferError{URL: resp.Request.URL.Redacted(), Err: fmt.Errorf("Location is %q", location)}
+		return &TransferError{URL: resp.Request.URL.Redacted(), Err: fmt.Errorf("it sends blobs to %q", location)}
 	}
 	u.session = next.String()
 	return nil

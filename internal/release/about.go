@@ -3,6 +3,7 @@ package release
 import (
 	"fmt"
 	"path"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 
@@ -83,7 +84,8 @@ func (r *reproduced) declaration() ([]byte, error) {
 	rec, base := r.build.Closure[0], r.build.Closure[len(r.build.Closure)-1]
 	d := &evidence.Declaration{
 		Image: r.image.desc.Digest, Parameters: r.parameters(),
-		Base: evidence.Base{Name: base.Name, Version: base.Version, EndOfSupport: base.EndOfSupport},
+		Architectures: slices.Sorted(slices.Values(rec.Arch)),
+		Base:          evidence.Base{Name: base.Name, Version: base.Version, EndOfSupport: base.EndOfSupport},
 		About: evidence.About{
 			Summary: rec.Summary, Homepage: rec.Homepage, License: rec.License,
 			Documentation: rec.Documentation, Client: rec.Client, Connect: rec.Connect,

@@ -9,6 +9,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
@@ -69,6 +70,20 @@ func (a *Attachment) Manifest() (ocispec.Descriptor, []ocispec.Descriptor, error
 	}
 	desc.ArtifactType, desc.Annotations = mediaType, annotations
 	return desc, blobs, nil
+}
+
+// add adds the manifest to a layout.
+func (a *Attachment) add(w *oci.Writer) (ocispec.Descriptor, error) {
+	desc, blobs, err := a.Manifest()
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	for _, b := range blobs {
+		if _, err := w.AddBytes(b.MediaType, b.Data); err != nil {
+			return ocispec.Descriptor{}, err
+		}
+	}
+	return desc, nil
 }
 
 func describe(mediaType string, b []byte) ocispec.Descriptor {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -19,6 +20,8 @@ import (
 type Contents struct {
 	Dir   string             `json:"dir"`
 	Image ocispec.Descriptor `json:"image"`
+	// Index describes the index that the image is in, nil for one that is alone.
+	Index *ocispec.Descriptor `json:"index,omitempty"`
 	// Claimed is what the release's index calls the image, name:tag. Nobody signed
 	// that.
 	Claimed    string `json:"claimed,omitempty"`
@@ -65,44 +68,80 @@ type Trusted struct {
 	Knows func(*sign.Certificate) bool
 }
 
-// Read reads the release in the folder dir: every blob of its one image, and what
-// is signed about it by those that are known, or by anybody whose public key or
-// certificate came with the bundle. Layers are checked by their digests and not
-// unpacked, and sealed inputs are not read. By others than those that are known,
-// only signatures of the image are kept, and declarations: a trust root may name one
-// by its manifest.
-//
-// A release without a signature is no error. A folder without exactly one image is
-// a *[RefusedError]; a file that is missing or isn't what its digest says is an
-// error of package oci.
+// Read is [ReadWith] of all that a release has.
 func Read(ctx context.Context, dir string, trusted Trusted) (*Contents, error) {
 	return ReadWith(ctx, dir, trusted, VerifyOptions{})
 }
 
-// ReadWith is [Read] of what opts say there is.
+// ReadWith is [ReadAll] of a release that has one image. One with an index is a
+// *[RefusedError].
 func ReadWith(ctx context.Context, dir string, trusted Trusted, opts VerifyOptions) (*Contents, error) {
+	all, err := ReadAll(ctx, dir, trusted, opts)
+	if err != nil {
+		return nil, err
+	}
+	if index := all[0].Index; index != nil {
+		return nil, &RefusedError{Dir: all[0].Dir, Image: index.Digest, Reason: errors.New("an index of several images, want 1 image")}
+	}
+	return all[0], nil
+}
+
+// ReadAll reads the release in the folder dir, what opts say there is of it: every blob
+// of its images, one or those of an index, in its order, and what is signed about each
+// by those that are known, or by anybody whose public key or certificate came with the
+// bundle. Layers are checked by their digests and not unpacked, and sealed inputs are
+// not read. By others than those that are known, only signatures of the image are kept,
+// and declarations: a trust root may name one by its manifest. In an index, a signature
+// of an image only counts with one of the index by the same signer.
+//
+// A release without a signature is no error. A folder without exactly one image or
+// index is a *[RefusedError]; a file that is missing or isn't what its digest says is an
+// error of package oci.
+func ReadAll(ctx context.Context, dir string, trusted Trusted, opts VerifyOptions) ([]*Contents, error) {
 	read := readPacked
 	if opts.WithoutLayers {
 		read = readWithoutLayers
 	}
-	opts.Called = cmp.Or(opts.Called, dir)
-	l, img, manifests, err := openRelease(ctx, dir, opts.Called, read)
+	r, err := openRelease(ctx, dir, cmp.Or(opts.Called, dir), read)
 	if err != nil {
 		return nil, err
 	}
-	defer l.Close()
+	defer r.Close()
+	by := newReader(trusted)
+	var head *Contents
+	if r.index != nil {
+		if head, err = by.contents(ctx, r, &image{desc: *r.index}); err != nil {
+			return nil, err
+		}
+	}
+	var all []*Contents
+	for _, img := range r.images {
+		c, err := by.contents(ctx, r, img)
+		if err != nil {
+			return nil, err
+		}
+		if head != nil {
+			c.in(head)
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// contents reads what is attached to an image, or to the index.
+func (r *reader) contents(ctx context.Context, in *opened, img *image) (*Contents, error) {
 	c := &Contents{
-		Dir: opts.Called, Image: img.desc, Claimed: img.claimed,
+		Dir: in.called, Image: img.desc, Claimed: img.claimed,
 		Compressed: img.compressed, Labels: img.labels,
 	}
-	r := newReader(c, trusted)
-	for _, desc := range manifests {
+	r.Contents = c
+	for _, desc := range in.about(img.desc) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		a, problem, err := readAttached(l, c.Image, desc)
+		a, problem, err := readAttached(in.layout, c.Image, desc)
 		if err != nil {
-			return nil, fmt.Errorf("release %s: %w", opts.Called, err)
+			return nil, fmt.Errorf("release %s: %w", in.called, err)
 		}
 		if problem == nil && a.artifactType != inputs.SealedType {
 			problem = r.add(a, desc.Digest)
@@ -125,14 +164,40 @@ type Bundle struct {
 
 // ReadBundles is [Read] of bundles about an image that were found elsewhere.
 func ReadBundles(image ocispec.Descriptor, bundles []Bundle, trusted Trusted) *Contents {
+	r := newReader(trusted)
 	c := &Contents{Image: image}
-	r := newReader(c, trusted)
+	r.Contents = c
 	for _, b := range bundles {
 		if err := r.add(&attached{annotations: b.Annotations, bundle: b.Body}, b.Manifest); err != nil {
 			c.Problems = append(c.Problems, Problem{Manifest: b.Manifest, Err: err})
 		}
 	}
 	return c
+}
+
+// in puts an image into the index that head is about: a signature by somebody who didn't
+// sign the index becomes a problem.
+func (c *Contents) in(head *Contents) {
+	c.Index = &head.Image
+	c.Problems = append(c.Problems, head.Problems...)
+	c.Statements = slices.DeleteFunc(c.Statements, func(s Statement) bool {
+		alone := s.Signature() && !slices.ContainsFunc(head.Statements, func(h Statement) bool {
+			return h.Signature() && h.sameSigner(&s)
+		})
+		if alone {
+			c.Problems = append(c.Problems, Problem{Manifest: s.Manifest, Err: ErrNoIndexSignature})
+		}
+		return alone
+	})
+}
+
+// sameSigner reports whether both are by one key, or by one whom certificates name.
+func (s *Statement) sameSigner(other *Statement) bool {
+	a, b := s.Certificate, other.Certificate
+	if a == nil || b == nil {
+		return a == b && s.Key.ID() == other.Key.ID()
+	}
+	return a.Issuer == b.Issuer && a.Subject == b.Subject
 }
 
 // A reader fills Contents.
@@ -142,8 +207,8 @@ type reader struct {
 	keys    map[string]*sign.PublicKey // by ID
 }
 
-func newReader(c *Contents, trusted Trusted) *reader {
-	r := &reader{Contents: c, trusted: trusted, keys: make(map[string]*sign.PublicKey, len(trusted.Keys))}
+func newReader(trusted Trusted) *reader {
+	r := &reader{trusted: trusted, keys: make(map[string]*sign.PublicKey, len(trusted.Keys))}
 	for _, key := range trusted.Keys {
 		r.keys[key.ID()] = key
 	}

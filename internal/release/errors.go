@@ -53,6 +53,16 @@ func (e *DifferentError) Error() string {
 	return fmt.Sprintf("the builds differ: %s and %s", e.A, e.B)
 }
 
+// A PlatformError reports what is wrong with one of the platforms of a release.
+// Platform is Alpine's name of the architecture, or OCI's of the platform.
+type PlatformError struct {
+	Platform string
+	Err      error
+}
+
+func (e *PlatformError) Error() string { return fmt.Sprintf("for %s: %v", e.Platform, e.Err) }
+func (e *PlatformError) Unwrap() error { return e.Err }
+
 // A SizeError reports an image that is larger than its recipe's limits.size.
 type SizeError struct{ Size, Limit int64 }
 
@@ -132,6 +142,7 @@ func (p Problem) MarshalText() ([]byte, error) {
 
 // The reasons for which evidence is not enough.
 var (
-	ErrNoSignature  = errors.New("no signature of the image by this key")
-	ErrNoComparison = errors.New("no comparison with two builds that match it, signed by this key")
+	ErrNoSignature      = errors.New("no signature of the image by this key")
+	ErrNoIndexSignature = errors.New("no signature of the index of the images by this key")
+	ErrNoComparison     = errors.New("no comparison with two builds that match it, signed by this key")
 )

@@ -48,10 +48,15 @@ const database = "C:Q16vHLRZoP2NZ2lLj3reL8p+l/YE4=\nP:musl\nV:1.2.4-r2\nA:x86_64
 // descriptor.
 func writeImage(t testing.TB, dir, content string) ocispec.Descriptor {
 	t.Helper()
+	return writeImageFor(t, dir, content, "amd64")
+}
+
+func writeImageFor(t testing.TB, dir, content, architecture string) ocispec.Descriptor {
+	t.Helper()
 	w := must[*oci.Writer](t)(oci.Create(dir))
 	m := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest}
 	config := ocispec.Image{
-		Platform: ocispec.Platform{Architecture: "amd64", OS: "linux"}, RootFS: ocispec.RootFS{Type: "layers"},
+		Platform: ocispec.Platform{Architecture: architecture, OS: "linux"}, RootFS: ocispec.RootFS{Type: "layers"},
 		Config: ocispec.ImageConfig{Labels: map[string]string{"tailsbuild.privileges": "[]"}},
 	}
 	for _, body := range []string{"base", content} {

@@ -70,20 +70,20 @@ func source(t *testing.T, visit func(path string, file *ast.File)) {
 }
 
 // callers has the functions of package sign that sign, and the places that alone may
-// call each: a statement by a method of reproduced, a reference by one of gatedImage,
-// TUF metadata, which is all that the third takes, by package trustroot, and what a
-// rebuilder says, which is all that the fourth takes, by methods of Attempt and of
-// Agreement.
+// call each: a statement by a method of reproduced, and one of platforms for their
+// index, a reference by one of gatedImage, TUF metadata, which is all that the third
+// takes, by package trustroot, and what a rebuilder says, which is all that the fourth
+// takes, by methods of Attempt and of Agreement.
 var callers = map[string][]string{
-	"Sign":          {"internal/release/write.go reproduced.sign"},
+	"Sign":          {"internal/release/platforms.go platforms.sign", "internal/release/write.go reproduced.sign"},
 	"SignReference": {"internal/release/reference.go gatedImage.sign"},
 	"SignMetadata":  {"internal/trustroot/sign.go signWith"},
 	"SignRebuild":   {"internal/rebuild/agreement.go Agreement.sign", "internal/rebuild/statement.go Attempt.sign"},
 }
 
 // TestOneSigner holds the source to what the package promises: one call of the
-// signer, in a method of reproduced, one that signs what such a call has signed,
-// and nothing else that could sign.
+// signer in a method of reproduced, one in a method of what has nothing but those, one
+// that signs what such calls have signed, and nothing else that could sign.
 func TestOneSigner(t *testing.T) {
 	calls := map[string][]string{}
 	source(t, func(path string, file *ast.File) {
@@ -131,7 +131,7 @@ func TestOneSigner(t *testing.T) {
 	})
 	for name, want := range callers {
 		if got := calls[name]; !slices.Equal(got, want) {
-			t.Errorf("%s is called in %q, want only in %s", name, got, want)
+			t.Errorf("%s is called in %q, want only in %q", name, got, want)
 		}
 	}
 }
@@ -202,9 +202,10 @@ func TestSignerIsWhole(t *testing.T) {
 	})
 }
 
-// TestOneMaker checks that only compare makes a reproduced and only gated a
-// gatedImage, after Verify with the key that will sign, and that signAll and
-// BindReference alone call their sign.
+// TestOneMaker checks that only compare makes a reproduced, only compareAll a platforms,
+// and only gated a gatedImage, after Verify with the key that will sign, and that
+// signAll, attach and BindReference alone call their sign. By its type, nothing is in a
+// platforms but what compare made.
 func TestOneMaker(t *testing.T) {
 	makers, signed := map[string][]string{}, []string(nil)
 	source(t, func(path string, file *ast.File) {
@@ -220,7 +221,7 @@ func TestOneMaker(t *testing.T) {
 				switch n := n.(type) {
 				case *ast.Ident:
 					// A literal, new(), a variable, a conversion: any mention.
-					if n.Name == "reproduced" || n.Name == "gatedImage" {
+					if slices.Contains([]string{"reproduced", "platforms", "gatedImage"}, n.Name) {
 						makers[n.Name] = append(makers[n.Name], funcName(f))
 					}
 				case *ast.SelectorExpr:
@@ -232,13 +233,13 @@ func TestOneMaker(t *testing.T) {
 			})
 		}
 	})
-	for name, want := range map[string]string{"reproduced": "compare", "gatedImage": "gated"} {
+	for name, want := range map[string]string{"reproduced": "compare", "platforms": "compareAll", "gatedImage": "gated"} {
 		if got := makers[name]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s is named in %q, want %s alone", name, got, want)
 		}
 	}
 	slices.Sort(signed)
-	if want := []string{"BindReference", "reproduced.signAll"}; !slices.Equal(signed, want) {
+	if want := []string{"BindReference", "platforms.attach", "reproduced.signAll"}; !slices.Equal(signed, want) {
 		t.Errorf("sign is called in %q, want %q alone", signed, want)
 	}
 }

@@ -34,6 +34,8 @@ const (
 type Inspection struct {
 	Dir   string             `json:"dir"`
 	Image ocispec.Descriptor `json:"image"`
+	// Index describes the index that the image is in, nil for one that is alone.
+	Index *ocispec.Descriptor `json:"index,omitempty"`
 	// Claimed is what the release's index calls the image, name:tag.
 	Claimed    string            `json:"claimed,omitempty"`
 	Compressed int64             `json:"compressed"`
@@ -61,29 +63,41 @@ type Carried struct {
 	Body []byte `json:"-"`
 }
 
-// Inspect reads what the release in the folder dir carries, without its layers, which
-// may be missing. Errors call it called, or dir.
+// Inspect reads what the release in the folder dir carries about its image, or about
+// each of those of an index, in its order: without layers, which may be missing. Errors
+// call it called, or dir.
 //
 // Bytes that aren't what a digest says are errors as with [Read]; signatures are
 // looked at and decide nothing.
-func Inspect(ctx context.Context, dir, called string) (*Inspection, error) {
-	called = cmp.Or(called, dir)
-	l, img, manifests, err := openRelease(ctx, dir, called, readWithoutLayers)
+func Inspect(ctx context.Context, dir, called string) ([]*Inspection, error) {
+	r, err := openRelease(ctx, dir, cmp.Or(called, dir), readWithoutLayers)
 	if err != nil {
 		return nil, err
 	}
-	defer l.Close()
+	defer r.Close()
+	var all []*Inspection
+	for _, img := range r.images {
+		i, err := r.inspect(ctx, img)
+		if err != nil {
+			return nil, fmt.Errorf("release %s: %w", r.called, err)
+		}
+		all = append(all, i)
+	}
+	return all, nil
+}
+
+func (r *opened) inspect(ctx context.Context, img *image) (*Inspection, error) {
 	i := &Inspection{
-		Dir: called, Image: img.desc, Claimed: img.claimed, Compressed: img.compressed,
+		Dir: r.called, Image: img.desc, Index: r.index, Claimed: img.claimed, Compressed: img.compressed,
 		Layers: len(img.manifest.Layers), Labels: img.labels, Statements: []Carried{},
 	}
-	for _, desc := range manifests {
+	for _, desc := range r.about(img.desc) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		problem, err := i.read(l, desc)
+		problem, err := i.read(r.layout, desc)
 		if err != nil {
-			return nil, fmt.Errorf("release %s: %w", called, err)
+			return nil, err
 		}
 		if problem != nil {
 			i.Problems = append(i.Problems, Problem{Manifest: desc.Digest, Err: problem})

@@ -23,9 +23,19 @@ func carried(i *Inspection) (predicates, signatures []string) {
 	return predicates, slices.Compact(signatures)
 }
 
+// inspect inspects a release of one image.
+func inspect(t testing.TB, dir, called string) *Inspection {
+	t.Helper()
+	all := must[[]*Inspection](t)(Inspect(ctx, dir, called))
+	if len(all) != 1 || all[0].Index != nil {
+		t.Fatalf("%d images, index %v", len(all), all[0].Index)
+	}
+	return all[0]
+}
+
 func TestInspect(t *testing.T) {
 	dir, b := released(t)
-	i := must[*Inspection](t)(Inspect(ctx, dir, ""))
+	i := inspect(t, dir, "")
 	predicates, signatures := carried(i)
 	if !slices.Equal(predicates, statementTypes) || !slices.Equal(signatures, []string{SignatureValid}) ||
 		i.Image.Digest != b.A.Image.Digest || i.Claimed != "mqtt:2.7.9-r1" || i.Layers != 2 || len(i.Problems) > 0 || i.Dir != dir {
@@ -42,7 +52,7 @@ func TestInspect(t *testing.T) {
 	l := must[*oci.Layout](t)(oci.OpenLayout(dir))
 	m, _, err := l.ReadManifest(b.A.Image)
 	check(t, errors.Join(err, l.Close(), os.Remove(blobPath(dir, m.Layers[0].Digest))))
-	must[*Inspection](t)(Inspect(ctx, dir, "called"))
+	inspect(t, dir, "called")
 	// The config may not.
 	flip(t, blobPath(dir, m.Config.Digest))
 	var damaged *oci.DigestError
@@ -55,7 +65,7 @@ func TestInspectUnsigned(t *testing.T) {
 	b, dist := pair(t, "same", "same")
 	dir := filepath.Join(dist, "mqtt")
 	must[*Release](t)(Create(ctx, b, Options{Dir: dir}))
-	i := must[*Inspection](t)(Inspect(ctx, dir, ""))
+	i := inspect(t, dir, "")
 	predicates, signatures := carried(i)
 	if !slices.Equal(predicates, statementTypes[1:]) || !slices.Equal(signatures, []string{SignatureNone}) || i.Statements[0].Key != "" {
 		t.Errorf("%+v", i)
@@ -66,7 +76,7 @@ func TestInspectUnsigned(t *testing.T) {
 func TestInspectSignatures(t *testing.T) {
 	dir, _ := released(t)
 	rewrite(t, dir, func(m *ocispec.Manifest) { delete(m.Annotations, annotationSignerKey) })
-	i := must[*Inspection](t)(Inspect(ctx, dir, ""))
+	i := inspect(t, dir, "")
 	if predicates, signatures := carried(i); !slices.Equal(signatures, []string{SignatureUnchecked}) || len(predicates) != len(statementTypes) {
 		t.Errorf("without a key: %+v", i)
 	}
@@ -83,7 +93,7 @@ func TestInspectSignatures(t *testing.T) {
 		m.Layers[0].Digest = digest.FromBytes(b)
 		check(t, os.WriteFile(blobPath(dir, m.Layers[0].Digest), b, 0o644))
 	})
-	i = must[*Inspection](t)(Inspect(ctx, dir, ""))
+	i = inspect(t, dir, "")
 	if predicates, signatures := carried(i); !slices.Equal(signatures, []string{SignatureBad}) || len(predicates) != len(statementTypes) {
 		t.Errorf("other signatures: %+v", i)
 	}
@@ -93,7 +103,7 @@ func TestInspectSignatures(t *testing.T) {
 	f.add(key(t, 0), evidence.SignatureType, must[[]byte](t)(evidence.Signature(digest.FromString("elsewhere"))))
 	f.add(nil, evidence.SBOMType, []byte(`{"spdxVersion":"SPDX-2.3"}`))
 	f.add(nil, evidence.SBOMType, bytes.Repeat([]byte(" "), evidence.MaxStatement+1))
-	if i := must[*Inspection](t)(Inspect(ctx, f.write(), "")); len(i.Statements) > 0 || len(i.Problems) != 3 {
+	if i := inspect(t, f.write(), ""); len(i.Statements) > 0 || len(i.Problems) != 3 {
 		t.Errorf("%+v", i)
 	}
 }

@@ -1,11 +1,13 @@
 // Package release is the gate: two builds of one plan become a release only when
 // this package, in this process, has compared their images from their bytes and
-// found them identical.
+// found them identical. A release for several platforms is two such builds for each
+// of them, and the index of their images.
 //
 // It is the only package that calls the signer: in one place with a value that
-// only the comparison makes, and in one, for the names of images in registries,
-// with a value that only Verify makes, of what the same key signed in the first.
-// No option, variable or file leads around that.
+// only the comparison makes, in one, for an index, with a value that has nothing but
+// those, and in one, for the names of images in registries, with a value that only
+// Verify makes, of what the same key signed in the others. No option, variable or
+// file leads around that.
 package release
 
 import (
@@ -49,6 +51,10 @@ type Build struct {
 	Tested []builder.Tested
 	// TestInputs are those that the clients of tests had beside the base.
 	TestInputs []lock.Input
+
+	// Seal, if set, becomes part of the release: the inputs of the builds, whose
+	// files are in the Options' Store.
+	Seal *inputs.Seal
 }
 
 // Options say where a release goes and who signs it.
@@ -61,19 +67,21 @@ type Options struct {
 	Key *sign.Key
 	// Version is tailsbuild's own, for the evidence.
 	Version string
-	// Seal, if set, becomes part of the release: the inputs of the builds, whose
-	// files are in Store.
-	Seal  *inputs.Seal
+	// Store has the files of the inputs that are sealed.
 	Store *inputs.Store
 }
 
 // A Release says what was released.
 type Release struct {
-	Dir    string             `json:"dir"`
+	Dir string `json:"dir"`
+	// Image is the image's manifest or, of several platforms, the index.
 	Image  ocispec.Descriptor `json:"image"`
 	Signed bool               `json:"signed"`
 	// Certificate says who signed, if that was with a key made for it.
 	Certificate *sign.Certificate `json:"certificate,omitempty"`
+	// Platforms are those of an index, in its order, nil for one image. What follows
+	// is theirs then.
+	Platforms []*Release `json:"platforms,omitempty"`
 	// Sealed is the manifest of the sealed inputs, nil when there are none.
 	Sealed *ocispec.Descriptor `json:"sealed,omitempty"`
 	// Compressed is the size of manifest, config and layers as they are stored,
@@ -86,30 +94,37 @@ type Release struct {
 	Tested bool `json:"tested"`
 }
 
-// Create compares b.A and b.B and, when they are identical, makes the release at
+// Create is [CreateAll] of one image, which has no index.
+func Create(ctx context.Context, b Build, opts Options) (*Release, error) {
+	return CreateAll(ctx, []Build{b}, opts)
+}
+
+// CreateAll compares A and B of each of builds, which are for different platforms
+// and of one recipe and lock. When they are identical for all, it makes the release at
 // opts.Dir. A release that was there before is replaced in one step, or stays as
-// it is when Create returns an error.
+// it is when CreateAll returns an error, which is a *[PlatformError] when it is about
+// one platform of several.
 //
-// Two results that aren't two builds of b.Plan give a *[SameBuildError] or a
+// Two results that aren't two builds of their plan give a *[SameBuildError] or a
 // *[PlanError], an image larger than the recipe allows a *[SizeError], and images
 // that differ a *[DifferentError], with a report on disk and no release. So does a
 // test that failed with a *[NotPassedError], an image whose labels aren't what the
 // recipe declares with a *[declared.ContradictionError], and one that can't be listed
 // with an *[InventoryError].
-func Create(ctx context.Context, b Build, opts Options) (*Release, error) {
+func CreateAll(ctx context.Context, builds []Build, opts Options) (*Release, error) {
 	if opts.Dir == "" {
 		return nil, errors.New("release: no folder")
 	}
-	r, err := compare(ctx, b)
+	p, err := compareAll(ctx, builds)
 	var different *DifferentError
 	if errors.As(err, &different) {
-		return nil, different.report(opts.Dir)
+		return nil, errors.Join(err, different.report(opts.Dir))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("release %s: %w", opts.Dir, err)
 	}
-	defer r.close()
-	rel, err := r.release(ctx, opts)
+	defer p.close()
+	rel, err := p.release(ctx, opts)
 	if err != nil {
 		return nil, fmt.Errorf("release %s: %w", opts.Dir, err)
 	}
@@ -214,15 +229,17 @@ func openImage(res *builder.Result) (*diffoscope.Image, error) {
 	return image, nil
 }
 
-// release writes the image and its evidence to opts.Dir.
-func (r *reproduced) release(ctx context.Context, opts Options) (*Release, error) {
-	name, err := refName(r.build.Closure[0])
+// release writes the images and their evidence to opts.Dir.
+func (p *platforms) release(ctx context.Context, opts Options) (*Release, error) {
+	name, err := refName(p.images[0].build.Closure[0])
 	if err != nil {
 		return nil, err
 	}
-	statements, err := r.statements(opts)
-	if err != nil {
-		return nil, err
+	statements := make([][]statement, len(p.images))
+	for i, r := range p.images {
+		if statements[i], err = r.statements(opts); err != nil {
+			return nil, err
+		}
 	}
 	if err := os.MkdirAll(filepath.Dir(opts.Dir), 0o755); err != nil {
 		return nil, err
@@ -232,13 +249,22 @@ func (r *reproduced) release(ctx context.Context, opts Options) (*Release, error
 	if err := removeReport(opts.Dir + reportSuffix); err != nil && !errors.Is(err, syscall.ENOTEMPTY) {
 		return nil, err
 	}
-	sealed, err := r.write(ctx, name, statements, opts)
+	sealed, err := p.write(ctx, name, statements, opts)
 	if err != nil {
 		return nil, err
 	}
-	return &Release{
-		Dir: opts.Dir, Image: r.image.desc, Signed: opts.Key != nil, Certificate: r.signer, Sealed: sealed,
-		Compressed: r.image.compressed, Unpacked: r.image.unpacked, Varied: r.varied,
-		Tested: len(r.build.Tested) > 0,
-	}, nil
+	signed, signer := opts.Key != nil, p.images[0].signer
+	var all []*Release
+	for i, r := range p.images {
+		all = append(all, &Release{
+			Dir: opts.Dir, Image: r.image.desc, Signed: signed, Certificate: signer, Sealed: sealed[i],
+			Compressed: r.image.compressed, Unpacked: r.image.unpacked, Varied: r.varied,
+			Tested: len(r.build.Tested) > 0,
+		})
+	}
+	if !p.several() {
+		return all[0], nil
+	}
+	index, _, err := p.index()
+	return &Release{Dir: opts.Dir, Image: index, Signed: signed, Certificate: signer, Platforms: all}, err
 }

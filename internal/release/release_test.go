@@ -324,8 +324,8 @@ func TestChangedBefore(t *testing.T) {
 func TestChangedAfter(t *testing.T) {
 	for i := range 4 {
 		b, dist := pair(t, "same", "same")
-		r := must[*reproduced](t)(compare(ctx, b))
-		blobs := append(r.image.blobs(), r.image.desc)
+		r := must[*platforms](t)(compareAll(ctx, []Build{b}))
+		blobs := append(r.images[0].image.blobs(), r.images[0].image.desc)
 		if len(blobs) != 4 {
 			t.Fatalf("%d blobs", len(blobs))
 		}
@@ -344,7 +344,7 @@ func TestChangedAfter(t *testing.T) {
 // comparison: what was compared is what is released.
 func TestSwappedAfter(t *testing.T) {
 	b, dist := pair(t, "same", "same")
-	r := must[*reproduced](t)(compare(ctx, b))
+	r := must[*platforms](t)(compareAll(ctx, []Build{b}))
 	defer r.close()
 	check(t, os.Rename(b.A.Layout, b.A.Layout+".old"))
 	writeImage(t, b.A.Layout, "evil")
@@ -415,7 +415,7 @@ func TestCancelled(t *testing.T) {
 	if _, err := Create(cancelled, b, opts); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	r := must[*reproduced](t)(compare(ctx, b))
+	r := must[*platforms](t)(compareAll(ctx, []Build{b}))
 	defer r.close()
 	if _, err := r.release(cancelled, opts); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the comparison: %v", err)

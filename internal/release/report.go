@@ -25,17 +25,17 @@ const (
 	reportJSON = "comparison.json"
 )
 
-// report writes the folder dir + ".report" and returns e, with what it found out
-// and any error of its own. Whatever is at dir stays as it is.
+// report writes the folder dir + ".report", and into e what it found out. Whatever is
+// at dir stays as it is.
 func (e *DifferentError) report(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, ocispec.ImageLayoutFile)); err == nil {
 		e.Previous = dir
 	}
 	if err := e.write(dir + reportSuffix); err != nil {
-		return errors.Join(e, fmt.Errorf("report %s: %w", dir+reportSuffix, err))
+		return fmt.Errorf("report %s: %w", dir+reportSuffix, err)
 	}
 	e.Report = dir + reportSuffix
-	return e
+	return nil
 }
 
 // write makes the folder aside and puts it in the place of an earlier report.

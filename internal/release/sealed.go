@@ -31,10 +31,10 @@ type Sealed struct {
 // attachSealed adds the inputs of the builds as an artifact that refers to the
 // image. It isn't signed: what it has to hold follows from the provenance.
 func (r *reproduced) attachSealed(ctx context.Context, w *oci.Writer, opts Options) (ocispec.Descriptor, error) {
-	if s := opts.Seal; s.Recipe != r.build.Closure[0].Name || s.Arch != r.build.Arch || s.Plan != r.build.Plan || s.Lock.Digest() != r.build.Lock {
+	if s := r.build.Seal; s.Recipe != r.build.Closure[0].Name || s.Arch != r.build.Arch || s.Plan != r.build.Plan || s.Lock.Digest() != r.build.Lock {
 		return ocispec.Descriptor{}, fmt.Errorf("sealed inputs: they are not those of recipe %s", r.build.Closure[0].Name)
 	}
-	return opts.Seal.Write(ctx, w, opts.Store, &r.image.desc)
+	return r.build.Seal.Write(ctx, w, opts.Store, &r.image.desc)
 }
 
 // readSealed reads all of the sealed inputs that desc names. The problem says why

@@ -27,14 +27,14 @@ func sealable(t *testing.T) (b Build, dist string, opts Options) {
 	b.Lock = lk.Digest()
 	store := must[*inputs.Store](t)(inputs.OpenStore(t.TempDir()))
 	check(t, os.WriteFile(store.Path(in.SHA256), []byte("rootfs"), 0o444))
-	seal := &inputs.Seal{
+	b.Seal = &inputs.Seal{
 		Recipe: "mqtt", Arch: b.Arch, Plan: b.Plan, Lock: lk, Inputs: slices.Clone(b.Inputs),
 		Files: map[string][]byte{
 			"mqtt/recipe.hcl": b.Closure[0].Bytes, "mqtt/files/mqtt": b.Files["/etc/mqtt"],
 			"alpine-3.19/recipe.hcl": b.Closure[1].Bytes, "tailsbuild.hcl": []byte("variable\n"),
 		},
 	}
-	return b, dist, Options{Dir: filepath.Join(dist, "mqtt"), Key: key(t, 0), Seal: seal, Store: store}
+	return b, dist, Options{Dir: filepath.Join(dist, "mqtt"), Key: key(t, 0), Store: store}
 }
 
 // sealed returns a release with sealed inputs, and their manifest.
@@ -46,7 +46,7 @@ func sealed(t *testing.T) (string, ocispec.Descriptor, Options) {
 }
 
 func TestSealed(t *testing.T) {
-	dir, desc, opts := sealed(t)
+	dir, desc, _ := sealed(t)
 	v := must[*Verification](t)(Verify(ctx, dir, key(t, 0).Public()))
 	if v.Sealed == nil || v.Sealed.Manifest != desc.Digest || v.Sealed.Inputs != 1 || v.Sealed.Size != 6 || len(v.Problems) > 0 {
 		t.Fatalf("sealed %+v, problems %v", v.Sealed, v.Problems)
@@ -59,11 +59,11 @@ func TestSealed(t *testing.T) {
 	}
 	// Another release of the same image has the same sealed inputs.
 	b, _, again := sealable(t)
-	again.Seal.Lock.SetImage(lock.Image{Arch: "x86_64", Plan: b.Plan.String(), Digest: v.Image.Digest.String(), Size: v.Image.Size})
+	b.Seal.Lock.SetImage(lock.Image{Arch: "x86_64", Plan: b.Plan.String(), Digest: v.Image.Digest.String(), Size: v.Image.Size})
 	if rel := must[*Release](t)(Create(ctx, b, again)); rel.Sealed.Digest != desc.Digest {
 		t.Errorf("sealed inputs %s and %s", rel.Sealed.Digest, desc.Digest)
 	}
-	check(t, must[*inputs.Artifact](t)(inputs.ReadArtifact(dir, l, desc)).Check(opts.Seal))
+	check(t, must[*inputs.Artifact](t)(inputs.ReadArtifact(dir, l, desc)).Check(b.Seal))
 }
 
 // TestSealOther: a seal of something else makes no release.
@@ -76,7 +76,7 @@ func TestSealOther(t *testing.T) {
 	} {
 		b, dist, opts := sealable(t)
 		b.Inputs = slices.Clone(b.Inputs)
-		change(opts.Seal)
+		change(b.Seal)
 		if rel, err := Create(ctx, b, opts); err == nil {
 			t.Errorf("%s: released %+v", name, rel)
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
-	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
@@ -49,9 +49,17 @@ type Verification struct {
 	Missing []string `json:"missing,omitempty"`
 	// Bundles are the manifests with what the key signed, sorted.
 	Bundles []digest.Digest `json:"bundles"`
+	// Lacks are the architectures that the recipe is for and the release isn't, as far
+	// as a declaration says, sorted.
+	Lacks []string `json:"lacks,omitempty"`
 	// Sealed describes the sealed inputs, nil when the release has none. They are
 	// whole, and exactly Dependencies and the lock.
 	Sealed *Sealed `json:"sealed,omitempty"`
+	// Platforms are the images of an index, in its order, each verified like one that
+	// is alone, and nil for one that is. For an index, Image is the index, which the
+	// key signed, too; Parameters and Output are what all platforms have in common, and
+	// Bundles, Lacks and Problems are those of all. The rest is the platforms'.
+	Platforms []*Verification `json:"platforms,omitempty"`
 	// Problems are manifests that were found and don't count.
 	Problems []Problem `json:"problems,omitempty"`
 }
@@ -74,8 +82,10 @@ type Builder struct {
 	ID         string            `json:"id"`
 	Versions   map[string]string `json:"versions"`
 	Invocation string            `json:"invocationId"`
-	Started    time.Time         `json:"startedOn"`
-	Finished   time.Time         `json:"finishedOn"`
+	// Emulation says what was emulated on what, as "aarch64 on x86_64"; "" is nothing.
+	Emulation string    `json:"emulation,omitempty"`
+	Started   time.Time `json:"startedOn"`
+	Finished  time.Time `json:"finishedOn"`
 }
 
 // VerifyOptions say what there is of a release.
@@ -94,7 +104,9 @@ type VerifyOptions struct {
 
 // Verify checks the release in the folder dir from its files alone: every blob of
 // its one image, and that key signed the image, the provenance of two different
-// builds of one plan and lock, and a comparison that names both.
+// builds of one plan and lock, and a comparison that names both. When it has an index
+// of several images, that is so for each of them, they are of one recipe and lock, and
+// the key signed the index.
 //
 // It returns an *[UnsignedError] when nothing in the release is signed and a
 // *[RefusedError] when what key signed doesn't show that. A file that is missing
@@ -113,35 +125,47 @@ func VerifyWith(ctx context.Context, dir string, key *sign.PublicKey, opts Verif
 		read = readWithoutLayers
 	}
 	opts.Called = cmp.Or(opts.Called, dir)
-	l, img, manifests, err := openRelease(ctx, dir, opts.Called, read)
+	r, err := openRelease(ctx, dir, opts.Called, read)
 	if err != nil {
 		return nil, err
 	}
-	defer l.Close()
-	v := newVerification(opts.Called, img, key.ID())
+	defer r.Close()
+	r.withoutSealed = opts.WithoutSealed
+	if r.index != nil {
+		return r.verifyIndex(ctx, key)
+	}
+	return r.verify(ctx, r.images[0], key)
+}
+
+// verify verifies one image.
+func (r *opened) verify(ctx context.Context, img *image, key *sign.PublicKey) (*Verification, error) {
+	v := newVerification(r.called, img, key.ID())
 	e := newSignedEvidence(img.desc, key)
-	for _, desc := range manifests {
+	for _, desc := range r.about(img.desc) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		problem, err := e.read(l, desc)
+		problem, err := e.read(r.layout, desc)
 		if err != nil {
-			return nil, fmt.Errorf("release %s: %w", opts.Called, err)
+			return nil, fmt.Errorf("release %s: %w", r.called, err)
 		}
 		v.note(desc.Digest, problem)
 	}
 	if err := v.judge(e, img); err != nil {
 		return nil, err
 	}
-	if opts.WithoutSealed {
-		return v, nil
+	if r.withoutSealed {
+		e.sealed = nil
 	}
 	for _, desc := range e.sealed {
-		problem, err := v.readSealed(ctx, l, desc)
+		problem, err := v.readSealed(ctx, r.layout, desc)
 		if err != nil {
-			return nil, fmt.Errorf("release %s: %w", opts.Called, err)
+			return nil, fmt.Errorf("release %s: %w", r.called, err)
 		}
 		v.note(desc.Digest, problem)
+	}
+	if d := v.Declaration; d != nil {
+		v.Lacks = lacks(d.Architectures, v.Parameters.Arch)
 	}
 	return v, nil
 }
@@ -151,68 +175,6 @@ func newVerification(called string, img *image, key string) *Verification {
 		Dir: called, Image: img.desc, Key: key,
 		Compressed: img.compressed, Unpacked: img.unpacked,
 	}
-}
-
-// openRelease opens the release in dir, which errors call called, and reads its
-// image with read. The manifests are those of everything else in it.
-func openRelease(ctx context.Context, dir, called string, read imageReader) (*layout, *image, []ocispec.Descriptor, error) {
-	l, err := openLayout(dir)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	img, manifests, err := readRelease(ctx, l, read)
-	if err == nil {
-		return l, img, manifests, nil
-	}
-	err = errors.Join(err, l.Close())
-	var refused *RefusedError
-	if errors.As(err, &refused) {
-		refused.Dir = called
-		return nil, nil, nil, refused
-	}
-	return nil, nil, nil, fmt.Errorf("release %s: %w", called, err)
-}
-
-func readRelease(ctx context.Context, l *layout, read imageReader) (*image, []ocispec.Descriptor, error) {
-	desc, manifests, err := split(l)
-	if err != nil {
-		return nil, nil, err
-	}
-	img, err := read(ctx, l, desc)
-	if err != nil {
-		return nil, nil, err
-	}
-	img.claimed = desc.Annotations[ocispec.AnnotationRefName]
-	return img, manifests, nil
-}
-
-// split returns the descriptor of the layout's one image, and of all else in its
-// index.
-func split(l *layout) (ocispec.Descriptor, []ocispec.Descriptor, error) {
-	var images, others []ocispec.Descriptor
-	index, err := l.Images()
-	if err != nil {
-		return ocispec.Descriptor{}, nil, err
-	}
-	if len(index) > maxEvidence+1 {
-		return ocispec.Descriptor{}, nil, &oci.LimitError{What: "index.json", Size: int64(len(index)), Limit: maxEvidence + 1}
-	}
-	for _, desc := range index {
-		m, err := l.manifest(desc)
-		if err != nil {
-			return ocispec.Descriptor{}, nil, err
-		}
-		switch {
-		case oci.IsImage(m):
-			images = append(images, desc)
-		case !oci.IsSignatures(m): // which podman reads, and nothing here does
-			others = append(others, desc)
-		}
-	}
-	if len(images) != 1 {
-		return ocispec.Descriptor{}, nil, &RefusedError{Reason: fmt.Errorf("%d images, want 1", len(images))}
-	}
-	return images[0], others, nil
 }
 
 // note writes down why a manifest doesn't count, if there is a problem with it.
@@ -268,7 +230,7 @@ func (v *Verification) add(c comparison, builds map[string]*evidence.Build) erro
 	for i, b := range pair {
 		r.Builders[i] = Builder{
 			ID: b.Run.Builder, Versions: b.Run.Versions, Invocation: b.Run.Invocation,
-			Started: b.Run.Started, Finished: b.Run.Finished,
+			Started: b.Run.Started, Finished: b.Run.Finished, Emulation: b.Run.Variation[builder.EmulationName],
 		}
 	}
 	// The same comparison can be written in other bytes.

@@ -135,45 +135,58 @@ func file(name string, content []byte) evidence.Dependency {
 	}
 }
 
-// write makes the layout at opts.Dir, or leaves nothing. It returns the manifest of
-// the sealed inputs, if there are to be any.
-func (r *reproduced) write(ctx context.Context, name string, statements []statement, opts Options) (sealed *ocispec.Descriptor, err error) {
+// write makes the layout at opts.Dir, or leaves nothing. It returns, for each image,
+// the manifest of the sealed inputs, if there are to be any.
+func (p *platforms) write(ctx context.Context, name string, statements [][]statement, opts Options) (sealed []*ocispec.Descriptor, err error) {
 	w, err := oci.Create(opts.Dir)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.Abort()) }()
 	// The bytes are copied, and by that checked, before anything is signed.
-	for _, desc := range append(r.image.blobs(), r.image.desc) {
-		if err := r.copy(ctx, w, desc); err != nil {
-			return nil, err
+	for _, r := range p.images {
+		for _, desc := range append(r.image.blobs(), r.image.desc) {
+			if err := r.copy(ctx, w, desc); err != nil {
+				return nil, err
+			}
 		}
 	}
-	image := r.image.desc
-	image.Annotations = map[string]string{ocispec.AnnotationRefName: name}
-	index := []ocispec.Descriptor{image}
-	bundles, err := r.signAll(ctx, opts.Key, statements)
+	index, err := p.head(ctx, w, name, opts.Key)
 	if err != nil {
 		return nil, err
 	}
-	for i, st := range statements {
-		desc, err := r.attach(w, st, opts.Key, bundles[i])
+	for i, r := range p.images {
+		attached, seal, err := r.attachAll(ctx, w, statements[i], opts)
 		if err != nil {
 			return nil, err
 		}
-		index = append(index, desc)
-	}
-	if opts.Seal != nil {
-		desc, err := r.attachSealed(ctx, w, opts)
-		if err != nil {
-			return nil, err
-		}
-		index, sealed = append(index, desc), &desc
+		index, sealed = append(index, attached...), append(sealed, seal)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	return sealed, w.Commit(index)
+}
+
+// attachAll adds the statements about the image, and the sealed inputs if there are
+// to be any, and returns their descriptors.
+func (r *reproduced) attachAll(ctx context.Context, w *oci.Writer, statements []statement, opts Options) (all []ocispec.Descriptor, sealed *ocispec.Descriptor, err error) {
+	bundles, err := r.signAll(ctx, opts.Key, statements)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, st := range statements {
+		desc, err := r.attach(w, st, opts.Key, bundles[i])
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, desc)
+	}
+	if r.build.Seal == nil {
+		return all, nil, nil
+	}
+	desc, err := r.attachSealed(ctx, w, opts)
+	return append(all, desc), &desc, err
 }
 
 func (r *reproduced) copy(ctx context.Context, w *oci.Writer, desc ocispec.Descriptor) error {
@@ -188,13 +201,10 @@ func (r *reproduced) copy(ctx context.Context, w *oci.Writer, desc ocispec.Descr
 	return w.Add(desc, blob)
 }
 
-// attach adds a statement as a manifest that refers to the image: signed, or without
-// a key as it is.
+// attach adds a statement about the image: signed, in its bundle, or without a key as
+// it is.
 func (r *reproduced) attach(w *oci.Writer, st statement, key *sign.Key, bundle []byte) (_ ocispec.Descriptor, err error) {
-	a := Attachment{
-		Subject: r.image.desc, PredicateType: st.predicateType, Body: st.body,
-		Created: time.Unix(r.build.Closure[0].Epoch, 0), // a clock would make manifests of equal evidence different
-	}
+	a := Attachment{Subject: r.image.desc, PredicateType: st.predicateType, Body: st.body, Created: r.created()}
 	if key != nil {
 		a.Body, a.Signed, a.Key = bundle, true, key.Public()
 		if a.Key == nil {
@@ -203,16 +213,7 @@ func (r *reproduced) attach(w *oci.Writer, st statement, key *sign.Key, bundle [
 			}
 		}
 	}
-	desc, blobs, err := a.Manifest()
-	if err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	for _, b := range blobs {
-		if _, err := w.AddBytes(b.MediaType, b.Data); err != nil {
-			return ocispec.Descriptor{}, err
-		}
-	}
-	return desc, nil
+	return a.add(w)
 }
 
 // signAll returns the bundles of the statements, in their order, nil ones without a
@@ -237,8 +238,14 @@ func (r *reproduced) signAll(ctx context.Context, key *sign.Key, statements []st
 // maxAsked is how many statements services are asked about at once.
 const maxAsked = 8
 
-// sign signs a statement about the reproduced image. It is the only place in
-// tailsbuild that calls the signer.
+// sign signs a statement about the reproduced image. It and [platforms.sign] are the
+// only places in tailsbuild that sign statements.
 func (r *reproduced) sign(ctx context.Context, key *sign.Key, st statement) ([]byte, error) {
 	return key.Sign(ctx, st.body)
+}
+
+// created is the recipe's epoch: a clock would make manifests of equal evidence
+// different.
+func (r *reproduced) created() time.Time {
+	return time.Unix(r.build.Closure[0].Epoch, 0)
 }

@@ -387,6 +387,18 @@ func TestBundleKeyRefuses(t *testing.T) {
 	}
 }
 
+func TestStatementUnsafe(t *testing.T) {
+	good := signed(t, newKey(t), statementOf(image))
+	if got, err := StatementUnsafe(good); err != nil || !bytes.Equal(got, statementOf(image)) {
+		t.Errorf("%s, %v", got, err)
+	}
+	for _, bad := range [][]byte{nil, []byte("{}"), bytes.Repeat([]byte(" "), MaxBundle+1), bytes.Replace(good, []byte("in-toto"), []byte("x"), 1)} {
+		if got, err := StatementUnsafe(bad); err == nil {
+			t.Errorf("%.80q has %s", bad, got)
+		}
+	}
+}
+
 func FuzzVerify(f *testing.F) {
 	key := newKey(f)
 	good := signed(f, key, statementOf(image))
@@ -397,6 +409,10 @@ func FuzzVerify(f *testing.F) {
 		v, err := key.public.Verify(b, image)
 		if err == nil && !bytes.Equal(v.Statement, statementOf(image)) {
 			t.Fatalf("accepted the statement %s", v.Statement)
+		}
+		// Nothing is verified by that, but it reads the same.
+		if unsafe, unsafeErr := StatementUnsafe(b); err == nil && (unsafeErr != nil || !bytes.Equal(unsafe, v.Statement)) {
+			t.Fatalf("%v: %s", unsafeErr, unsafe)
 		}
 	})
 }

@@ -119,7 +119,7 @@ func TestDistribution(t *testing.T) {
 		Artifacts: []registry.Artifact{{Type: sign.BundleMediaType, MaxBlobs: 1, MaxSize: sign.MaxBundle}},
 	})
 	check(t, err)
-	if fetched.Artifacts != 4 || len(fetched.Problems) != 0 {
+	if fetched.Artifacts != 7 || len(fetched.Problems) != 0 {
 		t.Errorf("got %+v", fetched)
 	}
 	// What can't be signed isn't pushed.

@@ -42,7 +42,7 @@ var plan = digest.FromString("plan")
 // whose image has content in a file and one apk package, and passed one test. A nil
 // key leaves it unsigned.
 func Release(ctx context.Context, dir, content string, key *sign.Key) (*release.Release, error) {
-	return create(ctx, content, locked(lock.CurrentOutput()), release.Options{Dir: dir, Key: key, Version: "0.1.0"})
+	return create(ctx, content, locked(lock.CurrentOutput()), nil, release.Options{Dir: dir, Key: key, Version: "0.1.0"})
 }
 
 // Sealed is [Release] with sealed inputs, and a toolchain record.
@@ -59,11 +59,11 @@ func Sealed(ctx context.Context, dir, content string, key *sign.Key, output lock
 	if err := os.WriteFile(opts.Store.Path(rootfs.SHA256), []byte(rootfsContent), 0o444); err != nil {
 		return nil, err
 	}
-	opts.Seal = &inputs.Seal{
+	seal := &inputs.Seal{
 		Recipe: closure[0].Name, Arch: "x86_64", Plan: plan, Lock: locked(output), Inputs: []lock.Input{rootfs},
 		Files: map[string][]byte{"mqtt/recipe.hcl": closure[0].Bytes, "alpine-3.19/recipe.hcl": closure[1].Bytes},
 	}
-	return create(ctx, content, locked(output), opts)
+	return create(ctx, content, locked(output), seal, opts)
 }
 
 // Rebuild makes what the auditor's builder would make in the folder dir: an image
@@ -91,7 +91,7 @@ func locked(output lock.Output) *lock.File {
 	return &lock.File{Recipe: "mqtt", Output: output, Inputs: []lock.Input{rootfs}}
 }
 
-func create(ctx context.Context, content string, lk *lock.File, opts release.Options) (*release.Release, error) {
+func create(ctx context.Context, content string, lk *lock.File, seal *inputs.Seal, opts release.Options) (*release.Release, error) {
 	work, err := os.MkdirTemp(filepath.Dir(opts.Dir), "builds-")
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func create(ctx context.Context, content string, lk *lock.File, opts release.Opt
 	defer os.RemoveAll(work)
 	b := release.Build{
 		Closure: closure, Arch: "x86_64", Plan: plan, Lock: lk.Digest(),
-		Output: lk.Output, Inputs: lk.Inputs,
+		Output: lk.Output, Inputs: lk.Inputs, Seal: seal,
 	}
 	if b.A, err = build(filepath.Join(work, "a"), "a", content, b.Plan); err != nil {
 		return nil, err
