@@ -5,7 +5,7 @@ import "testing"
 // TestAuditorDiffers: the auditor's builder differs from both others in all that
 // there is a third way for, and is no copy of either in the rest.
 func TestAuditorDiffers(t *testing.T) {
-	a, b, c := variations["a"].record("x86_64"), variations["b"].record("x86_64"), variations[Auditor].record("x86_64")
+	a, b, c := variations["a"].record(machineArch()), variations["b"].record(machineArch()), variations[Auditor].record(machineArch())
 	either := map[string]bool{
 		// There are two of each.
 		"runtime": true, "snapshotter": true, "filesystem": true, "aslr": true, "uname": true,

@@ -51,6 +51,7 @@ func (l Limits) layer() oci.LayerLimits {
 type Image struct {
 	path     string
 	layout   *oci.Layout
+	find     finder
 	info     os.FileInfo
 	limits   Limits
 	desc     ocispec.Descriptor
@@ -80,11 +81,27 @@ func (e *ChangedError) Error() string { return e.What + ": changed while it was 
 // Open opens the one image of the OCI layout in the folder path. Manifests with a
 // subject, and artifacts, may lie beside it.
 func Open(path string, limits Limits) (*Image, error) {
+	return openWith(path, limits, (*Image).only)
+}
+
+// OpenImage opens the image that desc describes in the OCI layout in the folder path,
+// whatever else is there.
+func OpenImage(path string, desc ocispec.Descriptor, limits Limits) (*Image, error) {
+	return openWith(path, limits, func(i *Image) (ocispec.Descriptor, *ocispec.Manifest, []byte, error) {
+		m, raw, err := i.layout.ReadManifest(desc)
+		return desc, m, raw, err
+	})
+}
+
+// A finder finds the image to compare.
+type finder func(*Image) (ocispec.Descriptor, *ocispec.Manifest, []byte, error)
+
+func openWith(path string, limits Limits, find finder) (*Image, error) {
 	layout, err := oci.OpenLayout(path)
 	if err != nil {
 		return nil, err
 	}
-	i := &Image{path: path, layout: layout, limits: limits}
+	i := &Image{path: path, layout: layout, limits: limits, find: find}
 	if err := i.load(); err != nil {
 		layout.Close()
 		return nil, err
@@ -99,7 +116,7 @@ func (i *Image) SetName(name string) { i.path = name }
 // Close releases the layout.
 func (i *Image) Close() error { return i.layout.Close() }
 
-// Digest is that of the image's manifest, as index.json names it.
+// Digest is that of the image's manifest.
 func (i *Image) Digest() digest.Digest { return i.desc.Digest }
 
 func (i *Image) load() error {
@@ -107,7 +124,7 @@ func (i *Image) load() error {
 	if err != nil {
 		return err
 	}
-	desc, m, raw, err := i.find()
+	desc, m, raw, err := i.find(i)
 	if err != nil {
 		return err
 	}
@@ -126,8 +143,8 @@ func (i *Image) load() error {
 	return err
 }
 
-// find returns the layout's one image.
-func (i *Image) find() (ocispec.Descriptor, *ocispec.Manifest, []byte, error) {
+// only returns the layout's one image.
+func (i *Image) only() (ocispec.Descriptor, *ocispec.Manifest, []byte, error) {
 	var desc ocispec.Descriptor
 	var image *ocispec.Manifest
 	var raw []byte
@@ -226,7 +243,7 @@ func verify(ctx context.Context, images ...*Image) error {
 
 // checkIndex checks that the layout still holds the image that was opened.
 func (i *Image) checkIndex() error {
-	now, _, _, err := i.find()
+	now, _, _, err := i.find(i)
 	if err != nil {
 		return fmt.Errorf("%s: %w", i.path, err)
 	}

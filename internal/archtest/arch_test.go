@@ -40,10 +40,10 @@ var mayImport = map[string][]string{
 	"internal/transfer": {"internal/registry", "internal/oci"},
 	"internal/assess": {
 		"internal/release", "internal/rebuild", "internal/trust", "internal/policy", "internal/verdict", "internal/privilege",
-		"internal/sign", "internal/declared", "internal/evidence",
+		"internal/sign", "internal/declared", "internal/evidence", "internal/registry",
 	},
 	"internal/rebuild": {
-		"internal/release", "builder", "diffoscope", "internal/evidence", "internal/sign", "internal/trust",
+		"internal/release", "internal/registry", "builder", "diffoscope", "internal/evidence", "internal/sign", "internal/trust",
 		"internal/lock", "internal/oci",
 	},
 	"internal/release": {

@@ -15,6 +15,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
+	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
@@ -82,14 +83,18 @@ func (a *Assessor) readPlaces(ctx context.Context, s *Assessment) []place {
 }
 
 func (a *Assessor) readPlace(ctx context.Context, location string, s *Assessment) ([]release.Bundle, error) {
-	remote := strings.Contains(location, "://") || strings.HasPrefix(location, policy.RepositoryPrefix)
+	repository, err := policy.Repository(location)
+	if err != nil {
+		return nil, err
+	}
+	remote := strings.Contains(location, "://") || repository != ""
 	switch {
 	case remote && a.opts.Offline:
 		return nil, errors.New("no network is to be used")
-	case strings.HasPrefix(location, policy.RepositoryPrefix):
-		return nil, errors.New("repositories can't be read yet")
+	case repository != "":
+		return rebuild.ReadRepository(ctx, repository, s.Contents.Image, registry.Options{Proxy: a.opts.Proxy})
 	case remote:
-		source, err := trust.HTTP(location, trust.HTTPOptions{})
+		source, err := trust.HTTP(location, trust.HTTPOptions{Proxy: a.opts.Proxy})
 		if err != nil {
 			return nil, err
 		}

@@ -13,8 +13,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
+	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
+	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
@@ -66,7 +68,7 @@ func (f *auditFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.expect, "expect", "", "`DIGEST` that the image has to have, from somebody else than the registry or the builder")
 	flags.StringVar(&f.source, "source", "", "`DIR` with recipes, that the release's have to be the same as")
 	flags.BoolVar(&f.force, "other-toolchain", false, "rebuild even when this tailsbuild's toolchain record is another than the release's")
-	flags.StringVar(&f.publish, "publish", "", "`DIR` that the signed statements are added to")
+	flags.StringVar(&f.publish, "publish", "", "`DIR`, or oci:HOST/REPO, that the signed statements are added to")
 	flags.StringVar(&f.output, "output", "audit", "`DIR` for the reports")
 	f.draw.add(cmd)
 }
@@ -91,6 +93,9 @@ func (f *auditFlags) check() error {
 	}
 	if f.asked.config != "" && f.ownKey == "" {
 		return usagef("--signing-config is for what --own-key signs")
+	}
+	if _, err := policy.Repository(f.publish); err != nil {
+		return usagef("--publish: %v", err)
 	}
 	if f.publish != "" && f.ownKey == "" {
 		return usagef("--publish needs --own-key and --builder-id: only what is signed is published")
@@ -251,11 +256,23 @@ func (t *oneAudit) conclude(ctx context.Context, attempt *rebuild.Attempt) error
 		}
 		out.KeyID, out.BuilderID = key.Public().ID(), t.flags.builder
 	}
+	// A place that is out of order costs no report, which has the statements, too.
 	if t.flags.publish != "" {
-		if err := rebuild.Publish(t.flags.publish, statements); err != nil {
-			return err
+		if err = t.publish(ctx, statements); err == nil {
+			out.Published = t.flags.publish
 		}
-		out.Published = t.flags.publish
 	}
-	return t.report(ctx, attempt, statements)
+	return errors.Join(err, t.report(ctx, attempt, statements))
+}
+
+// publish adds statements to the auditor's own place.
+func (u *auditor) publish(ctx context.Context, statements []rebuild.Statement) error {
+	repository, err := policy.Repository(u.flags.publish)
+	if err != nil {
+		return err
+	}
+	if repository != "" {
+		return rebuild.PublishTo(ctx, repository, statements, registry.Options{Proxy: u.flags.judge.proxy})
+	}
+	return rebuild.Publish(u.flags.publish, statements)
 }

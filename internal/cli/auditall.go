@@ -20,6 +20,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
+	"gitlab.com/tailsbuild/tailsbuild/internal/transfer"
 )
 
 // manyFlags say which releases are audited at once, and how.
@@ -354,12 +355,21 @@ func (m *many) try(ctx context.Context, c catalogued) *tried {
 
 // imageOf returns the digest of the image that a target is now, without the rest.
 func (m *many) imageOf(ctx context.Context, target string) (digest.Digest, error) {
-	if !isReference(target) {
-		f, image, err := m.openTarget(target)
+	if isExport(target) {
+		f, err := transfer.OpenExport(target)
 		if err != nil {
 			return "", err
 		}
-		return image.Digest, f.Close()
+		defer f.Close()
+		image, err := f.Image()
+		if err != nil {
+			return "", err
+		}
+		return image.Digest, nil
+	}
+	if !isReference(target) {
+		image, err := imageIn(target, m.flags.judge.platform)
+		return image.Digest, err
 	}
 	ref, err := registry.ParseReference(target)
 	if err != nil {

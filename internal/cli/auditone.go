@@ -137,6 +137,11 @@ func (t *oneAudit) unpack(ctx context.Context) (*loaded, *inputs.Store, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if l.plan.Runs() {
+		if err := builder.CheckArch(p.Arch); err != nil {
+			return nil, nil, fmt.Errorf("the release is for %s: %w", p.Arch, err)
+		}
+	}
 	l.seal.Plan = p.Plan // under which the lock has the published image
 	if err := artifact.Check(l.seal); err != nil {
 		return nil, nil, err

@@ -15,7 +15,6 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
-	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
 )
 
@@ -58,7 +57,7 @@ func (u *auditor) state(ctx context.Context, out stated, sign func(rebuild.Audit
 		return err
 	}
 	out.KeyID = statements[0].Attachment.Key.ID()
-	if err := rebuild.Publish(u.flags.publish, statements); err != nil {
+	if err := u.publish(ctx, statements); err != nil {
 		return err
 	}
 	return u.out.print(out)
@@ -68,7 +67,7 @@ func (u *auditor) state(ctx context.Context, out stated, sign func(rebuild.Audit
 func (f *auditFlags) addSay(cmd *cobra.Command, id, what string) {
 	f.addVerify(cmd)
 	f.addOwn(cmd, id)
-	cmd.Flags().StringVar(&f.publish, "publish", "", "`DIR` that "+what+" is added to")
+	cmd.Flags().StringVar(&f.publish, "publish", "", "`DIR`, or oci:HOST/REPO, that "+what+" is added to")
 }
 
 // checkSay wants to know who says it, and where.
@@ -156,7 +155,11 @@ func (u *auditor) summarise(ctx context.Context, target string) error {
 	if isReference(target) {
 		reference = target
 	}
-	contents, err := u.by.judge.assessor.Read(ctx, dir, release.VerifyOptions{Called: target})
+	image, err := imageIn(dir, u.flags.judge.platform)
+	if err != nil {
+		return asBroken(err)
+	}
+	contents, err := u.by.judge.contents(ctx, dir, target, image)
 	if err != nil {
 		return asBroken(err)
 	}

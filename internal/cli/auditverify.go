@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,9 @@ import (
 	"slices"
 
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
 	"gitlab.com/tailsbuild/tailsbuild/internal/assess"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
@@ -59,15 +60,19 @@ func (a *app) newSignedBy(f auditFlags) (v signedBy, err error) {
 // open verifies the release in the folder dir, which target names, as a user would,
 // but for the rebuilds that the policy asks for: this is one.
 func (v signedBy) open(ctx context.Context, dir, target string, f judgeFlags) (*rebuild.Published, error) {
+	image, err := imageIn(dir, f.platform)
+	if err != nil {
+		return nil, asBroken(err)
+	}
 	if v.key != nil {
-		p, err := rebuild.Open(ctx, dir, target, v.key)
+		p, err := rebuild.Open(ctx, dir, target, image.Digest, v.key)
 		return p, asBroken(err)
 	}
 	reference := f.reference
 	if isReference(target) {
 		reference = target
 	}
-	contents, err := v.judge.assessor.Read(ctx, dir, release.VerifyOptions{Called: target})
+	contents, err := v.judge.contents(ctx, dir, target, image)
 	if err != nil {
 		return nil, asBroken(err)
 	}
@@ -82,6 +87,30 @@ func (v signedBy) open(ctx context.Context, dir, target string, f judgeFlags) (*
 	return p, asBroken(err)
 }
 
+// imageIn returns the image of the release in the folder dir that is meant by a
+// platform, as a registry's would be: "" is this machine's.
+func imageIn(dir, platform string) (ocispec.Descriptor, error) {
+	top, all, err := release.Images(dir)
+	if err != nil || len(all) == 1 {
+		return append(all, top)[0], err
+	}
+	return registry.Choose(top.Digest, all, platform)
+}
+
+// contents reads one image of the release in the folder dir.
+func (j *judging) contents(ctx context.Context, dir, called string, image ocispec.Descriptor) (*release.Contents, error) {
+	all, err := j.assessor.ReadAll(ctx, dir, release.VerifyOptions{Called: called})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range all {
+		if c.Image.Digest == image.Digest {
+			return c, nil
+		}
+	}
+	return nil, &diffoscope.ChangedError{What: called}
+}
+
 // bySigner returns the release as one of those shows it who sign it, and whom the
 // policy or the trust root names.
 func (v signedBy) bySigner(ctx context.Context, dir, target string, s *assess.Assessment) (*rebuild.Published, error) {
@@ -91,7 +120,7 @@ func (v signedBy) bySigner(ctx context.Context, dir, target string, s *assess.As
 		if !st.Signature() || st.Certificate != nil || !listed && !slices.Contains(v.signers, st.Key.ID()) {
 			continue
 		}
-		p, err := rebuild.Open(ctx, dir, target, st.Key)
+		p, err := rebuild.Open(ctx, dir, target, s.Contents.Image.Digest, st.Key)
 		if err == nil {
 			return p, nil
 		}
@@ -140,56 +169,20 @@ func (u *auditor) obtain(ctx context.Context, target, dir string) (folder string
 		}
 		missing, err = u.pull(ctx, ref, dir, opts)
 		return dir, missing, err
+	case isExport(target):
+		return dir, nil, extract(ctx, target, dir, opts)
 	}
-	folder, err = u.choose(ctx, target, dir, opts)
-	return folder, nil, err
-}
-
-// platform returns the one of which images are audited.
-func (u *auditor) platform() string {
-	return cmp.Or(u.flags.judge.platform, registry.MachinePlatform())
-}
-
-// openTarget opens a folder or an export file, and the image in it that is audited.
-func (u *auditor) openTarget(target string) (*transfer.Folder, *transfer.Image, error) {
-	open := transfer.OpenFolder
-	if isExport(target) {
-		open = transfer.OpenExport
-	}
-	f, err := open(target)
-	if err != nil {
-		return nil, nil, err
-	}
-	image, err := f.ImageFor(u.platform())
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("%s: %w", target, err), f.Close())
-	}
-	return f, image, nil
-}
-
-// choose returns the folder of the image in a folder or an export file: what has
-// others, too, isn't that, so that the image is copied to dir.
-func (u *auditor) choose(ctx context.Context, target, dir string, opts transfer.Options) (string, error) {
-	f, image, err := u.openTarget(target)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	if !isExport(target) && image == f.Images[0] {
-		return target, nil
-	}
-	_, err = image.ToFolder(ctx, dir, opts)
-	return dir, err
+	return target, nil, nil
 }
 
 // pull fetches all of a release, or what there is without the sealed inputs.
 func (u *auditor) pull(ctx context.Context, ref registry.Reference, dir string, opts transfer.Options) (missing, err error) {
-	moved, err := transfer.Pull(ctx, ref, u.platform(), dir, opts)
+	moved, err := transfer.Pull(ctx, ref, u.flags.judge.platform, dir, opts)
 	var status *registry.StatusError
 	if errors.As(err, &status) && status.Code == statusNotFound {
 		opts.Without = []string{inputs.SealedType}
 		var again error
-		if moved, again = transfer.Pull(ctx, ref, u.platform(), dir, opts); again != nil {
+		if moved, again = transfer.Pull(ctx, ref, u.flags.judge.platform, dir, opts); again != nil {
 			return nil, err
 		}
 		missing, err = err, nil
@@ -202,3 +195,18 @@ func (u *auditor) pull(ctx context.Context, ref registry.Reference, dir string, 
 }
 
 const statusNotFound = 404
+
+// extract takes the one release of an export file into a folder.
+func extract(ctx context.Context, file, dir string, opts transfer.Options) error {
+	f, err := transfer.OpenExport(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	image, err := f.Image()
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	_, err = image.ToFolder(ctx, dir, opts)
+	return err
+}

@@ -187,11 +187,11 @@ func (p *project) loadFor(name, arch string, lk *lock.File) (*loaded, error) {
 		return nil, err
 	}
 	l := &loaded{closure: closure, files: files, lock: lk, path: p.lockPath(name)}
-	var err error
 	planned := *lk
 	if p.ownOutput {
 		planned.Output = lock.CurrentOutput()
 	}
+	var err error
 	if l.plan, err = builder.NewPlan(closure, &planned, arch, files); err != nil {
 		return nil, err
 	}

@@ -187,12 +187,12 @@ func (a *app) sealedNames(s *inputs.Sealed, arch string, args []string, f buildF
 // loadSealed loads the recipe called name from sealed inputs, which have to be
 // exactly those of the recipe and the lock in them. The recipes are unpacked into
 // the folder dir.
-func (a *app) loadSealed(s *inputs.Sealed, name, arch, dir string) (*loaded, error) {
+func (a *app) loadSealed(s *inputs.Sealed, name, arch, dir string) (l *loaded, err error) {
 	artifact, err := s.Artifact(name, arch)
 	if err != nil {
 		return nil, err
 	}
-	l, err := a.unpackSealed(s, artifact, dir, false)
+	l, err = a.unpackSealed(s, artifact, dir, false)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +201,7 @@ func (a *app) loadSealed(s *inputs.Sealed, name, arch, dir string) (*loaded, err
 
 // unpackSealed unpacks the recipes of an artifact of s into the folder dir, and
 // loads the one that it is of. Whether the inputs are those is not checked.
-func (a *app) unpackSealed(s *inputs.Sealed, artifact *inputs.Artifact, dir string, ownOutput bool) (*loaded, error) {
+func (a *app) unpackSealed(s *inputs.Sealed, artifact *inputs.Artifact, dir string, ownOutput bool) (l *loaded, err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -214,7 +214,6 @@ func (a *app) unpackSealed(s *inputs.Sealed, artifact *inputs.Artifact, dir stri
 	}
 	p.ownOutput = ownOutput
 	lk, err := p.readLock(artifact.Recipe)
-	var l *loaded
 	if err == nil {
 		l, err = p.loadFor(artifact.Recipe, artifact.Arch, lk)
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"net/url"
 	"path"
 	"strings"
@@ -189,19 +190,31 @@ func checkFile(s string) *hclschema.Problem {
 
 // checkPlace is checkSource, for repositories too.
 func checkPlace(s string) *hclschema.Problem {
-	name, ok := strings.CutPrefix(s, RepositoryPrefix)
-	if !ok {
+	switch name, err := Repository(s); {
+	case err != nil:
+		return hclschema.Wrong("Not a repository", err.Error()+".")
+	case name == "":
 		return checkSource(s)
-	}
-	image, err := ImageName(name)
-	if err != nil || image != name || !strings.Contains(name, "/") {
-		return hclschema.Wrong("Not a repository", hclschema.Quote(s)+` is no repository, as in "oci:registry.example/riseup/statements": without a tag and a digest.`)
 	}
 	return nil
 }
 
-// RepositoryPrefix is before the name of a repository where it could be a folder.
-const RepositoryPrefix = "oci:"
+// repositoryPrefix is before the name of a repository where it could be a folder.
+const repositoryPrefix = "oci:"
+
+// Repository returns the name, HOST/NAME, of the repository that a place of statements
+// is, and "" for one that is none.
+func Repository(place string) (string, error) {
+	name, ok := strings.CutPrefix(place, repositoryPrefix)
+	if !ok {
+		return "", nil
+	}
+	image, err := ImageName(name)
+	if err != nil || image != name || !strings.Contains(name, "/") {
+		return "", fmt.Errorf(`%s is no repository, as in "oci:registry.example/riseup/statements": without a tag and a digest`, hclschema.Quote(place))
+	}
+	return name, nil
+}
 
 func checkSource(s string) *hclschema.Problem {
 	if !strings.Contains(s, "://") {

@@ -38,7 +38,7 @@ func (g *Agreement) State(ctx context.Context, key *sign.Key, who Auditor, signe
 	if key == nil {
 		return Statement{}, errors.New("rebuild: no key to sign with")
 	}
-	if err := checkKey(g.dir, g.image, key.Public(), signers); err != nil {
+	if err := checkKey(g.dir, key.Public(), signers); err != nil {
 		return Statement{}, err
 	}
 	s := g.statement

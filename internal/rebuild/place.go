@@ -112,13 +112,18 @@ func (r *reader) blob(ctx context.Context, desc ocispec.Descriptor, limit int64)
 	if err != nil {
 		return nil, err
 	}
+	return b, checkBlob(name, desc, b)
+}
+
+// checkBlob checks that b is what desc describes.
+func checkBlob(name string, desc ocispec.Descriptor, b []byte) error {
 	if int64(len(b)) != desc.Size {
-		return nil, &oci.SizeError{Blob: name, Expected: desc.Size, Got: int64(len(b))}
+		return &oci.SizeError{Blob: name, Expected: desc.Size, Got: int64(len(b))}
 	}
 	if got := digest.FromBytes(b); got != desc.Digest {
-		return nil, &oci.DigestError{Blob: name, Expected: desc.Digest, Got: got}
+		return &oci.DigestError{Blob: name, Expected: desc.Digest, Got: got}
 	}
-	return b, nil
+	return nil
 }
 
 // file reads a file of the image's folder.

@@ -22,25 +22,28 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
-// A Published is somebody's release in a folder, as far as the key that signed it
-// vouches for it.
+// A Published is an image of somebody's release in a folder, as far as the key that
+// signed it vouches for it.
 type Published struct {
 	Dir string
 	*release.Verification
 }
 
 // Open verifies the release in the folder dir, which errors call called, with the
-// key that signed it. Its sealed inputs are looked at by [Published.Seal]. Errors
-// are those of [release.Verify].
-func Open(ctx context.Context, dir, called string, key *sign.PublicKey) (*Published, error) {
+// key that signed it, and returns what that shows of one of its images. Its sealed
+// inputs are looked at by [Published.Seal]. Errors are those of [release.Verify].
+func Open(ctx context.Context, dir, called string, image digest.Digest, key *sign.PublicKey) (*Published, error) {
 	v, err := release.VerifyWith(ctx, dir, key, release.VerifyOptions{Called: called, WithoutSealed: true})
 	if err != nil {
+		return nil, err
+	}
+	if v, err = v.Of(image); err != nil {
 		return nil, err
 	}
 	return Verified(dir, v), nil
 }
 
-// Verified returns the release in the folder dir, which was verified.
+// Verified returns the image of the release in the folder dir that v shows.
 func Verified(dir string, v *release.Verification) *Published {
 	return &Published{Dir: dir, Verification: v}
 }
@@ -93,7 +96,7 @@ func Compare(ctx context.Context, p *Published, built *builder.Result, opts Opti
 	if err := a.check(); err != nil {
 		return nil, err
 	}
-	theirs, err := diffoscope.Open(p.Dir, diffoscope.Limits{})
+	theirs, err := diffoscope.OpenImage(p.Dir, p.Image, diffoscope.Limits{})
 	if err != nil {
 		return nil, err
 	}

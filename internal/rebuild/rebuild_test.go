@@ -63,8 +63,8 @@ var who = rebuild.Auditor{Builder: "https://rebuild.example/v1", Version: "0.1.0
 func published(t testing.TB, content string) *rebuild.Published {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "mqtt")
-	must[*release.Release](t)(releasetest.Sealed(ctx, dir, content, key(t, signer), lock.CurrentOutput()))
-	p := must[*rebuild.Published](t)(rebuild.Open(ctx, dir, "", key(t, signer).Public()))
+	rel := must[*release.Release](t)(releasetest.Sealed(ctx, dir, content, key(t, signer), lock.CurrentOutput()))
+	p := must[*rebuild.Published](t)(rebuild.Open(ctx, dir, "", rel.Image.Digest, key(t, signer).Public()))
 	must[digest.Digest](t)(p.Seal(ctx))
 	return p
 }
@@ -173,8 +173,8 @@ func TestCompareRefuses(t *testing.T) {
 		t.Errorf("the release itself: %+v, %v", a, err)
 	}
 	dir := filepath.Join(t.TempDir(), "mqtt")
-	must[*release.Release](t)(releasetest.Release(ctx, dir, "same", key(t, signer)))
-	p = must[*rebuild.Published](t)(rebuild.Open(ctx, dir, "", key(t, signer).Public()))
+	rel := must[*release.Release](t)(releasetest.Release(ctx, dir, "same", key(t, signer)))
+	p = must[*rebuild.Published](t)(rebuild.Open(ctx, dir, "", rel.Image.Digest, key(t, signer).Public()))
 	var sealed *inputs.SealedError
 	if _, err := p.Seal(ctx); !errors.As(err, &sealed) || !errors.Is(err, inputs.ErrNotSealed) {
 		t.Errorf("no sealed inputs: %v", err)

@@ -103,14 +103,14 @@ func (p *Published) CheckKey(key *sign.PublicKey, signers []string) error {
 	if key.ID() == p.Key {
 		return &ReleaseKeyError{Key: p.Key, Why: "it has signed this one"}
 	}
-	return checkKey(p.Dir, p.Image, key, signers)
+	return checkKey(p.Dir, key, signers)
 }
 
-func checkKey(dir string, image ocispec.Descriptor, key *sign.PublicKey, signers []string) error {
+func checkKey(dir string, key *sign.PublicKey, signers []string) error {
 	if slices.Contains(signers, key.ID()) {
 		return &ReleaseKeyError{Key: key.ID(), Why: "it is a signer's"}
 	}
-	signed, err := release.IsReleaseKey(dir, image, key)
+	signed, err := release.IsReleaseKey(dir, key)
 	if err != nil {
 		return err
 	}

@@ -169,10 +169,15 @@ func (s *Source) Image(platform string) (ocispec.Descriptor, error) {
 	if s.manifest != nil {
 		return s.Target, nil
 	}
+	return Choose(s.Target.Digest, s.Images, platform)
+}
+
+// Choose returns the one of images, which an index has, that [Source.Image] means.
+func Choose(index digest.Digest, images []ocispec.Descriptor, platform string) (ocispec.Descriptor, error) {
 	if platform == "" {
 		platform = MachinePlatform()
 	}
-	return choose(s.Target.Digest, s.Images, platform)
+	return choose(index, images, platform)
 }
 
 // MachinePlatform returns this machine's platform, as linux/amd64.

@@ -72,7 +72,7 @@ func (a *Attachment) Manifest() (ocispec.Descriptor, []ocispec.Descriptor, error
 	return desc, blobs, nil
 }
 
-// add adds the manifest, and what it has, to a layout.
+// add adds the manifest to a layout.
 func (a *Attachment) add(w *oci.Writer) (ocispec.Descriptor, error) {
 	desc, blobs, err := a.Manifest()
 	if err != nil {

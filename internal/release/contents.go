@@ -107,15 +107,16 @@ func ReadAll(ctx context.Context, dir string, trusted Trusted, opts VerifyOption
 		return nil, err
 	}
 	defer r.Close()
+	by := newReader(trusted)
 	var head *Contents
 	if r.index != nil {
-		if head, err = readContents(ctx, r, &image{desc: *r.index}, trusted); err != nil {
+		if head, err = by.contents(ctx, r, &image{desc: *r.index}); err != nil {
 			return nil, err
 		}
 	}
 	var all []*Contents
 	for _, img := range r.images {
-		c, err := readContents(ctx, r, img, trusted)
+		c, err := by.contents(ctx, r, img)
 		if err != nil {
 			return nil, err
 		}
@@ -127,13 +128,13 @@ func ReadAll(ctx context.Context, dir string, trusted Trusted, opts VerifyOption
 	return all, nil
 }
 
-// readContents reads what is attached to an image, or to the index.
-func readContents(ctx context.Context, in *opened, img *image, trusted Trusted) (*Contents, error) {
+// contents reads what is attached to an image, or to the index.
+func (r *reader) contents(ctx context.Context, in *opened, img *image) (*Contents, error) {
 	c := &Contents{
 		Dir: in.called, Image: img.desc, Claimed: img.claimed,
 		Compressed: img.compressed, Labels: img.labels,
 	}
-	r := newReader(c, trusted)
+	r.Contents = c
 	for _, desc := range in.about(img.desc) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -150,6 +151,28 @@ func readContents(ctx context.Context, in *opened, img *image, trusted Trusted) 
 		}
 	}
 	return c, nil
+}
+
+// A Bundle is what refers to an image somewhere else than in its release.
+type Bundle struct {
+	// Manifest is the digest of the manifest that it is in, whose own annotations
+	// these are.
+	Manifest    digest.Digest
+	Annotations map[string]string
+	Body        []byte
+}
+
+// ReadBundles is [Read] of bundles about an image that were found elsewhere.
+func ReadBundles(image ocispec.Descriptor, bundles []Bundle, trusted Trusted) *Contents {
+	r := newReader(trusted)
+	c := &Contents{Image: image}
+	r.Contents = c
+	for _, b := range bundles {
+		if err := r.add(&attached{annotations: b.Annotations, bundle: b.Body}, b.Manifest); err != nil {
+			c.Problems = append(c.Problems, Problem{Manifest: b.Manifest, Err: err})
+		}
+	}
+	return c
 }
 
 // in puts an image into the index that head is about: a signature by somebody who didn't
@@ -177,27 +200,6 @@ func (s *Statement) sameSigner(other *Statement) bool {
 	return a.Issuer == b.Issuer && a.Subject == b.Subject
 }
 
-// A Bundle is what refers to an image somewhere else than in its release.
-type Bundle struct {
-	// Manifest is the digest of the manifest that it is in, whose own annotations
-	// these are.
-	Manifest    digest.Digest
-	Annotations map[string]string
-	Body        []byte
-}
-
-// ReadBundles is [Read] of bundles about an image that were found elsewhere.
-func ReadBundles(image ocispec.Descriptor, bundles []Bundle, trusted Trusted) *Contents {
-	c := &Contents{Image: image}
-	r := newReader(c, trusted)
-	for _, b := range bundles {
-		if err := r.add(&attached{annotations: b.Annotations, bundle: b.Body}, b.Manifest); err != nil {
-			c.Problems = append(c.Problems, Problem{Manifest: b.Manifest, Err: err})
-		}
-	}
-	return c
-}
-
 // A reader fills Contents.
 type reader struct {
 	*Contents
@@ -205,8 +207,8 @@ type reader struct {
 	keys    map[string]*sign.PublicKey // by ID
 }
 
-func newReader(c *Contents, trusted Trusted) *reader {
-	r := &reader{Contents: c, trusted: trusted, keys: make(map[string]*sign.PublicKey, len(trusted.Keys))}
+func newReader(trusted Trusted) *reader {
+	r := &reader{trusted: trusted, keys: make(map[string]*sign.PublicKey, len(trusted.Keys))}
 	for _, key := range trusted.Keys {
 		r.keys[key.ID()] = key
 	}

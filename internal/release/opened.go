@@ -18,6 +18,8 @@ type opened struct {
 	// index describes the image index of several images, and is nil for one.
 	index  *ocispec.Descriptor
 	images []*image // in the order of the index
+	// withoutSealed says not to read sealed inputs.
+	withoutSealed bool
 	// others are all other manifests, in the order of the layout's own index.
 	others []attachedTo
 }
@@ -53,12 +55,9 @@ func (r *opened) read(ctx context.Context, read imageReader) error {
 	if err != nil {
 		return err
 	}
-	images := []ocispec.Descriptor{top}
-	if top.MediaType == ocispec.MediaTypeImageIndex {
-		r.index = &ocispec.Descriptor{MediaType: top.MediaType, Digest: top.Digest, Size: top.Size}
-		if images, err = r.listed(top); err != nil {
-			return err
-		}
+	images, err := r.all(top)
+	if err != nil {
+		return err
 	}
 	for _, desc := range images {
 		img, err := read(ctx, r.layout, desc)
@@ -75,7 +74,7 @@ func (r *opened) read(ctx context.Context, read imageReader) error {
 }
 
 // split returns the descriptor of the layout's one image or image index, and fills
-// in all else.
+// in the index and all else.
 func (r *opened) split() (ocispec.Descriptor, error) {
 	var images []ocispec.Descriptor
 	index, err := r.Images()
@@ -106,7 +105,18 @@ func (r *opened) split() (ocispec.Descriptor, error) {
 	if len(images) != 1 {
 		return ocispec.Descriptor{}, &RefusedError{Reason: fmt.Errorf("%d images, want 1", len(images))}
 	}
+	if top := images[0]; top.MediaType == ocispec.MediaTypeImageIndex {
+		r.index = &ocispec.Descriptor{MediaType: top.MediaType, Digest: top.Digest, Size: top.Size}
+	}
 	return images[0], nil
+}
+
+// all returns the descriptors of all images: top, or those in it.
+func (r *opened) all(top ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+	if r.index == nil {
+		return []ocispec.Descriptor{top}, nil
+	}
+	return r.listed(top)
 }
 
 // listed returns the descriptors of the images in an index, each for a platform of

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/opencontainers/go-digest"
 	specs "github.com/opencontainers/image-spec/specs-go"
@@ -146,8 +145,8 @@ func (p *platforms) attach(ctx context.Context, w *oci.Writer, index ocispec.Des
 		return ocispec.Descriptor{}, err
 	}
 	a := Attachment{
-		Subject: index, PredicateType: evidence.SignatureType, Body: bundle, Signed: true, Key: key.Public(),
-		Created: time.Unix(p.images[0].build.Closure[0].Epoch, 0),
+		Subject: index, PredicateType: evidence.SignatureType,
+		Body: bundle, Signed: true, Key: key.Public(), Created: p.images[0].created(),
 	}
 	return a.add(w)
 }

@@ -196,3 +196,31 @@ func TestPlatformsRead(t *testing.T) {
 		}
 	}
 }
+
+// TestAuditPlatforms: an auditor finds one image of several, with its own evidence.
+func TestAuditPlatforms(t *testing.T) {
+	dir, rel := releasedIndex(t)
+	top, images, err := Images(dir)
+	if err != nil || top.Digest != rel.Image.Digest || len(images) != 2 {
+		t.Fatalf("got %v, %v, %v", top, images, err)
+	}
+	v := must[*Verification](t)(Verify(ctx, dir, key(t, 0).Public()))
+	for i, arch := range []string{"x86_64", "aarch64"} {
+		one := must[*Verification](t)(v.Of(images[i].Digest))
+		if one.Parameters.Arch != arch || one.Image.Digest != images[i].Digest {
+			t.Errorf("got %+v, want that for %s", one, arch)
+		}
+	}
+	var refused *RefusedError
+	for _, other := range []digest.Digest{top.Digest, digest.FromString("another")} {
+		if one, err := v.Of(other); !errors.As(err, &refused) {
+			t.Errorf("got %v, %v", one, err)
+		}
+	}
+	// A key that signed the index alone is one of the release, too.
+	for n, want := range []bool{true, false} {
+		if got, err := IsReleaseKey(dir, key(t, n).Public()); err != nil || got != want {
+			t.Errorf("key %d: got %v, %v", n, got, err)
+		}
+	}
+}

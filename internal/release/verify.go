@@ -130,6 +130,7 @@ func VerifyWith(ctx context.Context, dir string, key *sign.PublicKey, opts Verif
 		return nil, err
 	}
 	defer r.Close()
+	r.withoutSealed = opts.WithoutSealed
 	if r.index != nil {
 		return r.verifyIndex(ctx, key, opts)
 	}
@@ -153,8 +154,8 @@ func (r *opened) verify(ctx context.Context, img *image, key *sign.PublicKey, op
 	if err := v.judge(e, img); err != nil {
 		return nil, err
 	}
-	if opts.WithoutSealed {
-		return v, nil
+	if r.withoutSealed {
+		e.sealed = nil
 	}
 	for _, desc := range e.sealed {
 		problem, err := v.readSealed(ctx, r.layout, desc)

@@ -201,13 +201,10 @@ func (r *reproduced) copy(ctx context.Context, w *oci.Writer, desc ocispec.Descr
 	return w.Add(desc, blob)
 }
 
-// attach adds a statement as a manifest that refers to the image: signed, or without
-// a key as it is.
+// attach adds a statement about the image: signed, in its bundle, or without a key as
+// it is.
 func (r *reproduced) attach(w *oci.Writer, st statement, key *sign.Key, bundle []byte) (_ ocispec.Descriptor, err error) {
-	a := Attachment{
-		Subject: r.image.desc, PredicateType: st.predicateType, Body: st.body,
-		Created: time.Unix(r.build.Closure[0].Epoch, 0), // a clock would make manifests of equal evidence different
-	}
+	a := Attachment{Subject: r.image.desc, PredicateType: st.predicateType, Body: st.body, Created: r.created()}
 	if key != nil {
 		a.Body, a.Signed, a.Key = bundle, true, key.Public()
 		if a.Key == nil {
@@ -245,4 +242,10 @@ const maxAsked = 8
 // only places in tailsbuild that sign statements.
 func (r *reproduced) sign(ctx context.Context, key *sign.Key, st statement) ([]byte, error) {
 	return key.Sign(ctx, st.body)
+}
+
+// created is the recipe's epoch: a clock would make manifests of equal evidence
+// different.
+func (r *reproduced) created() time.Time {
+	return time.Unix(r.build.Closure[0].Epoch, 0)
 }
