@@ -179,6 +179,12 @@ var requirements = map[string]func() string{
 		if err := builder.CheckArch("aarch64"); err != nil {
 			return err.Error()
 		}
+		const mirror = "../../../shared/mirror/alpine"
+		if _, err := os.Stat(mirror); err == nil {
+			if _, err := os.Stat(mirror + "/v3.20/releases/aarch64"); err != nil {
+				return "Alpine for aarch64 in the mirror"
+			}
+		}
 		return ""
 	},
 }

@@ -87,7 +87,10 @@ func (p planned) text(w io.Writer) {
 }
 
 func (a *app) planCommand() *cobra.Command {
-	var recipes recipeFlags
+	var (
+		recipes recipeFlags
+		archs   archFlag
+	)
 	cmd := &cobra.Command{
 		Use:   "plan NAME",
 		Short: "Print what the builders would be given",
@@ -95,18 +98,25 @@ func (a *app) planCommand() *cobra.Command {
 its inputs and steps. The plan is the same, byte for byte, on every machine; with
 --format json it is printed whole. Nothing is fetched or built.`,
 		Example: `  tailsbuild plan mqtt
-  tailsbuild plan mqtt --format json`,
+  tailsbuild plan mqtt --format json
+  tailsbuild plan alpine-3.20 --arch all`,
 	}
 	recipes.add(cmd)
+	archs.add(cmd)
 	return leaf(cmd, cobra.ExactArgs(1), func(_ context.Context, args []string) error {
 		p, err := a.openProject(recipes)
 		if err != nil {
 			return err
 		}
-		l, err := p.load(args[0])
+		all, err := p.targets(args, archs)
 		if err != nil {
 			return err
 		}
-		return a.out.print(newPlanned(l))
+		for _, l := range all[0] {
+			if err := a.out.print(newPlanned(l)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

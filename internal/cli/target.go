@@ -18,7 +18,7 @@ type archFlag struct {
 }
 
 func (f *archFlag) add(cmd *cobra.Command) {
-	cmd.Flags().Var(f, "arch", "`ARCH` to build for, several with commas, or all that the recipe is for (default this machine's)")
+	cmd.Flags().Var(f, "arch", "`ARCH` that is meant, several with commas, or all that the recipe is for (default this machine's)")
 }
 
 func (f *archFlag) String() string {

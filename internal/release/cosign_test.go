@@ -28,6 +28,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/programtest"
 	ours "gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
+	"gitlab.com/tailsbuild/tailsbuild/internal/transfer"
 )
 
 // unavailable skips the test, or fails it where nothing may be skipped.
@@ -229,6 +230,26 @@ func TestCosignUnsigned(t *testing.T) {
 		"--insecure-ignore-tlog=true", "--allow-http-registry", image.String())
 	if err == nil {
 		t.Errorf("verified: %s", out)
+	}
+}
+
+// TestCosignVerifiesIndex: cosign verifies the index and each of its images.
+func TestCosignVerifiesIndex(t *testing.T) {
+	dir, rel := releasedIndex(t)
+	c := newCosign(t)
+	repo := serve(t, registry.WithReferrersSupport(true))
+	folder := must[*transfer.Folder](t)(transfer.OpenFolder(dir))
+	defer folder.Close()
+	ref := must[ours.Reference](t)(ours.ParseReference(repo.Name() + ":2.7.9-r1"))
+	must[*transfer.Pushed](t)(must[*transfer.Image](t)(folder.Image()).ToRegistry(ctx, ref, transfer.Options{}))
+	for n, fine := range []bool{true, false} {
+		pub := c.file(t, "my.pub", key(t, n).Public().PEM())
+		for _, r := range append(rel.Platforms, rel) {
+			out, err := c.run(t, "verify", "--key", pub, "--insecure-ignore-tlog=true", "--allow-http-registry", repo.Name()+"@"+r.Image.Digest.String())
+			if (err == nil) != fine || fine && !strings.Contains(out, r.Image.Digest.String()) {
+				t.Errorf("key %d, %s: %v\n%s", n, r.Image.Digest, err, out)
+			}
+		}
 	}
 }
 
