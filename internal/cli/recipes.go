@@ -168,15 +168,12 @@ func (p *project) load(name string) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	lk, err := p.readLock(name)
-	if err != nil {
-		return nil, err
-	}
-	return p.loadFor(name, arch, lk)
+	return p.loadFor(name, arch, nil)
 }
 
-// loadFor reads what the build of the recipe called name, whose lock is lk, needs for
-// an architecture.
+// loadFor reads what the build of the recipe called name needs for an architecture.
+// Its lock is lk, if that was read already: what is wrong with the recipe is said
+// before it is asked for a lock.
 func (p *project) loadFor(name, arch string, lk *lock.File) (*loaded, error) {
 	closure, diags := p.Closure(name, arch)
 	if err := p.check(diags); err != nil {
@@ -186,12 +183,17 @@ func (p *project) loadFor(name, arch string, lk *lock.File) (*loaded, error) {
 	if err := p.check(diags); err != nil {
 		return nil, err
 	}
+	var err error
+	if lk == nil {
+		if lk, err = p.readLock(name); err != nil {
+			return nil, err
+		}
+	}
 	l := &loaded{closure: closure, files: files, lock: lk, path: p.lockPath(name)}
 	planned := *lk
 	if p.ownOutput {
 		planned.Output = lock.CurrentOutput()
 	}
-	var err error
 	if l.plan, err = builder.NewPlan(closure, &planned, arch, files); err != nil {
 		return nil, err
 	}

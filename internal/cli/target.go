@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 )
 
@@ -104,17 +105,16 @@ func (p *project) targets(names []string, f archFlag) ([]target, error) {
 		if err := p.check(diags); err != nil {
 			return nil, err
 		}
-		lk, err := p.readLock(name)
-		if err != nil {
-			return nil, err
-		}
-		var t target
+		var (
+			t  target
+			lk *lock.File
+		)
 		for _, arch := range f.of(archs, machine) {
 			l, err := p.loadFor(name, arch, lk)
 			if err != nil {
 				return nil, err
 			}
-			t = append(t, l)
+			t, lk = append(t, l), l.lock
 		}
 		all = append(all, t)
 	}
