@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/opencontainers/go-digest"
+
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
 )
 
 // A Comparison is what Compare found. Only Compare makes one that is identical:
@@ -22,6 +24,24 @@ type Comparison struct {
 	Counts []Count
 	// Unlisted is how many differences Limits.Differences kept off the list.
 	Unlisted int
+	// Causes say why the images differ, the most certain and frequent first. Each
+	// difference that was counted is in one of them.
+	Causes []Cause
+	// Skipped says, in words, what was not looked into, and why.
+	Skipped []string
+}
+
+// A Cause is why differences differ: those that have the same cause, mend and kind
+// of file are one.
+type Cause struct {
+	cause.Cause
+	// N is how many differences it has, also those that are not listed.
+	N int
+	// Places are the first of them, as the names on the way to each.
+	Places [][]string
+	// Source is the place in the recipe that it comes from, as FILE:LINE, "" if
+	// that isn't known.
+	Source string
 }
 
 // A Subject is an image that was compared.
@@ -70,6 +90,9 @@ const (
 	KindCompression Kind = "compression"
 	// KindTrailer is what follows a tar's last entry.
 	KindTrailer Kind = "trailer"
+	// KindPart is a part of a file that was taken apart: a field when it has no
+	// children.
+	KindPart Kind = "part"
 	// KindUnexplained are bytes that differ although everything that is known
 	// about them is the same.
 	KindUnexplained Kind = "unexplained"
@@ -88,7 +111,14 @@ type Difference struct {
 	// Offset is that of the first differing byte, -1 when it has no meaning.
 	Offset int64
 	// Line is that of the first differing line, from 1, and 0 for binary content.
-	Line     int
+	Line int
+	// Format is what the content was taken apart as, for example "gzip": then the
+	// children are its parts.
+	Format string
+	// Diff is the unified diff of text, without a header, at most a few hunks.
+	Diff []byte
+	// Cause is why it differs, nil when it has children or nothing is known.
+	Cause    *cause.Cause
 	Children []*Difference
 }
 

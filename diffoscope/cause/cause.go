@@ -1,0 +1,82 @@
+// Package cause says why two builds of one thing differ, in words, and how to mend
+// it: from what differs, where, and from what varied between the builds.
+//
+// It is a function of its arguments alone, and guesses: a Confidence says how much.
+package cause
+
+// A Name is one cause's, and stays the same between versions.
+type Name string
+
+// The causes.
+const (
+	Timestamp    Name = "timestamp"
+	Epoch        Name = "source-date-epoch" // SOURCE_DATE_EPOCH is ignored
+	BuildPath    Name = "build-path"
+	Hostname     Name = "hostname"
+	User         Name = "user"
+	Umask        Name = "umask"
+	Ownership    Name = "ownership"
+	Locale       Name = "locale"
+	TimeZone     Name = "time-zone"
+	Parallelism  Name = "parallelism"
+	Order        Name = "directory-order"
+	HashOrder    Name = "hash-order"
+	Random       Name = "random"
+	BuildID      Name = "build-id"
+	Kernel       Name = "kernel"
+	Architecture Name = "architecture"
+	Compression  Name = "compression"
+	ShadowDay    Name = "shadow-day"
+	Signature    Name = "signature"
+	Unknown      Name = "unknown"
+)
+
+// A Confidence says how sure a cause is.
+type Confidence string
+
+const (
+	// Certain needs no more evidence: the format has a field for just that.
+	Certain Confidence = "certain"
+	// Likely is what nearly always is the reason for what was seen.
+	Likely Confidence = "likely"
+	// Possible is worth a look.
+	Possible Confidence = "possible"
+)
+
+// A Leaf is one difference, as far as its cause depends on it.
+type Leaf struct {
+	// Kind is diffoscope's, for example "header".
+	Kind string
+	// Path is the names on the way to what differs, from the entry of the layer
+	// inwards: "usr/lib/x.a", "x.o", ".comment". The last is what differs.
+	Path []string
+	// Formats are the formats of the files on the way, from the outside in.
+	Formats []string
+	// A and B are the two values: a field's, or the first differing lines or bytes.
+	A, B string
+	// OnlyA and OnlyB say that the other side has nothing.
+	OnlyA, OnlyB bool
+}
+
+// Builds are what is known of how the two were made. The zero value is nothing.
+type Builds struct {
+	// Epoch is SOURCE_DATE_EPOCH, in seconds, 0 if it isn't known.
+	Epoch int64
+	// Varied has what differed between the builds, by name, such as "hostname".
+	Varied map[string]Variation
+}
+
+// A Variation is one thing that differed between two builds.
+type Variation struct{ A, B string }
+
+// A Cause is why a leaf differs.
+type Cause struct {
+	Name       Name
+	Confidence Confidence
+	// Detail says what is known in this case, in a few words: "built 98 s apart".
+	Detail string
+	// A and B are the two values that show it.
+	A, B string
+	// Mend is what to change, in the words of the tool that wrote the file.
+	Mend string
+}

@@ -1,0 +1,77 @@
+// Package filetype takes a file apart into parts with names: an archive into its
+// members, a program into its sections, a compressed file into header and content.
+//
+// A parser sees one file, never two: what differs is found by comparing the parts of
+// two files by name, and inside those that are files themselves. Parsers explain and
+// never decide, so one that gives up, on what is damaged or too large, loses an
+// explanation and nothing else. All input is hostile: everything has a limit, and
+// nothing panics.
+package filetype
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// A Content is the bytes of a file.
+type Content interface {
+	io.ReaderAt
+	// Size is in bytes.
+	Size() int64
+}
+
+// A File is a file that was taken apart.
+type File struct {
+	// Format is the parser's name for it, for example "gzip".
+	Format string
+	// Parts are in the file's order, each name once.
+	Parts []Part
+}
+
+// A Part is a field, which has a value, or a piece with content of its own.
+type Part struct {
+	// Name is the format's own word, for example "mtime", ".rodata", a member's
+	// path. It comes from the file: quote it.
+	Name string
+	// Value is a field's, as text: times in RFC 3339, numbers in decimal.
+	Value string
+	// Open returns the content, decoded; nil for a field. What it returns may fail
+	// halfway, and is closed by the caller.
+	Open func() (io.ReadCloser, error)
+	// Text says that Value or content is the format's own rendering, for people, of
+	// what is binary in the file: rows of a database, the names in a code object.
+	Text bool
+	// Offset and Size are which bytes of the file the part stands for, for what no
+	// part explains. A part that repeats what others have, for people, has no Size.
+	Offset, Size int64
+}
+
+// Limits bound what a parser reads. A zero field means its default.
+type Limits struct {
+	// Parts is how many a file may have. The default is 100,000.
+	Parts int
+	// Memory is how many bytes a parser may hold at once. The default is 16 MiB.
+	Memory int64
+	// Decoded is how many bytes all contents of one file may have once they are
+	// decoded. The default is 4 GiB.
+	Decoded int64
+}
+
+// ErrUnknown reports that no parser knows a file.
+var ErrUnknown = errors.New("no known file type")
+
+// A LimitError reports that a file is too large, in What, to be taken apart.
+type LimitError struct {
+	What  string
+	Limit int64
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("not taken apart: more than %d %s", e.Limit, e.What)
+}
+
+// A FormatError reports a file that isn't what its first bytes say.
+type FormatError struct{ Format, Detail string }
+
+func (e *FormatError) Error() string { return e.Format + ": " + e.Detail }
