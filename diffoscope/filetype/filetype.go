@@ -14,6 +14,17 @@ import (
 	"io"
 )
 
+// The formats.
+const (
+	Gzip = "gzip"
+	APK  = "apk" // Alpine's package format 2: concatenated gzip members
+	Tar  = "tar"
+	Zip  = "zip"
+	JAR  = "jar" // a zip with a manifest
+	Ar   = "ar"
+	Deb  = "deb" // an ar that begins with debian-binary
+)
+
 // A Content is the bytes of a file.
 type Content interface {
 	io.ReaderAt
@@ -39,6 +50,15 @@ type Part struct {
 	// Open returns the content, decoded; nil for a field. What it returns may fail
 	// halfway, and is closed by the caller.
 	Open func() (io.ReadCloser, error)
+	// Fields are what the file says about this part: a member's mtime and mode.
+	// They have no content, and no fields of their own.
+	Fields []Part
+	// Encoding says how the content is encoded in the file, for example "deflate", ""
+	// if it stands there as it is. Encoded otherwise, it may be the same content.
+	Encoding string
+	// Of is the name of the part whose content this one explains, "" if there is
+	// none: where that is the same, so is this.
+	Of string
 	// Text says that Value or content is the format's own rendering, for people, of
 	// what is binary in the file: rows of a database, the names in a code object.
 	Text bool
@@ -49,7 +69,7 @@ type Part struct {
 
 // Limits bound what a parser reads. A zero field means its default.
 type Limits struct {
-	// Parts is how many a file may have. The default is 100,000.
+	// Parts is how many a file may have, fields among them. The default is 100,000.
 	Parts int
 	// Memory is how many bytes a parser may hold at once. The default is 16 MiB.
 	Memory int64
@@ -60,6 +80,20 @@ type Limits struct {
 
 // ErrUnknown reports that no parser knows a file.
 var ErrUnknown = errors.New("no known file type")
+
+// defaults returns l with its zero fields set.
+func (l Limits) defaults() Limits {
+	if l.Parts <= 0 {
+		l.Parts = 100_000
+	}
+	if l.Memory <= 0 {
+		l.Memory = 16 << 20
+	}
+	if l.Decoded <= 0 {
+		l.Decoded = 4 << 30
+	}
+	return l
+}
 
 // A LimitError reports that a file is too large, in What, to be taken apart.
 type LimitError struct {

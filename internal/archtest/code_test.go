@@ -55,6 +55,7 @@ type ban struct {
 // random source or environment.
 var pure = []string{
 	"internal/hclschema", "internal/recipe", "internal/lock", "internal/graph", "internal/evidence", "diffoscope",
+	"diffoscope/cause", "diffoscope/filetype",
 	"internal/privilege", "internal/policy", "internal/verdict", "internal/enforce",
 }
 
