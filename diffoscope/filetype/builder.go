@@ -96,6 +96,14 @@ func uniqueFields(fields []Part) []Part {
 	return fields
 }
 
+// last returns the name under which the last part was added.
+func (b *builder) last() string {
+	if len(b.file.Parts) == 0 {
+		return ""
+	}
+	return b.file.Parts[len(b.file.Parts)-1].Name
+}
+
 // field adds a field that stands at an offset.
 func (b *builder) field(name, value string, offset, size int64) bool {
 	return b.add(Part{Name: name, Value: value, Offset: offset, Size: size})

@@ -22,6 +22,7 @@ const (
 	Zip  = "zip"
 	JAR  = "jar" // a zip with a manifest
 	Ar   = "ar"
+	ELF  = "elf"
 	Deb  = "deb" // an ar that begins with debian-binary
 )
 

@@ -24,6 +24,7 @@ var parsers = []parser{
 	{Gzip, prefix("\x1f\x8b\x08"), parseGzip},
 	{Zip, anyPrefix("PK\x03\x04", "PK\x05\x06"), parseZip},
 	{Ar, anyPrefix(arMagic, thinMagic), parseAr},
+	{ELF, prefix("\x7fELF"), parseELF},
 	{Tar, sniffTar, parseTar},
 }
 

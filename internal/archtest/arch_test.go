@@ -129,6 +129,7 @@ var doors = map[string][]string{
 	"golang.org/x/term":                      {"internal/cli", "internal/progress", "internal/acceptance"},
 	"golang.org/x/net":                       {"internal/proxy"},
 	"golang.org/x/mod":                       {"internal/recipe", "internal/lock", "internal/inputs"},
+	"github.com/ulikunitz/xz":                {"diffoscope/filetype"},
 	"net/http":                               {"internal/inputs", "internal/trust", "internal/registry", "internal/sigstore"},
 	"github.com/moby/buildkit/util/progress": {"internal/progress"},
 	"github.com/google/go-cmp":               {},
