@@ -16,7 +16,7 @@ import (
 func (p *pair) compareCompression(ctx context.Context) error {
 	a, b := p.sums[0], p.sums[1]
 	if a.compression != b.compression {
-		p.addCompression("compression", text(orNone(a.compression)), text(orNone(b.compression)))
+		p.addCompression("compression", orNone(a.compression), orNone(b.compression))
 		return nil
 	}
 	before := p.recorder.total
@@ -32,13 +32,8 @@ func (p *pair) compareCompression(ctx context.Context) error {
 	return nil
 }
 
-func (p *pair) addCompression(name string, a, b *Value) *Difference {
-	if !p.recorder.admit(KindCompression, name) {
-		return nil
-	}
-	d := &Difference{Kind: KindCompression, Name: name, A: a, B: b, Offset: -1}
-	p.children = append(p.children, d)
-	return d
+func (p *pair) addCompression(name, a, b string) {
+	p.add(&Difference{Kind: KindCompression, Name: name, A: text(a), B: text(b), Offset: -1}, name)
 }
 
 func (p *pair) compareGzip(a, b *oci.GzipHeader) {
@@ -52,7 +47,7 @@ func (p *pair) compareGzip(a, b *oci.GzipHeader) {
 		{"gzip comment", a.Comment, b.Comment},
 	} {
 		if f.a != f.b {
-			p.addCompression(f.name, text(f.a), text(f.b))
+			p.addCompression(f.name, f.a, f.b)
 		}
 	}
 }
@@ -82,45 +77,17 @@ func (p *pair) compareBlobs(ctx context.Context, headers bool) error {
 		return err
 	}
 	w.start += skip[0]
-	d := p.addCompression("compressed bytes", blobValue(p.a.layers[p.layer]), blobValue(p.b.layers[p.layer]))
-	if d != nil {
-		setExcerpt(d, *w)
+	d := &Difference{
+		Kind: KindCompression, Name: "compressed bytes",
+		A: blobValue(p.a.layers[p.layer]), B: blobValue(p.b.layers[p.layer]),
 	}
+	setExcerpt(d, *w)
+	p.add(d, d.Name)
 	return nil
 }
 
 func blobValue(desc ocispec.Descriptor) *Value {
 	return &Value{Digest: desc.Digest, Size: desc.Size}
-}
-
-// firstDifference returns the bytes from the first block on that differs, nil when
-// none does.
-func firstDifference(ctx context.Context, a, b *bufio.Reader) (*window, error) {
-	const block = 4 << 10
-	for at := int64(0); ; {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		x, errA := a.Peek(block)
-		y, errB := b.Peek(block)
-		for _, err := range []error{errA, errB} {
-			if err != nil && err != io.EOF {
-				return nil, err
-			}
-		}
-		if string(x) != string(y) {
-			return &window{a: x, b: y, start: at, binary: true}, nil
-		}
-		if len(x) < block {
-			return nil, nil
-		}
-		at += block
-		for _, r := range []*bufio.Reader{a, b} {
-			if _, err := r.Discard(block); err != nil {
-				return nil, err
-			}
-		}
-	}
 }
 
 // requireExplanation adds a difference when the layers' blobs differ and nothing
@@ -129,13 +96,11 @@ func (p *pair) requireExplanation() {
 	if p.a.layers[p.layer].Digest == p.b.layers[p.layer].Digest || p.recorder.total > p.before {
 		return
 	}
-	if p.recorder.admit(KindUnexplained, "layer") {
-		p.children = append(p.children, &Difference{
-			Kind: KindUnexplained, Name: "layer", Offset: -1,
-			A: &Value{Digest: p.sums[0].diffID, Size: p.sums[0].size},
-			B: &Value{Digest: p.sums[1].diffID, Size: p.sums[1].size},
-		})
-	}
+	p.add(&Difference{
+		Kind: KindUnexplained, Name: "layer", Offset: -1,
+		A: &Value{Digest: p.sums[0].diffID, Size: p.sums[0].size},
+		B: &Value{Digest: p.sums[1].diffID, Size: p.sums[1].size},
+	}, "layer")
 }
 
 func orNone(s string) string {

@@ -1,7 +1,6 @@
 package diffoscope
 
 import (
-	"cmp"
 	"iter"
 	"slices"
 
@@ -117,6 +116,8 @@ type Difference struct {
 	Format string
 	// Diff is the unified diff of text, without a header, at most a few hunks.
 	Diff []byte
+	// DiffCut says that more differs than Diff has.
+	DiffCut bool
 	// Cause is why it differs, nil when it has children or nothing is known.
 	Cause    *cause.Cause
 	Children []*Difference
@@ -143,6 +144,13 @@ type Count struct {
 	N     int
 }
 
+func (d *Difference) side(n int) **Value {
+	if n == 0 {
+		return &d.A
+	}
+	return &d.B
+}
+
 // Leaves returns the differences without children below d, with the names on the
 // way to each.
 func (d *Difference) Leaves() iter.Seq2[[]string, *Difference] {
@@ -160,46 +168,4 @@ func (d *Difference) leaves(path []string, yield func([]string, *Difference) boo
 		}
 	}
 	return true
-}
-
-// A recorder counts leaves and says which are listed.
-type recorder struct {
-	limit, perField  int
-	listed, unlisted int
-	total            int
-	counts           map[Count]int // by Kind and Field, N is 0
-}
-
-const defaultDifferences = 10_000
-
-func newRecorder(limit int) *recorder {
-	if limit <= 0 {
-		limit = defaultDifferences
-	}
-	return &recorder{limit: limit, perField: max(limit/10, 1), counts: map[Count]int{}}
-}
-
-// admit counts a leaf and reports whether to list it.
-func (r *recorder) admit(kind Kind, field string) bool {
-	key := Count{Kind: kind, Field: field}
-	r.counts[key]++
-	r.total++
-	if r.listed >= r.limit || r.counts[key] > r.perField {
-		r.unlisted++
-		return false
-	}
-	r.listed++
-	return true
-}
-
-func (r *recorder) list() []Count {
-	var all []Count
-	for key, n := range r.counts {
-		key.N = n
-		all = append(all, key)
-	}
-	slices.SortFunc(all, func(x, y Count) int {
-		return cmp.Or(cmp.Compare(y.N, x.N), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Field, y.Field))
-	})
-	return all
 }

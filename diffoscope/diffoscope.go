@@ -21,6 +21,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
@@ -41,6 +42,11 @@ type Limits struct {
 	// a thousand changed times don't hide one changed content. The default is
 	// 10,000.
 	Differences int
+	// Depth is how many files in each other are taken apart. The default is 8.
+	Depth int
+	// Decoded is how many bytes are decoded to take files apart. The default is
+	// 16 GiB.
+	Decoded int64
 }
 
 func (l Limits) layer() oci.LayerLimits {
@@ -189,6 +195,12 @@ func isImage(m *ocispec.Manifest) bool {
 // against its digest. It returns an error, and no comparison, when that cannot be
 // done or when a byte is wrong.
 func Compare(ctx context.Context, a, b *Image) (*Comparison, error) {
+	return CompareBuilds(ctx, a, b, cause.Builds{})
+}
+
+// CompareBuilds does what Compare does, and explains what differs by what is known of
+// the builds that made a and b.
+func CompareBuilds(ctx context.Context, a, b *Image, builds cause.Builds) (*Comparison, error) {
 	if err := verify(ctx, a, b); err != nil {
 		return nil, err
 	}
@@ -197,16 +209,19 @@ func Compare(ctx context.Context, a, b *Image) (*Comparison, error) {
 		c.identical = true
 		return c, nil
 	}
-	r := newRecorder(a.limits.Differences)
+	r := newRecorder(a.limits.Differences, newCauses(builds))
 	d, err := compareImages(ctx, r, a, b)
 	if err != nil {
 		return nil, err
 	}
 	if r.total == 0 {
 		// No part explains it, but the manifests have two digests.
-		d = append(d, unexplained(r, "manifest", a.manifest.raw, b.manifest.raw))
+		u := unexplained("manifest", a.manifest.raw, b.manifest.raw)
+		r.admit(trail{}, u, u.Name)
+		d = append(d, u)
 	}
 	c.Differences, c.Counts, c.Unlisted = d, r.list(), r.unlisted
+	c.Causes, c.Skipped = r.causes.list(), r.allSkipped()
 	return c, nil
 }
 

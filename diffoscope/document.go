@@ -53,18 +53,23 @@ func (d document) diffIDs(layers int) ([]digest.Digest, error) {
 // compareDocuments lists the members that differ, without those for which
 // follows reports that another part of the image explains them. explained says
 // that there is such a part even when no member is listed.
-func compareDocuments(r *recorder, a, b document, follows func(path string) bool) []*Difference {
+func compareDocuments(r *recorder, at trail, a, b document, follows func(path string) bool) []*Difference {
 	if bytes.Equal(a.raw, b.raw) {
 		return nil
 	}
-	w := &memberWalk{recorder: r, follows: follows}
+	w := &memberWalk{}
+	w.emit = func(d *Difference) {
+		if !follows(d.Name) && r.admit(at, d, "") {
+			w.list = append(w.list, d)
+		}
+	}
 	w.compare("", a.root, b.root)
 	if w.structure || (w.found && bytes.Equal(shape(a.raw), shape(b.raw))) {
 		return w.list
 	}
 	// The members differ only in value, if at all, and yet so do the bytes
 	// between them: white space, or the order of keys.
-	if d := unexplained(r, "white space or order of members", a.raw, b.raw); d != nil {
+	if d := unexplained("white space or order of members", a.raw, b.raw); r.admit(at, d, d.Name) {
 		w.list = append(w.list, d)
 	}
 	return w.list
@@ -72,9 +77,8 @@ func compareDocuments(r *recorder, a, b document, follows func(path string) bool
 
 // A memberWalk compares two JSON values.
 type memberWalk struct {
-	recorder *recorder
-	follows  func(path string) bool
-	list     []*Difference
+	emit func(*Difference)
+	list []*Difference
 	// found says that any member differs; structure, that one is on one side only.
 	found, structure bool
 }
@@ -142,10 +146,7 @@ func (w *memberWalk) compareOne(path string, a, b any, inA, inB bool) {
 
 func (w *memberWalk) add(path string, a, b *Value) {
 	w.found = true
-	if w.follows(path) || !w.recorder.admit(KindMember, "") {
-		return
-	}
-	w.list = append(w.list, &Difference{Kind: KindMember, Name: path, A: a, B: b, Offset: -1})
+	w.emit(&Difference{Kind: KindMember, Name: path, A: a, B: b, Offset: -1})
 }
 
 func isComposite(v any) bool {

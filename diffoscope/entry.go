@@ -20,6 +20,7 @@ func (p *pair) compareEntries(a, b *entry) {
 		return
 	}
 	d := &Difference{Kind: KindEntry, Name: a.header.Name, Offset: -1}
+	probed := len(p.probes.list)
 	if a.raw != b.raw {
 		p.compareHeaders(d, a, b)
 	}
@@ -27,13 +28,18 @@ func (p *pair) compareEntries(a, b *entry) {
 		p.compareContents(d, a, b)
 	}
 	if !bytes.Equal(a.padding, b.padding) {
-		if u := unexplained(p.recorder, "padding after the content", a.padding, b.padding); u != nil {
-			d.Children = append(d.Children, u)
-		}
+		p.addTo(d, unexplained("padding after the content", a.padding, b.padding), "padding after the content")
 	}
-	if len(d.Children) > 0 {
+	if len(d.Children) > 0 || len(p.probes.list) > probed {
 		d.A, d.B = &Value{Text: typeName(a.header.Typeflag)}, &Value{Text: typeName(b.header.Typeflag)}
 		p.entries = append(p.entries, listed{a.header.Name, a.index, d})
+	}
+}
+
+// addTo lists child below the entry d, within the limit.
+func (p *pair) addTo(d, child *Difference, field string) {
+	if p.recorder.admit(p.at.in(d.Name), child, field) {
+		d.Children = append(d.Children, child)
 	}
 }
 
@@ -59,9 +65,7 @@ func (p *pair) compareHeaders(d *Difference, a, b *entry) {
 	differing := map[string]bool{"size": resized}
 	add := func(f headerField) {
 		found = true
-		if p.recorder.admit(KindHeader, f.name) {
-			d.Children = append(d.Children, &Difference{Kind: KindHeader, Name: f.name, A: f.a, B: f.b, Offset: -1})
-		}
+		p.addTo(d, &Difference{Kind: KindHeader, Name: f.name, A: f.a, B: f.b, Offset: -1}, f.name)
 	}
 	for _, f := range headerFields(a.header, b.header) {
 		if !f.same() {
@@ -77,10 +81,12 @@ func (p *pair) compareHeaders(d *Difference, a, b *entry) {
 	if !found && a.header.Format != b.header.Format {
 		add(headerField{"format", text(a.header.Format.String()), text(b.header.Format.String())})
 	}
-	if !found && p.recorder.admit(KindUnexplained, "header") {
-		u := &Difference{Kind: KindUnexplained, Name: "header", Offset: -1}
-		d.Children = append(d.Children, u)
-		p.probes.addHeader(u, a, b)
+	if found {
+		return
+	}
+	u := &Difference{Kind: KindUnexplained, Name: "header", Offset: -1}
+	if !p.probes.addHeader(d, u, a, b) {
+		p.addTo(d, u, "header")
 	}
 }
 
@@ -132,16 +138,18 @@ func record(h *tar.Header, key string) *Value {
 }
 
 func (p *pair) compareContents(d *Difference, a, b *entry) {
-	if !p.recorder.admit(KindContent, "") {
-		return
-	}
 	c := &Difference{
 		Kind: KindContent, Name: "content", Offset: -1,
 		A: &Value{Digest: sha256Digest(a.content), Size: a.size},
 		B: &Value{Digest: sha256Digest(b.content), Size: b.size},
 	}
-	d.Children = append(d.Children, c)
-	p.probes.addContent(c, a, b)
+	skipped, ok := p.probes.addContent(d, c, a, b)
+	if skipped != "" {
+		p.recorder.skip(p.name + ": " + skipped)
+	}
+	if !ok {
+		p.addTo(d, c, "")
+	}
 }
 
 func sha256Digest(sum [sha256.Size]byte) digest.Digest {

@@ -13,12 +13,8 @@ const (
 	binarySize = 3 * binaryRow
 )
 
-// unexplained reports two strings of bytes that mean the same, nil when it is over
-// the limit.
-func unexplained(r *recorder, name string, a, b []byte) *Difference {
-	if !r.admit(KindUnexplained, name) {
-		return nil
-	}
+// unexplained returns two strings of bytes that mean the same as a difference.
+func unexplained(name string, a, b []byte) *Difference {
 	d := &Difference{Kind: KindUnexplained, Name: name, A: &Value{Size: int64(len(a))}, B: &Value{Size: int64(len(b))}}
 	setExcerpt(d, window{a: a, b: b, binary: true})
 	return d
@@ -74,10 +70,7 @@ func firstLines(b []byte) ([]byte, bool) {
 		cut--
 	}
 	b = b[:cut]
-	binary := bytes.ContainsFunc(b, func(r rune) bool {
-		return r < ' ' && r != '\t' && r != '\n' && r != '\r' && r != '\f' && r != 0x1b
-	})
-	return b, utf8.Valid(b) && !binary
+	return b, utf8.Valid(b) && !bytes.ContainsFunc(b, isControl)
 }
 
 func head(b []byte, n int) []byte { return b[:min(n, len(b))] }

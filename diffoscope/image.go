@@ -29,10 +29,10 @@ func compareImages(ctx context.Context, r *recorder, a, b *Image) ([]*Difference
 	}
 	add(KindManifest,
 		&Value{Digest: a.desc.Digest, Size: a.desc.Size}, &Value{Digest: b.desc.Digest, Size: b.desc.Size},
-		compareDocuments(r, a.manifest, b.manifest, blobMember.MatchString))
+		compareDocuments(r, trail{}.in("manifest"), a.manifest, b.manifest, blobMember.MatchString))
 	add(KindConfig,
 		&Value{Digest: a.configAt.Digest, Size: a.configAt.Size}, &Value{Digest: b.configAt.Digest, Size: b.configAt.Size},
-		compareDocuments(r, a.config, b.config, func(path string) bool {
+		compareDocuments(r, trail{}.in("config"), a.config, b.config, func(path string) bool {
 			m := diffIDMember.FindStringSubmatch(path)
 			if m == nil {
 				return false
@@ -54,13 +54,10 @@ func compareLayers(ctx context.Context, r *recorder, a, b *Image) ([]*Difference
 		var err error
 		switch {
 		case i >= len(b.layers):
-			d, err = oneSided(ctx, r, a, i, name)
-			if d != nil {
-				d.A, d.B = d.B, d.A
-			}
+			d, err = oneSided(ctx, r, a, i, name, 0)
 			explained[i] = true
 		case i >= len(a.layers):
-			d, err = oneSided(ctx, r, b, i, name)
+			d, err = oneSided(ctx, r, b, i, name, 1)
 			explained[i] = true
 		case a.layers[i].Digest == b.layers[i].Digest && a.layers[i].MediaType == b.layers[i].MediaType:
 			continue
@@ -78,23 +75,25 @@ func compareLayers(ctx context.Context, r *recorder, a, b *Image) ([]*Difference
 	return list, explained, nil
 }
 
-// oneSided reports a layer that only one image has, as B. It reads the layer to
+// oneSided reports a layer that only one image has. It reads the layer to
 // its end all the same: a damaged one is an error wherever it is.
-func oneSided(ctx context.Context, r *recorder, i *Image, n int, name string) (*Difference, error) {
+func oneSided(ctx context.Context, r *recorder, i *Image, n int, name string, side int) (*Difference, error) {
 	sum, err := walkLayer(ctx, i, n, func(*entry) error { return nil })
 	if err != nil {
 		return nil, err
 	}
-	if !r.admit(KindLayer, "") {
+	v := &Value{Text: fmt.Sprintf("entries: %d", sum.entries), Digest: i.layers[n].Digest, Size: i.layers[n].Size}
+	d := &Difference{Kind: KindLayer, Name: name, Offset: -1}
+	*d.side(side) = v
+	if !r.admit(trail{}, d, "") {
 		return nil, nil
 	}
-	v := &Value{Text: fmt.Sprintf("entries: %d", sum.entries), Digest: i.layers[n].Digest, Size: i.layers[n].Size}
-	return &Difference{Kind: KindLayer, Name: name, B: v, Offset: -1}, nil
+	return d, nil
 }
 
 // comparePair compares layer n of both images.
 func comparePair(ctx context.Context, r *recorder, a, b *Image, n int, name string) (*Difference, error) {
-	p := &pair{a: a, b: b, layer: n, recorder: r, before: r.total}
+	p := &pair{a: a, b: b, layer: n, name: name, recorder: r, at: trail{}.in(name), before: r.total}
 	if err := p.compare(ctx); err != nil {
 		return nil, err
 	}

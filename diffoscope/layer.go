@@ -13,14 +13,16 @@ import (
 type pair struct {
 	a, b     *Image
 	layer    int
+	name     string
 	recorder *recorder
+	at       trail
 	before   int // differences that the recorder had before this pair
 
 	children []*Difference
 	waiting  [2]map[string][]*entry // by name, in order
 	common   []position
 	entries  entryList
-	probes   probeList
+	probes   probes
 	sums     [2]*summary
 }
 
@@ -110,20 +112,16 @@ func (p *pair) reportLonely() {
 		var all entryList
 		for _, queue := range waiting {
 			for _, e := range queue {
-				all = append(all, listed{e.header.Name, e.index, &Difference{
-					Kind: KindEntry, Name: e.header.Name, A: entryValue(e), Offset: -1,
-				}})
+				d := &Difference{Kind: KindEntry, Name: e.header.Name, Offset: -1}
+				*d.side(side) = entryValue(e)
+				all = append(all, listed{e.header.Name, e.index, d})
 			}
 		}
 		all.sort() // before the limit, which must not depend on the map's order
 		for _, l := range all {
-			if !p.recorder.admit(KindEntry, "") {
-				continue
+			if p.recorder.admit(p.at, l.diff, "") {
+				p.entries = append(p.entries, l)
 			}
-			if side == 1 {
-				l.diff.A, l.diff.B = nil, l.diff.A
-			}
-			p.entries = append(p.entries, l)
 		}
 	}
 	p.waiting = [2]map[string][]*entry{}
@@ -140,9 +138,16 @@ func entryValue(e *entry) *Value {
 	return v
 }
 
+// add lists d as a child of the layer, within the limit.
+func (p *pair) add(d *Difference, field string) {
+	if p.recorder.admit(p.at, d, field) {
+		p.children = append(p.children, d)
+	}
+}
+
 func (p *pair) compareTrailers() {
 	a, b := p.sums[0].trailer, p.sums[1].trailer
-	if a.Digest == b.Digest || !p.recorder.admit(KindTrailer, "") {
+	if a.Digest == b.Digest {
 		return
 	}
 	d := &Difference{
@@ -153,5 +158,5 @@ func (p *pair) compareTrailers() {
 	if len(a.Excerpt) > 0 || len(b.Excerpt) > 0 {
 		d.Offset = trailerOffset(a, b)
 	}
-	p.children = append(p.children, d)
+	p.add(d, "")
 }

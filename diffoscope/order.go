@@ -13,26 +13,30 @@ import (
 // order: how many would have to move, and the entry that each side has at the
 // first place where they differ.
 func (p *pair) compareOrder() {
-	byA := p.common
+	if d := orderDifference("entries", p.common); d != nil {
+		p.add(d, "")
+	}
+}
+
+// orderDifference reports when things that both sides have come in another order,
+// nil when they don't.
+func orderDifference(what string, byA []position) *Difference {
 	slices.SortFunc(byA, func(x, y position) int { return cmp.Compare(x.a, y.a) })
 	if slices.IsSortedFunc(byA, func(x, y position) int { return cmp.Compare(x.b, y.b) }) {
-		return
-	}
-	if !p.recorder.admit(KindOrder, "") {
-		return
+		return nil
 	}
 	byB := slices.SortedFunc(slices.Values(byA), func(x, y position) int { return cmp.Compare(x.b, y.b) })
 	first := 0
 	for byA[first] == byB[first] {
 		first++
 	}
-	p.children = append(p.children, &Difference{
+	return &Difference{
 		Kind:   KindOrder,
-		Name:   fmt.Sprintf("order of entries (%d of %d moved)", len(byA)-longestRun(byA), len(byA)),
+		Name:   fmt.Sprintf("order of %s (%d of %d moved)", what, len(byA)-longestRun(byA), len(byA)),
 		A:      text(byA[first].name),
 		B:      text(byB[first].name),
 		Offset: -1,
-	})
+	}
 }
 
 // longestRun returns the length of the longest increasing subsequence of B's
@@ -65,11 +69,14 @@ func (l entryList) sort() {
 	})
 }
 
+// sorted returns the entries that are on one side only, or have a difference listed.
 func (l entryList) sorted() []*Difference {
 	l.sort()
 	var all []*Difference
 	for _, item := range l {
-		all = append(all, item.diff)
+		if item.diff.A == nil || item.diff.B == nil || len(item.diff.Children) > 0 {
+			all = append(all, item.diff)
+		}
 	}
 	return all
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -19,78 +20,146 @@ const (
 	probeLead = 4 << 10
 	// maxHeaderProbes bounds the memory for headers, which can be 128 KiB each.
 	maxHeaderProbes = 100
+	// maxProbes is how many contents of one layer are read again.
+	maxProbes = 20_000
+	// maxSpooledFile and maxSpooled are how many bytes of one file, and of all files
+	// of a layer, are kept in temporary files.
+	maxSpooledFile = 1 << 30
+	maxSpooled     = 4 << 30
 )
 
-// A probe asks for the bytes around the first difference of two entries, which
-// only a second reading of the layers can give.
+// A probe asks for what only a second reading of the layers can give: the bytes of a
+// header, the whole contents, or those around their first difference.
 type probe struct {
 	diff   *Difference
+	into   *Difference // the entry
 	header bool
+	whole  bool
 	index  [2]int
-	raw    [2][sha256.Size]byte // of the header, for a header
-	chunk  [2]*uint64           // hash of the differing chunk, nil when there is none
+	raw    [2][sha256.Size]byte // of the header or content
+	chunk  [2]uint64            // hash of the differing chunk
+	has    [2]bool              // whether there is such a chunk
 	start  int64                // of the window
 	lead   int                  // bytes of the window before the chunk
 	lines  int                  // line feeds before the chunk
 	window [2][]byte
+	spools [2]*spool
+	ready  [2]chan struct{}
 }
 
-type probeList []*probe
+// probes are those of one pair of layers, in the order in which they are explained.
+type probes struct {
+	list    []*probe
+	headers int
+	spooled int64
+	// unread is how many contents are not read again.
+	unread int
+}
 
-func (l *probeList) addHeader(d *Difference, a, b *entry) {
-	n := 0
-	for _, p := range *l {
-		if p.header {
-			n++
+func newProbe(into, d *Difference, a, b *entry) *probe {
+	return &probe{
+		diff: d, into: into, index: [2]int{a.index, b.index},
+		ready: [2]chan struct{}{make(chan struct{}), make(chan struct{})},
+	}
+}
+
+// addHeader asks for two headers, and reports whether it will be done.
+func (l *probes) addHeader(into, d *Difference, a, b *entry) bool {
+	if l.headers == maxHeaderProbes {
+		return false
+	}
+	l.headers++
+	p := newProbe(into, d, a, b)
+	p.header, p.raw = true, [2][sha256.Size]byte{a.raw, b.raw}
+	l.list = append(l.list, p)
+	return true
+}
+
+// addContent asks for two contents, and reports whether it will be done. It depends on
+// nothing but what was read before.
+func (l *probes) addContent(into, d *Difference, a, b *entry) (skipped string, ok bool) {
+	if len(l.list) >= maxProbes+maxHeaderProbes {
+		l.unread++
+		return "", false
+	}
+	p := newProbe(into, d, a, b)
+	l.list = append(l.list, p)
+	if larger := max(a.size, b.size); a.known && b.known || a.text && b.text && larger <= maxText {
+		switch {
+		case larger > maxSpooledFile:
+			skipped = fmt.Sprintf("%q: not taken apart: more than %d bytes", a.header.Name, maxSpooledFile)
+		case l.spooled+larger > maxSpooled:
+			skipped = fmt.Sprintf("%q: not taken apart: more than %d bytes of all files together", a.header.Name, int64(maxSpooled))
+		default:
+			l.spooled += larger
+			p.whole, p.raw = true, [2][sha256.Size]byte{a.content, b.content}
+			return "", true
 		}
 	}
-	if n < maxHeaderProbes {
-		*l = append(*l, &probe{
-			diff: d, header: true, index: [2]int{a.index, b.index}, raw: [2][sha256.Size]byte{a.raw, b.raw},
-		})
-	}
+	p.findChunk(a, b)
+	return skipped, true
 }
 
-func (l *probeList) addContent(d *Difference, a, b *entry) {
-	p := &probe{diff: d, index: [2]int{a.index, b.index}}
+func (p *probe) findChunk(a, b *entry) {
 	k := 0
 	for k < min(len(a.chunks), len(b.chunks)) && a.chunks[k] == b.chunks[k] {
 		p.lines += a.chunks[k].lines
 		k++
 	}
 	for side, e := range []*entry{a, b} {
-		if k < len(e.chunks) {
-			p.chunk[side] = &e.chunks[k].hash
+		if p.has[side] = k < len(e.chunks); p.has[side] {
+			p.chunk[side] = e.chunks[k].hash
 		}
 	}
 	p.lead = min(k*chunkSize, probeLead)
 	p.start = int64(k*chunkSize - p.lead)
-	*l = append(*l, p)
 }
 
 // run reads both layers of the pair again, as far as the probes need, and
 // completes their differences.
-func (l probeList) run(ctx context.Context, p *pair) error {
-	if len(l) == 0 {
+func (l *probes) run(ctx context.Context, p *pair) (err error) {
+	if l.unread > 0 {
+		p.recorder.skip(fmt.Sprintf("%s: the contents of %d files: more than %d differ", p.name, l.unread, maxProbes))
+	}
+	if len(l.list) == 0 {
 		return nil
 	}
+	var arenas [2]arena
+	x := newExplainer(p.a.limits)
+	defer func() { err = errors.Join(err, x.close(), arenas[0].close(), arenas[1].close()) }()
+	x.decoded = p.recorder.decodable(x.decoded)
 	group, ctx := errgroup.WithContext(ctx)
 	for side, image := range []*Image{p.a, p.b} {
-		group.Go(func() error { return l.read(ctx, image, p.layer, side) })
+		group.Go(func() error { return l.read(ctx, image, p.layer, side, &arenas[side]) })
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	for _, q := range l {
-		q.finish()
+	before := x.decoded
+	group.Go(func() error { return l.finish(ctx, p, x) })
+	err = group.Wait()
+	p.recorder.decoded += before - x.decoded
+	return err
+}
+
+// finish explains the contents in their order, as soon as they are there.
+func (l *probes) finish(ctx context.Context, p *pair, x *explainer) error {
+	for _, q := range l.list {
+		for side := range q.ready {
+			select {
+			case <-q.ready[side]:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if err := q.finish(ctx, p, x); err != nil {
+			return fmt.Errorf("%q: %w", q.into.Name, err)
+		}
 	}
 	return nil
 }
 
-func (l probeList) read(ctx context.Context, image *Image, layer, side int) error {
+func (l *probes) read(ctx context.Context, image *Image, layer, side int, a *arena) error {
 	wanted := map[int][]*probe{}
 	last := 0
-	for _, p := range l {
+	for _, p := range l.list {
 		wanted[p.index[side]] = append(wanted[p.index[side]], p)
 		last = max(last, p.index[side])
 	}
@@ -110,22 +179,39 @@ func (l probeList) read(ctx context.Context, image *Image, layer, side int) erro
 		for _, p := range wanted[i] {
 			// What was read is checked against the first reading, which checked
 			// all against the digest, so this one may stop early.
-			if err := p.read(lr, side); err != nil {
+			if err := p.read(lr, side, a); err != nil {
 				return fmt.Errorf("%q: %w", hdr.Name, err)
 			}
+			close(p.ready[side])
 		}
 	}
 	return nil
 }
 
-func (p *probe) read(lr *oci.LayerReader, side int) error {
-	if p.header {
+func (p *probe) read(lr *oci.LayerReader, side int, a *arena) error {
+	switch {
+	case p.header:
 		p.window[side] = bytes.Clone(lr.Header())
 		if sha256.Sum256(p.window[side]) != p.raw[side] {
 			return &ChangedError{"header"}
 		}
 		return nil
+	case p.whole:
+		sum := sha256.New()
+		s, err := a.spool(io.TeeReader(lr, sum), maxSpooledFile)
+		if err != nil {
+			return err
+		}
+		p.spools[side] = s
+		if [sha256.Size]byte(sum.Sum(nil)) != p.raw[side] {
+			return &ChangedError{"content"}
+		}
+		return nil
 	}
+	return p.readWindow(lr, side)
+}
+
+func (p *probe) readWindow(lr *oci.LayerReader, side int) error {
 	if _, err := io.CopyN(io.Discard, lr, p.start); err != nil {
 		return unexpected(err)
 	}
@@ -137,24 +223,45 @@ func (p *probe) read(lr *oci.LayerReader, side int) error {
 	if n < p.lead {
 		return &ChangedError{"content"}
 	}
-	p.window[side] = bytes.Clone(buf[:n])
+	p.window[side] = buf[:n]
 	rest := buf[p.lead:n]
-	want := p.chunk[side]
-	if (want == nil) != (len(rest) == 0) || want != nil && maphash.Bytes(seed, rest) != *want {
+	if p.has[side] != (len(rest) > 0) || p.has[side] && maphash.Bytes(seed, rest) != p.chunk[side] {
 		return &ChangedError{"content"}
 	}
 	return nil
 }
 
-func (p *probe) finish() {
-	if p.diff.A == nil {
-		p.diff.A = &Value{Size: int64(len(p.window[0]))}
-		p.diff.B = &Value{Size: int64(len(p.window[1]))}
+// finish completes the difference and lists it below its entry.
+func (p *probe) finish(ctx context.Context, l *pair, x *explainer) error {
+	switch {
+	case p.whole:
+		e, err := x.explain(ctx, p.diff, p.into.Name, p.spools[0], p.spools[1])
+		if err != nil {
+			return err
+		}
+		for side := range p.spools {
+			p.spools[side].release()
+			p.spools[side] = nil
+		}
+		for _, s := range e.skipped {
+			l.recorder.skip(l.name + ": " + s)
+		}
+		l.recorder.addOutside(l.name, e.outside)
+	default:
+		if p.header {
+			p.diff.A = &Value{Size: int64(len(p.window[0]))}
+			p.diff.B = &Value{Size: int64(len(p.window[1]))}
+		}
+		setExcerpt(p.diff, window{
+			a: p.window[0], b: p.window[1], start: p.start, binary: p.header,
+			lines: p.lines - bytes.Count(p.window[0][:p.lead], []byte{'\n'}),
+		})
+		p.window = [2][]byte{}
 	}
-	setExcerpt(p.diff, window{
-		a: p.window[0], b: p.window[1], start: p.start, binary: p.header,
-		lines: p.lines - bytes.Count(p.window[0][:p.lead], []byte{'\n'}),
-	})
+	if l.recorder.admitTree(l.at.in(p.into.Name), p.diff) {
+		p.into.Children = append(p.into.Children, p.diff)
+	}
+	return nil
 }
 
 func unexpected(err error) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/filetype"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
@@ -29,7 +30,9 @@ type entry struct {
 	content [sha256.Size]byte
 	size    int64
 	chunks  []chunk
-	padding []byte // nil when it is zeros, as it should be
+	// known says that it can be taken apart, text that it begins like text.
+	known, text bool
+	padding     []byte // nil when it is zeros, as it should be
 }
 
 type chunk struct {
@@ -89,6 +92,7 @@ func newContentHasher() *contentHasher { return &contentHasher{make([]byte, chun
 
 func (h *contentHasher) read(ctx context.Context, lr *oci.LayerReader, e *entry) error {
 	sum := sha256.New()
+	e.text = true // when it is empty
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -96,6 +100,9 @@ func (h *contentHasher) read(ctx context.Context, lr *oci.LayerReader, e *entry)
 		n, err := io.ReadFull(lr, h.buf)
 		if n > 0 {
 			b := h.buf[:n]
+			if e.size == 0 {
+				e.known, e.text = filetype.Known(e.header.Name, head(b, filetype.HeadSize)), isText(head(b, filetype.HeadSize))
+			}
 			sum.Write(b)
 			e.size += int64(n)
 			e.chunks = append(e.chunks, chunk{maphash.Bytes(seed, b), bytes.Count(b, []byte{'\n'})})

@@ -63,6 +63,9 @@ type Part struct {
 	// Text says that Value or content is the format's own rendering, for people, of
 	// what is binary in the file: rows of a database, the names in a code object.
 	Text bool
+	// Derived says that the part follows from others: a checksum, a length, an offset.
+	// It is only of interest when nothing else in the file differs.
+	Derived bool
 	// Offset and Size are which bytes of the file the part stands for, for what no
 	// part explains. A part that repeats what others have, for people, has no Size.
 	Offset, Size int64
