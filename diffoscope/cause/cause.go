@@ -4,6 +4,8 @@
 // It is a function of its arguments alone, and guesses: a Confidence says how much.
 package cause
 
+import "time"
+
 // A Name is one cause's, and stays the same between versions.
 type Name string
 
@@ -48,11 +50,13 @@ type Leaf struct {
 	// Kind is diffoscope's, for example "header".
 	Kind string
 	// Path is the names on the way to what differs, from the entry of the layer
-	// inwards: "usr/lib/x.a", "x.o", ".comment". The last is what differs.
+	// inwards: "usr/lib/x.a", "x.o", ".comment". The last is what differs, or
+	// "content" for that of the file before it.
 	Path []string
 	// Formats are the formats of the files on the way, from the outside in.
 	Formats []string
-	// A and B are the two values: a field's, or the first differing lines or bytes.
+	// A and B are the two values: a field's, or the differing lines, or bytes around
+	// the first that differs. Of each, 64 KiB are looked at.
 	A, B string
 	// OnlyA and OnlyB say that the other side has nothing.
 	OnlyA, OnlyB bool
@@ -60,9 +64,14 @@ type Leaf struct {
 
 // Builds are what is known of how the two were made. The zero value is nothing.
 type Builds struct {
-	// Epoch is SOURCE_DATE_EPOCH, in seconds, 0 if it isn't known.
-	Epoch int64
-	// Varied has what differed between the builds, by name, such as "hostname".
+	// Epoch is SOURCE_DATE_EPOCH, in seconds, if HasEpoch says that it was set.
+	Epoch    int64
+	HasEpoch bool
+	// Started is when each began, the zero time if that isn't known.
+	Started [2]time.Time
+	// Varied has what differed between the builds, by name: "hostname",
+	// "domainname", "umask", "home", "cpus", "filesystem", "uname", "aslr",
+	// "start", and "env." with the name of a variable. Others may be there.
 	Varied map[string]Variation
 }
 

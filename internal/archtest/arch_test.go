@@ -57,7 +57,7 @@ var mayImport = map[string][]string{
 	"internal/declared":   {"internal/oci", "internal/recipe"},
 	"internal/inventory":  {"internal/apk"},
 	"diffoscope":          {"internal/oci", "internal/lazyregexp", "diffoscope/cause", "diffoscope/filetype"},
-	"diffoscope/cause":    {},
+	"diffoscope/cause":    {"internal/lazyregexp"},
 	"diffoscope/filetype": {},
 	"internal/evidence": {
 		"internal/lock", "internal/recipe", "internal/declared", "internal/inventory", "internal/apk", "internal/privilege",

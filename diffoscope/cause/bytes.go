@@ -1,0 +1,58 @@
+package cause
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"path"
+	"time"
+)
+
+// byBytes is for binary values: a number of four bytes, in either byte order, that
+// is a time in both and no farther apart than two builds are.
+func (s *sight) byBytes() []Cause {
+	if s.OnlyA || s.OnlyB {
+		return s.byName()
+	}
+	if s.Kind == kindHeader || isText(s.A) && isText(s.B) || len(s.A) != len(s.B) {
+		return nil
+	}
+	from, tail := differing(s.A, s.B)
+	to := len(s.A) - tail
+	for at := max(0, to-4); at <= from && at+4 <= len(s.A); at++ {
+		for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
+			a, b := order.Uint32([]byte(s.A[at:at+4])), order.Uint32([]byte(s.B[at:at+4]))
+			if c, ok := s.numbers(a, b); ok {
+				c.Detail = fmt.Sprintf("a number of seconds since 1970 in four bytes (%s), %s", order, c.Detail)
+				return []Cause{c}
+			}
+		}
+	}
+	return nil
+}
+
+// numbers says whether two numbers are times near to each other.
+func (s *sight) numbers(a, b uint32) (Cause, bool) {
+	const near = 30 * 24 * 60 * 60
+	if a == b || a < 1_000_000_000 || b < 1_000_000_000 || math.Abs(float64(a)-float64(b)) > near {
+		return Cause{}, false
+	}
+	x, y := time.Unix(int64(a), 0).UTC(), time.Unix(int64(b), 0).UTC()
+	c := s.timeCause(stamp{time: x, zone: "UTC", step: time.Second}, stamp{time: y, zone: "UTC", step: time.Second})
+	if !s.nearStart(x, 0) || !s.nearStart(y, 1) {
+		c.Confidence = Possible
+	}
+	return c, true
+}
+
+// byName is for what only one side has: a temporary file has another name there.
+func (s *sight) byName() []Cause {
+	if base := path.Base(s.file); s.Kind == "entry" && temporary(base) {
+		c := Cause{Name: Random, Confidence: Likely, Detail: "a temporary name", A: base}
+		if s.OnlyB {
+			c.A, c.B = "", base
+		}
+		return []Cause{c}
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package cause
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
+)
+
+// A judge says what a place's two values mean, false if not that after all.
+type judge func(*sight) (Cause, bool)
+
+// kindHeader is diffoscope's KindHeader, a field of a layer's entry.
+const kindHeader = "header"
+
+// headers are the fields of a tar entry's header (POSIX, pax, "ustar Interchange
+// Format"), of which there can be a million.
+var headers = map[string]judge{
+	"mtime": stamped, "atime": stamped, "ctime": stamped,
+	"pax mtime": stamped, "pax atime": stamped, "pax ctime": stamped,
+	"mode": mode,
+	"uid":  owned, "gid": owned, "uname": owned, "gname": owned,
+	"linkname": func(s *sight) (Cause, bool) { return Cause{}, false }, // as any other path
+}
+
+// A placeRule says what differs by where it is alone. The pattern is for
+// [sight.place].
+type placeRule struct {
+	pattern *lazyregexp.Regexp
+	judge   judge
+}
+
+// places are the fields that other formats have, and what they are about. The first
+// that matches counts.
+var places = []placeRule{
+	// Who signed, and with what. Before all times and numbers that are in it.
+	{lazyregexp.New(`/\.sign\.(rsa|dsa|ed25519)[^/]*/|/_gpg[a-z]*/|/meta-inf/[^/]+\.(rsa|dsa|ec|sf)/|/[^/]+\.(sig|asc|p7s|minisig)/`), always(Signature, Certain, "a signature is in it")},
+	{lazyregexp.New(`/(x509|x\.509|pem|der|certificate)/.*/signature[^/]*/$|/module signature/|/(pe|elf)/.*/(certificate table|\.note\.package\.sig|authenticode)/`), always(Signature, Certain, "a signature over what differs too")},
+	{lazyregexp.New(`/[^/]*(private[ _]key|secret[ _]key)[^/]*/`), always(Random, Certain, "a key that was made in the build")},
+	{lazyregexp.New(`/(x509|x\.509|pem|der|certificate)/.*/(serial|public|key|subject key|authority key|x509v3 subject)[^/]*/$`), always(Random, Certain, "a key or number that was made in the build")},
+	{lazyregexp.New(`/shadow-?/(.*/)?[^/]*(day|last ?change|changed)[^/]*/$`), shadowDay},
+
+	// Build IDs.
+	{lazyregexp.New(`/[^/]*(build[ -]?id|gnu\.build-id|gnu_build_id)[^/]*/$|/\.note\.go\.buildid/`), buildID},
+
+	// How it was compressed.
+	{lazyregexp.New(`/(gzip|xz|zstd|bzip2|lzma|zip|png|layer)/.*/(os|xfl|extra flags|level|method|window[^/]*|block[^/]*|dictionary[^/]*|filters?|strategy|frames?|check|preset|compressed[^/]*)/$`), compressed},
+	{lazyregexp.New(`/(gzip)/.*/(name|original name|file ?name|fname)/$`), always(Compression, Certain, "gzip's header has the file's name")},
+	{lazyregexp.New(`^/compression/`), compressed},
+	{lazyregexp.New(`^/unexplained/([^ ]*/)?(gzip|xz|zstd|bzip2|lzma|png)/ /`), always(Compression, Likely, "the same content, compressed in another way")},
+
+	// Times, owners and modes of members.
+	{lazyregexp.New(`/[^/]*(mtime|atime|ctime|modified|modification time|creation[ _-]date|creation time|revision[ _-]date|created|timestamp|time ?stamp|not ?before|not ?after|build ?date|builddate|date|time)/$`), stamped},
+	{lazyregexp.New(`/(mode|permissions?|external attributes?)/$`), mode},
+	{lazyregexp.New(`/(uid|gid|uname|gname|owner|group|user)/$`), owned},
+
+	// Order.
+	{lazyregexp.New(`^/order/|/order( of [^/]*)?/$`), func(s *sight) (Cause, bool) {
+		return Cause{Name: Order, Confidence: Likely, Detail: "the same members in another order", A: s.A, B: s.B}, true
+	}},
+
+	// The machine.
+	{lazyregexp.New(`/(goarch|go(amd64|arm|arm64|386|mips|ppc64|riscv64)|machine|architecture|arch|e_machine|e_flags|class|isa|cpu ?type)/$`), always(Architecture, Likely, "built for another machine")},
+	{lazyregexp.New(`/(go|buildinfo|go build info|elf)/.*/(-trimpath|build\t-trimpath|trimpath)/$`), always(BuildPath, Certain, "one of the two was built with -trimpath")},
+	{lazyregexp.New(`/(host ?name|build ?host|buildhost|packager ?host)/$`), always(Hostname, Certain, "")},
+}
+
+// always returns the judge that needs no look at the values.
+func always(name Name, c Confidence, detail string) judge {
+	return func(s *sight) (Cause, bool) {
+		return Cause{Name: name, Confidence: c, Detail: detail, A: s.A, B: s.B}, true
+	}
+}
+
+func (s *sight) byField() (Cause, bool) {
+	if s.Kind == kindHeader {
+		if j, ok := headers[s.field]; ok {
+			return j(s)
+		}
+	}
+	if s.Kind == "content" {
+		return s.byPlace(places[:contentPlaces])
+	}
+	return s.byPlace(places)
+}
+
+// contentPlaces is how many of places are also for the whole of a file.
+const contentPlaces = 3
+
+func (s *sight) byPlace(rules []placeRule) (Cause, bool) {
+	for _, r := range rules {
+		if r.pattern.MatchString(s.place()) {
+			if c, ok := r.judge(s); ok {
+				return c, true
+			}
+		}
+	}
+	return Cause{}, false
+}
+
+// stamped is for fields that hold a time: in any of the forms, or as a number.
+func stamped(s *sight) (Cause, bool) {
+	a, okA := parseTime(s.A)
+	b, okB := parseTime(s.B)
+	if !okA || !okB {
+		return Cause{Name: Timestamp, Confidence: Certain, Detail: fmt.Sprintf("%s is a time", s.field), A: s.A, B: s.B}, s.OnlyA || s.OnlyB || okA || okB
+	}
+	c := s.timeCause(a, b)
+	if c.Name == Timestamp {
+		c.Confidence = Certain
+	}
+	return c, true
+}
+
+// mode is for permission bits: files are made with 0666 or 0777 less the umask.
+func mode(s *sight) (Cause, bool) {
+	a, errA := strconv.ParseUint(s.A, 8, 32)
+	b, errB := strconv.ParseUint(s.B, 8, 32)
+	c := Cause{Name: Umask, Confidence: Possible, A: s.A, B: s.B, Detail: "the modes differ in more than what a umask takes away"}
+	if errA != nil || errB != nil {
+		return c, true
+	}
+	all := a | b
+	c.Detail = fmt.Sprintf("%04o less %03o and less %03o", all, all&^a, all&^b)
+	if all&^a&^0o077 != 0 || all&^b&^0o077 != 0 {
+		return c, true
+	}
+	c.Confidence = Likely
+	if v, ok := s.builds.Varied["umask"]; ok {
+		ua, errA := strconv.ParseUint(v.A, 8, 32)
+		ub, errB := strconv.ParseUint(v.B, 8, 32)
+		if errA == nil && errB == nil && all&^a == all&ua && all&^b == all&ub {
+			c.Confidence = Certain
+			c.Detail = fmt.Sprintf("the umask was %s and %s", v.A, v.B)
+		}
+	}
+	return c, true
+}
+
+func owned(s *sight) (Cause, bool) {
+	return Cause{
+		Name: Ownership, Confidence: Certain, A: s.A, B: s.B,
+		Detail: fmt.Sprintf("%s %s is that of who built", s.field, strings.TrimSpace(s.A+" or "+s.B)),
+	}, true
+}
+
+// shadowDay is for the third field of shadow(5), days since 1970.
+func shadowDay(s *sight) (Cause, bool) {
+	return Cause{Name: ShadowDay, Confidence: Certain, Detail: "the day of the last change of the password", A: s.A, B: s.B}, true
+}
+
+func compressed(s *sight) (Cause, bool) {
+	c := Cause{Name: Compression, Confidence: Certain, A: s.A, B: s.B}
+	c.Detail = "it was compressed in another way"
+	if s.field != "" {
+		c.Detail = "it was compressed with another " + s.field
+	}
+	return c, true
+}
+
+// buildID is for what linkers write. It follows from all else that differs, unless
+// it is random.
+func buildID(s *sight) (Cause, bool) {
+	c := Cause{Name: BuildID, Confidence: Certain, Detail: "it follows from what else differs", A: s.A, B: s.B}
+	if n := len(strings.TrimSpace(s.A)); n == 32 || n == 36 {
+		c.Confidence, c.Detail = Likely, "16 bytes, as ld --build-id=uuid writes at random and =md5 from the content"
+	}
+	return c, true
+}

@@ -1,0 +1,131 @@
+package cause
+
+import "gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
+
+// A mendRule says what to change when something differs because of name in a place
+// that pattern, for [sight.place], finds.
+type mendRule struct {
+	name    Name
+	pattern *lazyregexp.Regexp
+	mend    string
+}
+
+// What places have in common, for mends.
+var (
+	anywhere = lazyregexp.New(``)
+	inHeader = lazyregexp.New(`^/header/`)
+	inConfig = lazyregexp.New(`^/member/|/(config|manifest)/`)
+	inGzip   = lazyregexp.New(`/gzip/`)
+	inZip    = lazyregexp.New(`/(zip|jar)/|\.(zip|jar|war|whl|ipa|apk)/`)
+	inAr     = lazyregexp.New(`/ar/|\.a/`)
+	inTar    = lazyregexp.New(`/tar/|\.tar[./]`)
+	inCpio   = lazyregexp.New(`/cpio/|\.cpio/`)
+	inPyc    = lazyregexp.New(`/(pyc|python bytecode)/|\.pyc/`)
+	inPython = lazyregexp.New(`/(pyc|python bytecode)/|\.(pyc|py|pickle|whl)/`)
+	inGo     = lazyregexp.New(`/(go|buildinfo|go build ?info|go binary)/|/go[ .](build|mod|version)[^/]*/|gopclntab`)
+	inELF    = lazyregexp.New(`/(elf|ar|pe)/|\.(so[.0-9]*|o|a|ko)/`)
+	inMO     = lazyregexp.New(`/(mo|gettext|po)/|\.(mo|po|pot|gmo)/`)
+	inSQLite = lazyregexp.New(`/sqlite[^/]*/|\.(db|sqlite3?)/`)
+	inX509   = lazyregexp.New(`/(x509|x\.509|pem|der|certificate)/|\.(pem|crt|cer|der)/`)
+	inMan    = lazyregexp.New(`/man/|\.[1-8](\.gz)?/`)
+	inDeb    = lazyregexp.New(`/deb/|\.deb/`)
+	inJSON   = lazyregexp.New(`/json/|\.json/`)
+	inRust   = lazyregexp.New(`\.rlib/|rust`)
+	inPerl   = lazyregexp.New(`\.(pl|pm|t)/|perl`)
+	inPNG    = lazyregexp.New(`/png/|\.png/`)
+	inPDF    = lazyregexp.New(`/pdf/|\.pdf/`)
+	inZstd   = lazyregexp.New(`/zstd/|\.zst/`)
+	inXz     = lazyregexp.New(`/xz/|\.(xz|lzma)/`)
+)
+
+// mends are asked from the first to the last; each cause has one for anywhere.
+var mends = []mendRule{
+	{Timestamp, inHeader, "tar --mtime=@$SOURCE_DATE_EPOCH --clamp-mtime, or touch -hd @$SOURCE_DATE_EPOCH the files"},
+	{Timestamp, inConfig, "set the image's times from SOURCE_DATE_EPOCH (buildctl: --opt build-arg:SOURCE_DATE_EPOCH=…; docker buildx: --output rewrite-timestamp=true)"},
+	{Timestamp, inPyc, "python3 -m compileall --invalidation-mode unchecked-hash, or touch -d @$SOURCE_DATE_EPOCH the .py first"},
+	{Timestamp, inZip, "zip -X after touch -d @$SOURCE_DATE_EPOCH the files; jar --date=…"},
+	{Timestamp, inDeb, "set SOURCE_DATE_EPOCH for dpkg-deb"},
+	{Timestamp, inAr, "ar D: ar rcD, ranlib -D, or binutils with --enable-deterministic-archives"},
+	{Timestamp, inTar, "tar --sort=name --mtime=@$SOURCE_DATE_EPOCH --owner=0 --group=0 --numeric-owner"},
+	{Timestamp, inCpio, "cpio --reproducible after touch -d @$SOURCE_DATE_EPOCH the files"},
+	{Timestamp, inGzip, "gzip -n"},
+	{Timestamp, inMO, "set POT-Creation-Date and PO-Revision-Date in the .po, or leave them out: sed -i '/^\"P.*-Date:/d' *.po"},
+	{Timestamp, inGo, "give -ldflags -X a time from SOURCE_DATE_EPOCH (date -u -d @$SOURCE_DATE_EPOCH), and -buildvcs=false"},
+	{Timestamp, inX509, "make no certificate in the build, or give it fixed times (openssl x509 -not_before … -not_after …)"},
+	{Timestamp, inSQLite, "write no CURRENT_TIMESTAMP or datetime('now'): give the time from SOURCE_DATE_EPOCH"},
+	{Timestamp, inPNG, "convert -define png:exclude-chunks=date,time, or +set date:create +set date:modify"},
+	{Timestamp, inPDF, "set SOURCE_DATE_EPOCH and FORCE_SOURCE_DATE=1"},
+	{Timestamp, inMan, "set SOURCE_DATE_EPOCH for what makes the manual page"},
+	{Timestamp, inELF, "set SOURCE_DATE_EPOCH: gcc and clang take __DATE__ and __TIME__ from it (find who uses them with -Wdate-time)"},
+	{Timestamp, anywhere, "take the time from SOURCE_DATE_EPOCH: date -u -d \"@$SOURCE_DATE_EPOCH\""},
+
+	{Epoch, inELF, "take the time from SOURCE_DATE_EPOCH, as gcc does for __DATE__ (find who uses another with -Wdate-time)"},
+	{Epoch, inGzip, "gzip -n"},
+	{Epoch, inPyc, "python3 -m compileall --invalidation-mode unchecked-hash"},
+	{Epoch, anywhere, "have the tool read SOURCE_DATE_EPOCH: date -u -d \"@$SOURCE_DATE_EPOCH\""},
+
+	{BuildPath, inGo, "go build -trimpath"},
+	{BuildPath, inPyc, "python3 -m compileall -s \"$DESTDIR\" -p /"},
+	{BuildPath, inRust, "RUSTFLAGS=--remap-path-prefix=$PWD=."},
+	{BuildPath, inELF, "gcc -ffile-prefix-map=$PWD=. (with -fdebug-prefix-map and -fmacro-prefix-map in it), or strip -g"},
+	{BuildPath, anywhere, "build in the same folder each time, or write paths relative to it"},
+
+	{Hostname, inConfig, "set no hostname in the image's config"},
+	{Hostname, anywhere, "write a fixed name instead of hostname(1): KBUILD_BUILD_HOST=, HOSTNAME=…, or leave it out"},
+	{User, anywhere, "write a fixed name instead of whoami(1), id(1) or $USER: KBUILD_BUILD_USER=…, or leave it out"},
+	{Umask, anywhere, "umask 022 at the start of the script, or chmod -R u=rwX,go=rX; install -m 644"},
+
+	{Ownership, inAr, "ar D: ar rcD, ranlib -D"},
+	{Ownership, inZip, "zip -X"},
+	{Ownership, inCpio, "cpio --owner=0:0 --reproducible"},
+	{Ownership, inDeb, "dpkg-deb --root-owner-group"},
+	{Ownership, anywhere, "tar --owner=0 --group=0 --numeric-owner; chown -R 0:0"},
+
+	{Locale, anywhere, "LC_ALL=C sort, and LC_ALL=C for all that writes"},
+	{TimeZone, inZip, "TZ=UTC zip -X"},
+	{TimeZone, anywhere, "TZ=UTC, or date -u"},
+	{Parallelism, inXz, "xz -T1"},
+	{Parallelism, inZstd, "zstd --single-thread"},
+	{Parallelism, anywhere, "write no number of CPUs; make -j1, or sort what jobs write"},
+
+	{Order, inHeader, "tar --sort=name"},
+	{Order, lazyregexp.New(`^/order/`), "tar --sort=name"},
+	{Order, inAr, "ar rcD lib.a $(ls *.o | LC_ALL=C sort)"},
+	{Order, inZip, "find . | LC_ALL=C sort | zip -X -@"},
+	{Order, inTar, "tar --sort=name"},
+	{Order, anywhere, "find … | LC_ALL=C sort"},
+
+	{HashOrder, inPython, "PYTHONHASHSEED=0"},
+	{HashOrder, inPerl, "PERL_HASH_SEED=0, or sort keys"},
+	{HashOrder, inJSON, "sort the keys: json.dump(sort_keys=True), jq -S"},
+	{HashOrder, anywhere, "sort before writing; PYTHONHASHSEED=0, PERL_HASH_SEED=0"},
+
+	{Random, inX509, "make no keys or certificates in the build: make them at the first start"},
+	{Random, anywhere, "derive it from the content, or fix the seed: no mktemp, uuidgen or $RANDOM in what is written"},
+	{BuildID, inGo, "go build -trimpath -ldflags=-buildid="},
+	{BuildID, anywhere, "mend what else differs; -Wl,--build-id=sha1, or none, and not uuid"},
+	{Kernel, anywhere, "write no uname(1): it is the machine's that built"},
+	{Architecture, inGo, "set GOARCH and GOAMD64"},
+	{Architecture, anywhere, "set the architecture, and no -march=native"},
+
+	{Compression, inGzip, "gzip -n with a fixed level, of one version"},
+	{Compression, inXz, "xz -T1 with a fixed level, of one version"},
+	{Compression, inZstd, "zstd with a fixed level and number of threads, of one version"},
+	{Compression, anywhere, "compress both with the same library, version and level"},
+
+	{ShadowDay, anywhere, "chage -d $((SOURCE_DATE_EPOCH / 86400)) NAME, or leave the field empty"},
+	{Signature, anywhere, "keep signatures apart from what is built, and add them afterwards"},
+}
+
+// mend returns what to change because of name, "" if nothing is known.
+func (s *sight) mend(name Name) string {
+	for _, r := range mends {
+		if r.name != name {
+			continue
+		}
+		if r.pattern == inHeader && s.Kind == kindHeader || r.pattern == anywhere || r.pattern.MatchString(s.place()) {
+			return r.mend
+		}
+	}
+	return ""
+}

@@ -1,0 +1,286 @@
+package cause
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
+)
+
+// A rule recognises, in a pair of lines, texts of one sort. The judge is given two
+// that differ, and says what that means, or false when it means nothing.
+type rule struct {
+	pattern *lazyregexp.Regexp
+	judge   func(*sight, found) (Cause, bool)
+	// needs are characters without which a text has nothing of the sort.
+	needs string
+	// oneSided asks also when only one of the lines has such a text: then the
+	// other is the whole line.
+	oneSided bool
+}
+
+// rules are in the order in which they are asked. What one recognised is not shown
+// to the next, so the longer and stricter ones come first.
+var rules = slicesOf(
+	[]rule{
+		{needs: "$", pattern: lazyregexp.New(`\$[0-9a-z]{1,8}\$[./0-9A-Za-z$=,]{8,}`), judge: is(Random, Certain, "the salt of a password's hash")},
+		{needs: "-", pattern: lazyregexp.New(`\b(?:ssh-(?:rsa|ed25519|dss)|ecdsa-[a-z0-9-]+) [A-Za-z0-9+/=]{20,}(?: \S+)?`), judge: is(Random, Certain, "a key that was made in the build")},
+		{needs: "-", pattern: lazyregexp.New(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), judge: uuid},
+		{needs: "=", pattern: lazyregexp.New(`\buid=\d+(?:\([^)\s]*\))?(?: gid=\d+(?:\([^)\s]*\))?)?(?: groups=\S+)?`), judge: is(User, Certain, "what id(1) says of who built")},
+		{needs: "#.", pattern: lazyregexp.New(`\bLinux \S+ \d+\.\d+\S* #.*`), judge: kernelLine},
+	},
+	dateRules(),
+	[]rule{
+		{pattern: calendarWords, judge: calendar, oneSided: true},
+		{pattern: lazyregexp.New(`\b(?:[a-z]{2,3}_[A-Z]{2}(?:\.[A-Za-z0-9-]+)?(?:@[a-z]+)?|C(?:\.UTF-8|\.utf8)?|POSIX)(?:\W|$)`), judge: localeName},
+		{pattern: lazyregexp.New(`\b(?:x86_64|amd64|i[3-6]86|aarch64|arm64|armv[5-8][a-z]*|armhf|riscv64|ppc64le|ppc64el|s390x|loongarch64|mips64el)\b`), judge: is(Architecture, Likely, "the architecture of who built")},
+		{needs: "/", pattern: lazyregexp.New(`(?:/[A-Za-z0-9._+@~%=,-]+)+/?`), judge: builtPath},
+		{pattern: lazyregexp.New(`\b(?:tmp|temp|cc|go-build|pip-|pytmp|sh-thd|conftest|rustc|sess_|\.tmp)[._-]?[A-Za-z0-9_]{6,}\b`), judge: tempName},
+		{pattern: lazyregexp.New(`\b0x[0-9a-fA-F]{6,16}\b|\b(?:7f[0-9a-f]{10}|5[56][0-9a-f]{10})\b`), judge: address},
+		{needs: "@", pattern: lazyregexp.New(`\b[A-Za-z0-9._-]+@[A-Za-z0-9][A-Za-z0-9.-]*\b`), judge: userAtHost},
+		{pattern: lazyregexp.New(`\b(?:UTC|GMT|CES?T|EES?T|WES?T|BST|E[SD]T|C[SD]T|M[SD]T|P[SD]T|JST|IST|[+-](?:0\d|1[0-4]):?(?:00|15|30|45))\b`), judge: is(TimeZone, Likely, "the zone that times are told in")},
+		{needs: ".", pattern: lazyregexp.New(`\b\d+\.\d+\.\d+(?:[-.+][A-Za-z0-9_.+-]*)?`), judge: kernelVersion},
+		{pattern: lazyregexp.New(`\b(?:[0-9a-f]{16,128}|[0-9A-F]{16,128})\b`), judge: hexDigits},
+		{pattern: lazyregexp.New(`[A-Za-z0-9+/_-]{20,}={0,2}`), judge: base64Digits},
+		{pattern: lazyregexp.New(`\b0?[0-7]{3}\b|\bu=[rwx]*,g=[rwx]*,o=[rwx]*`), judge: after(umaskWords, Umask, Certain, "a umask")},
+		{pattern: lazyregexp.New(`\b0?[0-7]{3,4}\b|[-dlbcps](?:[-r][-w][-xsStT]){3}`), judge: permissions},
+		{pattern: lazyregexp.New(`\d+\b`), judge: after(cpuWords, Parallelism, Likely, "a number of CPUs or jobs"), oneSided: true},
+		{pattern: lazyregexp.New(`\b\d+\b`), judge: after(userWords, User, Likely, "a user's number")},
+		{pattern: lazyregexp.New(`\b[A-Za-z0-9._-]+\b`), judge: after(randomWords, Random, Likely, "a number made at random, or of a process"), oneSided: true},
+		{pattern: lazyregexp.New(`\b[A-Za-z0-9][A-Za-z0-9.-]*\b`), judge: after(hostWords, Hostname, Likely, "the name of the machine that built")},
+		{pattern: lazyregexp.New(`\b[a-z_][a-z0-9_-]*\b`), judge: after(userWords, User, Likely, "the name of who built")},
+		{pattern: lazyregexp.New(`\d+(?:[.,'\x{a0}\x{202f}]\d+)+`), judge: numberForm},
+		{pattern: lazyregexp.New(`.+`), judge: shuffledWords},
+		{pattern: lazyregexp.New(`.+`), judge: message},
+	},
+)
+
+func slicesOf(lists ...[]rule) []rule {
+	var all []rule
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all
+}
+
+// Words that say what the number or name after them is. They are matched at the end
+// of what is before it.
+var (
+	umaskWords  = lazyregexp.New(`umask\W{0,4}$`)
+	cpuWords    = lazyregexp.New(`(\b(n?cpus?|nproc\w*|processors?|cores?|threads?|jobs?|workers?|parallel\w*|makeflags|gomaxprocs|concurrency)\b\W{0,6}(-j ?)?|\b(make|ninja|xz|zstd)\b.{0,16} -[jt] ?|[\w]*(_jobs|_cpus|_cores|_threads|njobs|ncpus)\W{1,4}|(^|\s)-j ?)$`)
+	userWords   = lazyregexp.New(`\b(e?uid|e?gid|users?|user ?name|logname|login|owner|packager|built by|compiled by|created by|maintainer|by|whoami|home/)\W{1,4}$`)
+	hostWords   = lazyregexp.New(`\b(host ?names?|hosts?|nodes?|node ?name|build[ _-]?host|machine|domain(name)?|built on|build on|compiled on|on host|server)\W{1,4}(is )?$`)
+	randomWords = lazyregexp.New(`(\b(random|rand|seed|nonce|salt|cookie|secret|token|password|session|uuid|guid|boundary|unique|pid|ppid|process|inode|ino|serial|entropy|address|addr|nanos?)(\w|-)?( ?id| number)?\W{1,4}|_(random|seed|nonce|salt|secret|token|password|pid|uuid)\W{1,4}|\bseed\W+)$`)
+)
+
+// is returns the judge that needs no second look.
+func is(name Name, c Confidence, detail string) func(*sight, found) (Cause, bool) {
+	return func(_ *sight, f found) (Cause, bool) {
+		return Cause{Name: name, Confidence: c, Detail: detail, A: f.a, B: f.b}, true
+	}
+}
+
+// after returns the judge of what comes after one of words, in the line, or in the
+// name of the field or file when the value is all of it.
+func after(words *lazyregexp.Regexp, name Name, c Confidence, detail string) func(*sight, found) (Cause, bool) {
+	return func(s *sight, f found) (Cause, bool) {
+		if f.a == f.b {
+			return Cause{}, false
+		}
+		if words.MatchString(f.before) {
+			return Cause{Name: name, Confidence: c, Detail: detail, A: f.a, B: f.b}, true
+		}
+		if strings.TrimSpace(f.before) != "" || len(f.a) > maxExcerpt || len(f.b) > maxExcerpt {
+			return Cause{}, false
+		}
+		for _, w := range []string{s.field, strings.TrimSuffix(path.Base(s.file), path.Ext(s.file)), path.Ext(s.file)} {
+			if w != "" && words.MatchString(strings.ToLower(w)+" = ") {
+				return Cause{Name: name, Confidence: Likely, Detail: detail, A: f.a, B: f.b}, true
+			}
+		}
+		return Cause{}, false
+	}
+}
+
+func uuid(_ *sight, f found) (Cause, bool) {
+	detail := "a UUID"
+	if f.a[14] == '4' && f.b[14] == '4' {
+		detail = "a random UUID (version 4)"
+	} else if f.a[14] == '1' && f.b[14] == '1' {
+		detail = "a UUID of the time and the machine (version 1)"
+	}
+	return Cause{Name: Random, Confidence: Certain, Detail: detail, A: f.a, B: f.b}, true
+}
+
+func address(_ *sight, f found) (Cause, bool) {
+	return Cause{Name: Random, Confidence: Likely, Detail: "an address in memory, which ASLR moves", A: f.a, B: f.b}, true
+}
+
+func tempName(_ *sight, f found) (Cause, bool) {
+	return Cause{Name: Random, Confidence: Likely, Detail: "a temporary name", A: f.a, B: f.b}, true
+}
+
+func hexDigits(s *sight, f found) (Cause, bool) {
+	c := Cause{Name: Random, Confidence: Possible, A: f.a, B: f.b, Detail: "random digits, or a digest of something else that differs"}
+	if randomWords.MatchString(f.before) {
+		c.Confidence, c.Detail = Likely, "random digits"
+	}
+	return c, len(f.a) == len(f.b) || randomWords.MatchString(f.before)
+}
+
+// base64Digits is for what looks drawn at random: letters of both cases and digits.
+func base64Digits(s *sight, f found) (Cause, bool) {
+	mixed := func(t string) bool {
+		return strings.ContainsAny(t, "0123456789") && strings.ToLower(t) != t && strings.ToUpper(t) != t
+	}
+	if !mixed(f.a) || !mixed(f.b) {
+		return Cause{}, false
+	}
+	c := Cause{Name: Random, Confidence: Possible, A: f.a, B: f.b, Detail: "random letters, or a digest of something else that differs"}
+	if randomWords.MatchString(f.before) {
+		c.Confidence = Likely
+	}
+	return c, true
+}
+
+// permissions is for modes in a text, as ls and stat write them.
+func permissions(_ *sight, f found) (Cause, bool) {
+	letters := strings.ContainsAny(f.a, "rwx-") && len(f.a) == 10 && len(f.b) == 10
+	if letters && f.a[:4] == f.b[:4] || !letters && lazyMode.MatchString(f.before) {
+		return Cause{Name: Umask, Confidence: Likely, Detail: "permissions of group and others", A: f.a, B: f.b}, true
+	}
+	return Cause{}, false
+}
+
+var lazyMode = lazyregexp.New(`\b(mode|permissions?|chmod|perms?)\W{1,4}$`)
+
+// kernelLine is for what uname -a says.
+func kernelLine(_ *sight, f found) (Cause, bool) {
+	a, b := strings.Fields(f.a), strings.Fields(f.b)
+	c := Cause{Name: Kernel, Confidence: Certain, Detail: "what uname(1) says of the machine that built", A: a[2], B: b[2]}
+	if a[2] != b[2] {
+		return c, true
+	}
+	if a[1] != b[1] {
+		c.Name, c.A, c.B = Hostname, a[1], b[1]
+		return c, true
+	}
+	c.A, c.B = f.a, f.b
+	if a[len(a)-2] != b[len(b)-2] {
+		c.Name, c.A, c.B = Architecture, a[len(a)-2], b[len(b)-2]
+	}
+	return c, true
+}
+
+var kernelWords = lazyregexp.New(`(\b(kernel|linux|uname|osrelease|os release|release)\b[^\d]{0,16}|^\s*)$`)
+
+// kernelVersion is for the version of a kernel, where a word says that it is one, or
+// one build saw 2.6 (personality(2), UNAME26).
+func kernelVersion(s *sight, f found) (Cause, bool) {
+	c := Cause{Name: Kernel, Confidence: Likely, Detail: "the version of the kernel", A: f.a, B: f.b}
+	old := func(v string) bool { return strings.HasPrefix(v, "2.6.") }
+	switch {
+	case s.builds.Varied["uname"] != Variation{} && old(f.a) != old(f.b):
+		c.Confidence = Certain
+	case kernelWords.MatchString(f.before) && old(f.a) != old(f.b):
+	case kernelWords.MatchString(f.before) && strings.TrimSpace(f.before) != "":
+	case strings.Contains(s.place(), "kernel") || strings.Contains(s.place(), "uname"):
+	default:
+		return c, false
+	}
+	return c, true
+}
+
+// userAtHost is for root@builder.
+func userAtHost(_ *sight, f found) (Cause, bool) {
+	ua, ha, _ := strings.Cut(f.a, "@")
+	ub, hb, _ := strings.Cut(f.b, "@")
+	if ha != hb {
+		return Cause{Name: Hostname, Confidence: Likely, Detail: "the name of the machine that built", A: ha, B: hb}, true
+	}
+	return Cause{Name: User, Confidence: Likely, Detail: "the name of who built", A: ua, B: ub}, true
+}
+
+// builtPath is for absolute paths.
+func builtPath(s *sight, f found) (Cause, bool) {
+	a, b := strings.Split(strings.Trim(f.a, "/"), "/"), strings.Split(strings.Trim(f.b, "/"), "/")
+	c := Cause{Name: BuildPath, Confidence: Likely, Detail: "a path of the machine that built", A: f.a, B: f.b}
+	same := 0
+	for same < min(len(a), len(b)) && a[len(a)-1-same] == b[len(b)-1-same] {
+		same++
+	}
+	start := 0
+	for start < min(len(a), len(b))-same && a[start] == b[start] {
+		start++
+	}
+	i := len(a) - 1 - same
+	switch {
+	case start < len(a) && start < len(b) && a[start] == b[start]:
+		return c, false
+	case same == 0 && i >= 0 && temporary(a[len(a)-1]) && temporary(b[len(b)-1]):
+		return tempName(s, f)
+	case start == 1 && a[0] == "home" && len(a) == len(b) && len(a) <= 3:
+		c.Name, c.Detail = User, "the home of who built"
+	case same > 0 || len(a) > 1 && len(b) > 1:
+		// The same file, elsewhere; or one folder and another.
+	default:
+		c.Confidence = Possible
+		return c, buildRoots.MatchString(f.a+"/") || buildRoots.MatchString(f.b+"/")
+	}
+	if same == 0 && !buildRoots.MatchString(f.a+"/") && !buildRoots.MatchString(f.b+"/") {
+		c.Confidence = Possible
+	}
+	return c, true
+}
+
+// buildRoots are where builds are made.
+var buildRoots = lazyregexp.New(`^/(build|builds|tmp|home|root|src|usr/src|var/tmp|work|workspace|run/tailsbuild|go|github|mnt|dev/shm)/`)
+
+var tempPattern = lazyregexp.New(`^(\.?(tmp|temp|cc|go-build|pip-|pytmp|rustc|conftest|sess_|dpkg-deb|apk)[._-]?[A-Za-z0-9_]{4,}(\.[a-z0-9]{1,3})?|.*[.-][A-Za-z0-9]{6,12})$`)
+
+// temporary reports whether a name is one that mktemp(3) and its like make.
+func temporary(name string) bool {
+	return tempPattern.MatchString(name) && strings.ContainsAny(name, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+}
+
+// dateRules has a rule for each form of a date.
+func dateRules() []rule {
+	list := make([]rule, len(dateForms))
+	for i := range dateForms {
+		f := &dateForms[i]
+		list[i] = rule{needs: f.needs, pattern: f.pattern, judge: func(s *sight, m found) (Cause, bool) {
+			a, okA := f.read(m.a)
+			b, okB := f.read(m.b)
+			if !okA || !okB || !s.plausible(a, b) || neighbour(m.before) {
+				return Cause{}, false
+			}
+			c := s.timeCause(a, b)
+			c.A, c.B = m.a, m.b
+			c.Detail = fmt.Sprintf("%s, %s", f.name, c.Detail)
+			return c, true
+		}}
+	}
+	return list
+}
+
+// neighbour reports whether what was found goes on to the left: as in a MAC address
+// or a longer number.
+func neighbour(before string) bool {
+	return before != "" && strings.ContainsRune(":.", rune(before[len(before)-1])) && len(before) > 1 && isHex(before[len(before)-2])
+}
+
+func isHex(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' }
+
+// plausible reports whether two numbers that could be times are: those of two builds
+// are less than ten years apart, and plain numbers less than one.
+func (s *sight) plausible(a, b stamp) bool {
+	limit := 20 * 365 * 24 * 60 * 60.0
+	if strings.HasPrefix(a.form, "a number") {
+		limit = 400 * 24 * 60 * 60
+		if s.builds.HasEpoch && (a.time.Unix() == s.builds.Epoch || b.time.Unix() == s.builds.Epoch) {
+			return true
+		}
+	}
+	return b.time.Sub(a.time).Abs().Seconds() < limit
+}
