@@ -1,16 +1,149 @@
 package diffoscope
 
-import "gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
+)
+
+// maxPlaces is how many places of a cause are kept.
+const maxPlaces = 10
 
 // causes collects why leaves differ.
-type causes struct{ builds cause.Builds }
+type causes struct {
+	builds cause.Builds
+	groups map[causeKey]*Cause
+	order  []causeKey // as they were first seen
+}
 
-func newCauses(builds cause.Builds) *causes { return &causes{builds: builds} }
+// A causeKey is what differences have in common that are one cause.
+type causeKey struct {
+	name cause.Name
+	mend string
+	file string
+}
+
+func newCauses(builds cause.Builds) *causes {
+	return &causes{builds: builds, groups: map[causeKey]*Cause{}}
+}
 
 // add is told of every leaf once, listed or not, in an order that depends only on
 // what is compared. path are the names on the way to it, with the layer's, and its
-// own last; formats are those of the files it is in. It may set leaf.Cause.
-func (c *causes) add(path, formats []string, leaf *Difference) {}
+// own last; formats are those of the files it is in. It sets leaf.Cause.
+func (c *causes) add(path, formats []string, leaf *Difference) {
+	all := cause.All(causeLeaf(path, formats, leaf), c.builds)
+	for _, why := range all {
+		c.count(why, path, formats, leaf.Kind)
+	}
+	if first := all[0]; first.Name != cause.Unknown {
+		leaf.Cause = &first
+	}
+}
 
-// list returns the causes, the most certain and frequent first.
-func (c *causes) list() []Cause { return nil }
+// count adds one difference to the cause that it has in common with others. The
+// evidence is that of the surest of them, of the first of these.
+func (c *causes) count(why cause.Cause, path, formats []string, kind Kind) {
+	key := causeKey{why.Name, why.Mend, fileKind(formats, kind)}
+	group, ok := c.groups[key]
+	if !ok {
+		group = &Cause{Cause: why}
+		c.groups[key] = group
+		c.order = append(c.order, key)
+	} else if surer(why.Confidence, group.Confidence) < 0 {
+		group.Cause = why
+	}
+	group.N++
+	if len(group.Places) < maxPlaces {
+		group.Places = append(group.Places, slices.Clone(path))
+	}
+}
+
+// fileKind says which kind of file a leaf is in, as far as it matters for grouping.
+func fileKind(formats []string, kind Kind) string {
+	switch {
+	case len(formats) > 0:
+		return formats[len(formats)-1]
+	case kind == KindContent || kind == KindPart:
+		return "content"
+	}
+	return string(kind)
+}
+
+// surer orders confidences, the surest first.
+func surer(x, y cause.Confidence) int {
+	order := []cause.Confidence{cause.Certain, cause.Likely, cause.Possible}
+	return cmp.Compare(slices.Index(order, x), slices.Index(order, y))
+}
+
+// list returns the causes, the most certain and frequent first: then what only
+// follows from others, and last what is not known.
+func (c *causes) list() []Cause {
+	list := make([]Cause, 0, len(c.order))
+	for _, key := range c.order {
+		list = append(list, *c.groups[key])
+	}
+	slices.SortStableFunc(list, func(x, y Cause) int {
+		return cmp.Or(cmp.Compare(place(x.Name), place(y.Name)), surer(x.Confidence, y.Confidence), cmp.Compare(y.N, x.N))
+	})
+	return list
+}
+
+func place(n cause.Name) int {
+	switch n {
+	case cause.Unknown:
+		return 2
+	case cause.BuildID, cause.Signature:
+		return 1
+	}
+	return 0
+}
+
+// causeLeaf returns leaf as package cause wants it: without the layer's name, and
+// with the lines or bytes that differ.
+func causeLeaf(path, formats []string, leaf *Difference) cause.Leaf {
+	l := cause.Leaf{Kind: string(leaf.Kind), Formats: formats, OnlyA: leaf.B == nil && leaf.A != nil, OnlyB: leaf.A == nil && leaf.B != nil}
+	if len(path) > 1 && strings.HasPrefix(path[0], "layer ") {
+		path = path[1:]
+	}
+	for i, name := range path {
+		if name != "content" || i == len(path)-1 {
+			l.Path = append(l.Path, name)
+		}
+	}
+	if len(leaf.Diff) > 0 {
+		l.A, l.B = diffSides(leaf.Diff)
+		return l
+	}
+	l.A, l.B = valueText(leaf.A), valueText(leaf.B)
+	return l
+}
+
+func valueText(v *Value) string {
+	switch {
+	case v == nil:
+		return ""
+	case v.Text == "":
+		return string(v.Excerpt)
+	}
+	return v.Text
+}
+
+// diffSides returns the two texts that a unified diff is of, as far as it has them.
+func diffSides(diff []byte) (a, b string) {
+	var sides [2]strings.Builder
+	for l := range bytes.Lines(diff) {
+		switch l[0] {
+		case '-':
+			sides[0].Write(l[1:])
+		case '+':
+			sides[1].Write(l[1:])
+		case ' ':
+			sides[0].Write(l[1:])
+			sides[1].Write(l[1:])
+		}
+	}
+	return sides[0].String(), sides[1].String()
+}

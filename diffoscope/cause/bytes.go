@@ -3,18 +3,14 @@ package cause
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"path"
 	"time"
 )
 
-// byBytes is for binary values: a number of four bytes, in either byte order, that
-// is a time in both and no farther apart than two builds are.
+// byBytes is for binary values of which nothing is known: a number of four bytes, in
+// either byte order, that is a time in both and no farther apart than two builds are.
 func (s *sight) byBytes() []Cause {
-	if s.OnlyA || s.OnlyB {
-		return s.byName()
-	}
-	if s.Kind == kindHeader || isText(s.A) && isText(s.B) || len(s.A) != len(s.B) {
+	if s.Kind == kindHeader || s.format != "" || isText(s.A) && isText(s.B) || len(s.A) != len(s.B) {
 		return nil
 	}
 	from, tail := differing(s.A, s.B)
@@ -33,8 +29,8 @@ func (s *sight) byBytes() []Cause {
 
 // numbers says whether two numbers are times near to each other.
 func (s *sight) numbers(a, b uint32) (Cause, bool) {
-	const near = 30 * 24 * 60 * 60
-	if a == b || a < 1_000_000_000 || b < 1_000_000_000 || math.Abs(float64(a)-float64(b)) > near {
+	const near, from, to = 7 * 24 * 60 * 60, 1_500_000_000, 2_100_000_000 // 2017 to 2036
+	if a < from || b > to || a >= b || b-a > near {
 		return Cause{}, false
 	}
 	x, y := time.Unix(int64(a), 0).UTC(), time.Unix(int64(b), 0).UTC()

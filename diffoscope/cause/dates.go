@@ -87,6 +87,11 @@ var dateForms = []dateForm{
 		layouts: []string{"Jan _2 2006"},
 	},
 	{
+		name: "ls(1)'s", needs: " :", step: time.Minute,
+		pattern: lazyregexp.New(`\b` + month + ` [ \d]\d \d{2}:\d{2}\b`),
+		layouts: []string{"Jan _2 15:04"},
+	},
+	{
 		name: "a date", step: 24 * time.Hour,
 		pattern: lazyregexp.New(`\b(?:` + long + `|` + month + `) \d{1,2}, \d{4}\b|\b\d{1,2}[. -]+(?:` + long + `|` + month + `)[ -]\d{4}\b`),
 		layouts: []string{"January 2, 2006", "Jan 2, 2006", "2 January 2006", "2 Jan 2006", "2-Jan-2006", "2. January 2006"},

@@ -89,10 +89,10 @@ var mends = []mendRule{
 	{Parallelism, anywhere, "write no number of CPUs; make -j1, or sort what jobs write"},
 
 	{Order, inHeader, "tar --sort=name"},
-	{Order, lazyregexp.New(`^/order/`), "tar --sort=name"},
 	{Order, inAr, "ar rcD lib.a $(ls *.o | LC_ALL=C sort)"},
 	{Order, inZip, "find . | LC_ALL=C sort | zip -X -@"},
 	{Order, inTar, "tar --sort=name"},
+	{Order, lazyregexp.New(`^/order/`), "tar --sort=name"},
 	{Order, anywhere, "find … | LC_ALL=C sort"},
 
 	{HashOrder, inPython, "PYTHONHASHSEED=0"},

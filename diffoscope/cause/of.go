@@ -95,15 +95,23 @@ func (s *sight) find() []Cause {
 	if c, ok := s.byFile(); ok {
 		return []Cause{c}
 	}
-	list := s.byOrder()
-	if len(list) == 0 {
-		list = s.byValue()
+	if s.OnlyA || s.OnlyB {
+		if list := s.byName(); len(list) > 0 {
+			return list
+		}
+	}
+	if list := s.byOrder(); len(list) > 0 {
+		return list
+	}
+	list := s.byValue()
+	if slices.ContainsFunc(list, func(c Cause) bool { return c.Confidence != Possible }) {
+		return list
+	}
+	if known := s.byFormat(); len(known) > 0 {
+		return known
 	}
 	if len(list) == 0 {
 		list = s.byBytes()
-	}
-	if len(list) == 0 {
-		list = s.byFormat()
 	}
 	return list
 }

@@ -75,7 +75,7 @@ func TestOf(t *testing.T) {
 		{"a day", at("a", "20261128", "20261129"), Builds{}, Timestamp, Likely, ""},
 		{"ASN.1", at("a", "20261128100000Z", "20261128100138Z"), Builds{}, Timestamp, Likely, ""},
 		{"German day", at("a", "28.11.2026", "29.11.2026"), Builds{}, Timestamp, Likely, ""},
-		{"binary seconds", part("sqlite", "x.db", "header", "abc\x00\xe0\x73\x29\x69zz\x01", "abc\x00\x02\x74\x29\x69zz\x01"), Builds{}, Timestamp, Possible, ""},
+		{"binary seconds", at("x.bin", "abc\x00\xe0\x73\x29\x69zz\x01", "abc\x00\x02\x74\x29\x69zz\x01"), Builds{}, Timestamp, Possible, ""},
 
 		{"one instant", at("a", "Sat Nov 28 10:00:00 UTC 2026", "Sat Nov 28 12:00:00 EET 2026"), Builds{}, Timestamp, Likely, ""},
 		{"one instant with offsets", at("a", "2026-11-28T10:00:00+00:00", "2026-11-28T12:00:00+02:00"), Builds{}, TimeZone, Certain, "TZ=UTC"},
@@ -109,6 +109,10 @@ func TestOf(t *testing.T) {
 		{"UUID", at("a", "id f81d4fae-7dec-41d0-a765-00a0c91e6bf6", "id 0e37df36-f698-41e6-8f6c-4d8b9d3f5ecd"), Builds{}, Random, Certain, "uuidgen"},
 		{"address", at("a", "<object at 0x7f3a5c0d1e80>", "<object at 0x7fb21c4f0e80>"), Builds{}, Random, Likely, ""},
 		{"digest", at("a", strings.Repeat("0a", 20), strings.Repeat("b1", 20)), Builds{}, Random, Possible, ""},
+		{"shadow's line", at("etc/shadow", "bin:*::0:::::\nanna:!:20785::::::", "bin:*::0:::::\nanna:!:20793::::::"), Builds{}, ShadowDay, Certain, "chage"},
+		{"ls -l's time", at("list", "-rw-r--r-- 1 root root 8 Nov 28 22:43 x.txt", "-rw-r--r-- 1 root root 8 Nov 28 22:45 x.txt"), Builds{}, Timestamp, Likely, ""},
+		{"a line more", at("x.d", "x.o: /build/one/src/x.c", "x.o: \\\n /build/two/src/x.c"), Builds{}, BuildPath, Likely, ""},
+		{"one line moved", at("list", "B.txt\nC.txt\na.txt\nd.txt\n", "a.txt\nB.txt\nC.txt\nd.txt\n"), Builds{}, Locale, Certain, ""},
 		{"salt", at("etc/shadow", "root:$6$abcdefgh$"+strings.Repeat("x", 86)+":1::", "root:$6$bcdefghi$"+strings.Repeat("y", 86)+":1::"), Builds{}, Random, Certain, ""},
 		{"process", at("a", "pid 123", "pid 4567"), Builds{}, Random, Likely, ""},
 

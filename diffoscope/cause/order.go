@@ -16,7 +16,7 @@ func (s *sight) byOrder() []Cause {
 		return nil
 	}
 	a, b := items(s.A), items(s.B)
-	if len(a) < 2 || len(without(a, b)) > 0 || len(without(b, a)) > 0 || slices.Equal(a, b) {
+	if len(a) < 2 || slices.Equal(a, b) || len(without(a, b)) > 0 || len(without(b, a)) > 0 {
 		return nil
 	}
 	return []Cause{s.orderCause(a, b)}

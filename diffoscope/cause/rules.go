@@ -25,6 +25,7 @@ type rule struct {
 var rules = slicesOf(
 	[]rule{
 		{needs: "$", pattern: lazyregexp.New(`\$[0-9a-z]{1,8}\$[./0-9A-Za-z$=,]{8,}`), judge: is(Random, Certain, "the salt of a password's hash")},
+		{needs: ":", pattern: lazyregexp.New(`^[^:]+:[^:]*:\d{0,6}:`), judge: shadowLine},
 		{needs: "-", pattern: lazyregexp.New(`\b(?:ssh-(?:rsa|ed25519|dss)|ecdsa-[a-z0-9-]+) [A-Za-z0-9+/=]{20,}(?: \S+)?`), judge: is(Random, Certain, "a key that was made in the build")},
 		{needs: "-", pattern: lazyregexp.New(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), judge: uuid},
 		{needs: "=", pattern: lazyregexp.New(`\buid=\d+(?:\([^)\s]*\))?(?: gid=\d+(?:\([^)\s]*\))?)?(?: groups=\S+)?`), judge: is(User, Certain, "what id(1) says of who built")},
@@ -111,6 +112,13 @@ func uuid(_ *sight, f found) (Cause, bool) {
 		detail = "a UUID of the time and the machine (version 1)"
 	}
 	return Cause{Name: Random, Confidence: Certain, Detail: detail, A: f.a, B: f.b}, true
+}
+
+// shadowLine is for a user's line in shadow(5), whose third field is a day.
+func shadowLine(s *sight, f found) (Cause, bool) {
+	a, b := strings.Split(f.a, ":"), strings.Split(f.b, ":")
+	c := Cause{Name: ShadowDay, Confidence: Certain, Detail: "the day of the last change of the password", A: a[2], B: b[2]}
+	return c, a[0] == b[0] && a[2] != b[2] && strings.HasPrefix(path.Base(s.file), "shadow")
 }
 
 func address(_ *sight, f found) (Cause, bool) {

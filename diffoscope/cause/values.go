@@ -150,18 +150,32 @@ func (s *sight) lines() []line {
 		return nil
 	}
 	a, b = without(a, b), without(b, a)
+	if len(a) > len(b) {
+		return pairUp(a, b)
+	}
+	list := pairUp(b, a)
+	for i, l := range list {
+		list[i] = line{l.b, l.a}
+	}
+	return list
+}
+
+// pairUp gives each line of the shorter list the one of the longer, from the same
+// place on, that is most like it.
+func pairUp(long, short []string) []line {
 	var list []line
-	for i := range max(len(a), len(b)) {
-		var l line
-		if i < len(a) {
-			l.a = a[i]
+	next := 0
+	for i, s := range short {
+		best, most := next, -1
+		// So many may be left out that the rest of short has one each.
+		for k := next; k <= len(long)-(len(short)-i) && k < next+8; k++ {
+			start, end := differing(long[k], s)
+			if start+end > most {
+				best, most = k, start+end
+			}
 		}
-		if i < len(b) {
-			l.b = b[i]
-		}
-		if l.a != "" && l.b != "" {
-			list = append(list, l)
-		}
+		list = append(list, line{long[best], s})
+		next = best + 1
 	}
 	return list
 }
