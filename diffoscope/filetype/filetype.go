@@ -16,14 +16,17 @@ import (
 
 // The formats.
 const (
-	Gzip = "gzip"
-	APK  = "apk" // Alpine's package format 2: concatenated gzip members
-	Tar  = "tar"
-	Zip  = "zip"
-	JAR  = "jar" // a zip with a manifest
-	Ar   = "ar"
-	ELF  = "elf"
-	Deb  = "deb" // an ar that begins with debian-binary
+	Gzip  = "gzip"
+	APK   = "apk" // Alpine's package format 2: concatenated gzip members
+	Tar   = "tar"
+	Zip   = "zip"
+	JAR   = "jar" // a zip with a manifest
+	Ar    = "ar"
+	Zstd  = "zstd"
+	Xz    = "xz"
+	Bzip2 = "bzip2"
+	ELF   = "elf"
+	Deb   = "deb" // an ar that begins with debian-binary
 )
 
 // A Content is the bytes of a file.

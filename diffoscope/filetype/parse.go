@@ -22,6 +22,9 @@ type parser struct {
 // first bytes, then those that go by its name.
 var parsers = []parser{
 	{Gzip, prefix("\x1f\x8b\x08"), parseGzip},
+	{Zstd, sniffZstd, parseZstd},
+	{Xz, prefix(xzMagic), parseXz},
+	{Bzip2, sniffBzip2, parseBzip2},
 	{Zip, anyPrefix("PK\x03\x04", "PK\x05\x06"), parseZip},
 	{Ar, anyPrefix(arMagic, thinMagic), parseAr},
 	{ELF, prefix("\x7fELF"), parseELF},
