@@ -28,11 +28,8 @@ func main() {
 	// This one lives as long as the process, so all are started from here.
 	runtime.LockOSThread()
 	work := run
-	switch program := filepath.Base(os.Args[0]); {
-	case program == registryName && len(os.Args) == 2:
-		work = func() error { return serveRegistry(os.Args[1]) }
-	case program == distributionName && len(os.Args) == 2:
-		work = func() error { return serveDistribution(os.Args[1]) }
+	if registry, ok := registries[filepath.Base(os.Args[0])]; ok && len(os.Args) == 2 {
+		work = func() error { return serve(registry(os.Args[1])) }
 	}
 	if err := work(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: error:", err)

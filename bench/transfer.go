@@ -28,7 +28,7 @@ func (b *bench) skopeo(ctx context.Context, args ...string) *exec.Cmd {
 // registry on this machine.
 type moving struct {
 	*bench
-	registry *distribution
+	registry *server
 	dir      string
 }
 
@@ -55,7 +55,7 @@ func (m *moving) renew() error {
 		return err
 	}
 	var err error
-	m.registry, err = startDistribution(blobs)
+	m.registry, err = startServer(cncfs, blobs)
 	return err
 }
 

@@ -57,7 +57,7 @@ func (b *bench) openWorld(ctx context.Context) (*world, error) {
 	if err := os.MkdirAll(blobs, 0o755); err != nil {
 		return nil, err
 	}
-	if w.registry, err = startRegistry(blobs); err != nil {
+	if w.registry, err = startServer(googles, blobs); err != nil {
 		return nil, err
 	}
 	b.world = w // to be ended

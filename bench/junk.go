@@ -1,82 +1,15 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"log"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
-	"syscall"
-	"time"
-
-	"github.com/google/go-containerregistry/pkg/registry"
 )
-
-// registryName is argv[0] of this program as the registry, which is a process of its
-// own, so that what it takes isn't counted.
-const registryName = "bench-registry"
-
-// A server is a registry on this machine, as go-containerregistry has it.
-type server struct {
-	address string
-	cmd     *exec.Cmd
-}
-
-// startRegistry starts a registry, which ends with this process, and which keeps its
-// blobs in dir.
-func startRegistry(dir string) (*server, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	s := &server{cmd: exec.Command(self)}
-	s.cmd.Args = []string{registryName, dir}
-	s.cmd.Stderr = os.Stderr
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("registry: %w", err), s.stop())
-	}
-	s.address = strings.TrimSpace(line)
-	return s, nil
-}
-
-func (s *server) stop() error {
-	err := s.cmd.Process.Kill()
-	_ = s.cmd.Wait() // it was killed
-	return err
-}
-
-// serveRegistry is the registry's process. It says first where it listens.
-func serveRegistry(dir string) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	fmt.Println(listener.Addr())
-	s := &http.Server{
-		Handler: registry.New(registry.WithReferrersSupport(true), registry.WithBlobHandler(registry.NewDiskBlobHandler(dir)),
-			registry.Logger(log.New(io.Discard, "", 0))),
-		ReadHeaderTimeout: time.Minute,
-	}
-	return s.Serve(listener)
-}
 
 const (
 	bundleType   = "application/vnd.dev.sigstore.bundle.v0.3+json"
