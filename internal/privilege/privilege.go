@@ -135,12 +135,3 @@ func (id ID) Tier() Tier {
 	}
 	return fixed[string(id)]
 }
-
-// Highest returns the highest tier of ids, [Silent] when there are none.
-func Highest(ids []ID) Tier {
-	top := Silent
-	for _, id := range ids {
-		top = max(top, id.Tier())
-	}
-	return top
-}

@@ -49,15 +49,6 @@ func TestUnknown(t *testing.T) {
 	}
 }
 
-func TestHighest(t *testing.T) {
-	if got := Highest(nil); got != Silent {
-		t.Errorf("nothing has tier %d", got)
-	}
-	if got := Highest([]ID{"rootfs.rw", "net.host", "cap.KILL"}); got != Host {
-		t.Errorf("got %d", got)
-	}
-}
-
 // TestOf: everything that a recipe can declare has an identifier.
 func TestOf(t *testing.T) {
 	const file = "../recipe/testdata/good/everything.hcl"

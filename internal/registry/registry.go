@@ -172,24 +172,15 @@ func (s *Source) Image(platform string) (ocispec.Descriptor, error) {
 	return Choose(s.Target.Digest, s.Images, platform)
 }
 
-// Choose returns the one of images, which an index has, that [Source.Image] means.
+// MachinePlatform returns this machine's platform, as linux/amd64.
+func MachinePlatform() string { return "linux/" + runtime.GOARCH }
+
+// Choose returns the one of an index's images that is for platform, as
+// [Source.Image] does.
 func Choose(index digest.Digest, images []ocispec.Descriptor, platform string) (ocispec.Descriptor, error) {
 	if platform == "" {
 		platform = MachinePlatform()
 	}
-	return choose(index, images, platform)
-}
-
-// MachinePlatform returns this machine's platform, as linux/amd64.
-func MachinePlatform() string { return "linux/" + runtime.GOARCH }
-
-// ImageFor returns the image of an index for platform. Errors are *[PlatformError].
-func (m *Manifest) ImageFor(platform string) (ocispec.Descriptor, error) {
-	return choose(m.Digest, m.Index.Manifests, platform)
-}
-
-// choose returns the one of an index's images that is for platform.
-func choose(index digest.Digest, images []ocispec.Descriptor, platform string) (ocispec.Descriptor, error) {
 	found, has := []ocispec.Descriptor(nil), []string(nil)
 	for _, desc := range images {
 		p := platformOf(desc)

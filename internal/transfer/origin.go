@@ -125,20 +125,6 @@ func (f *Folder) Image() (*Image, error) {
 	return f.Images[0], nil
 }
 
-// ImageFor returns the layout's one image or, of an index, the one for platform.
-func (f *Folder) ImageFor(platform string) (*Image, error) {
-	image, err := f.Image()
-	if err != nil || f.manifests[image.Digest].Index == nil {
-		return image, err
-	}
-	desc, err := f.manifests[image.Digest].ImageFor(platform)
-	if err != nil {
-		return nil, err
-	}
-	plain := ocispec.Descriptor{MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size}
-	return &Image{Name: image.Name, Descriptor: plain, origin: f}, nil
-}
-
 // Layouts returns the layout, for Options.Near.
 func (f *Folder) Layouts() []*oci.Layout { return []*oci.Layout{f.layout} }
 
