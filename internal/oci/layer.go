@@ -32,6 +32,10 @@ type LayerLimits struct {
 	Entries int
 	// Path is how many bytes a name or link target may have. The default is 4096.
 	Path int
+	// Lenient takes what some runtimes take, too, and tells of it instead of refusing
+	// it: another compression than the media type says, several gzip members, and
+	// bytes after the compressed stream.
+	Lenient bool
 }
 
 func (l LayerLimits) withDefaults() LayerLimits {
@@ -55,7 +59,7 @@ func (l LayerLimits) withDefaults() LayerLimits {
 // known to be right until Next has returned io.EOF: only then the blob's digest
 // was checked, and everything to its last byte read.
 type LayerReader struct {
-	desc   ocispec.Descriptor
+	what   string
 	blob   io.ReadCloser
 	stream *stream
 	meter  *meter
@@ -76,19 +80,31 @@ func (l *Layout) OpenLayer(desc ocispec.Descriptor, limits LayerLimits) (*LayerR
 	if err != nil {
 		return nil, err
 	}
-	s, err := openStream(blob, desc)
+	return openLayer(blob, desc, "layer "+desc.Digest.String(), limits)
+}
+
+// OpenTar reads a tar that belongs to no image, plain or compressed with gzip or zstd,
+// of size bytes, as a layer. Nothing says which digest it should have. What names it in
+// errors.
+func OpenTar(r io.ReadCloser, size int64, what string, limits LayerLimits) (*LayerReader, error) {
+	limits.Lenient = true
+	return openLayer(r, ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayer, Size: size}, what, limits)
+}
+
+func openLayer(blob io.ReadCloser, desc ocispec.Descriptor, what string, limits LayerLimits) (*LayerReader, error) {
+	s, err := openStream(blob, desc, limits.Lenient)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("layer %s: %w", desc.Digest, err), blob.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", what, err), blob.Close())
 	}
 	limits = limits.withDefaults()
 	size := limits.Size
 	if most := max(desc.Size*limits.Ratio, ratioFloor); s.compression != "" && most < size {
 		size = most
 	}
-	m := &meter{src: s, hash: sha256.New(), limit: size, what: "size of layer " + desc.Digest.String()}
+	m := &meter{src: s, hash: sha256.New(), limit: size, what: "size of " + what}
 	t := &tap{src: bufio.NewReaderSize(m, 64<<10)}
 	return &LayerReader{
-		desc: desc, blob: blob, stream: s, meter: m, tap: t, tar: tar.NewReader(t), limits: limits,
+		what: what, blob: blob, stream: s, meter: m, tap: t, tar: tar.NewReader(t), limits: limits,
 	}, nil
 }
 
@@ -106,7 +122,7 @@ func (r *LayerReader) Next() (*tar.Header, error) {
 	if err != io.EOF {
 		var limit *LimitError
 		if !errors.As(err, &limit) {
-			r.err = fmt.Errorf("layer %s: %w", r.desc.Digest, err)
+			r.err = fmt.Errorf("%s: %w", r.what, err)
 		}
 	}
 	return nil, r.err
@@ -130,10 +146,10 @@ func (r *LayerReader) next() (*tar.Header, error) {
 	r.tap.stop()
 	r.entries++
 	if r.entries > r.limits.Entries {
-		return nil, &LimitError{"entries of layer " + r.desc.Digest.String(), int64(r.entries), int64(r.limits.Entries)}
+		return nil, &LimitError{"entries of " + r.what, int64(r.entries), int64(r.limits.Entries)}
 	}
 	if n := max(len(hdr.Name), len(hdr.Linkname)); n > r.limits.Path {
-		return nil, &LimitError{"path in layer " + r.desc.Digest.String(), int64(n), int64(r.limits.Path)}
+		return nil, &LimitError{"path in " + r.what, int64(n), int64(r.limits.Path)}
 	}
 	return hdr, nil
 }
@@ -144,7 +160,7 @@ func (r *LayerReader) Read(p []byte) (int, error) {
 	n, err := r.tar.Read(p)
 	r.content += int64(n)
 	if r.content > r.meter.limit {
-		return 0, &LimitError{"contents of layer " + r.desc.Digest.String(), r.content, r.meter.limit}
+		return 0, &LimitError{"contents of " + r.what, r.content, r.meter.limit}
 	}
 	return n, err
 }
@@ -169,7 +185,7 @@ func (r *LayerReader) Padding() ([]byte, error) {
 
 func (r *LayerReader) checkHeaderSize() error {
 	if r.tap.size > maxHeader {
-		return &LimitError{"an entry's header in layer " + r.desc.Digest.String(), r.tap.size, maxHeader}
+		return &LimitError{"an entry's header in " + r.what, r.tap.size, maxHeader}
 	}
 	return nil
 }
@@ -210,6 +226,18 @@ func (r *LayerReader) Compression() string { return r.stream.compression }
 
 // Gzip returns the layer's gzip header, nil when Compression is not "gzip".
 func (r *LayerReader) Gzip() *GzipHeader { return r.stream.gzip }
+
+// Zstd returns the header of the layer's first zstd frame, nil when Compression is not
+// "zstd".
+func (r *LayerReader) Zstd() *ZstdHeader { return r.stream.zstd }
+
+// Members returns how many gzip members the layer has, after Next returned io.EOF.
+// Without LayerLimits.Lenient it is one at most.
+func (r *LayerReader) Members() int { return r.stream.members }
+
+// After returns what follows the compressed stream, after Next returned io.EOF: nothing
+// without LayerLimits.Lenient.
+func (r *LayerReader) After() Trailer { return r.stream.after }
 
 // Close releases the blob.
 func (r *LayerReader) Close() error {

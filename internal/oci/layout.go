@@ -106,15 +106,24 @@ func (l *Layout) Stat() (fs.FileInfo, error) { return l.files.stat() }
 // Images reads index.json and returns the descriptors in it, in its order: those
 // of images, and of the manifests that refer to them.
 func (l *Layout) Images() ([]ocispec.Descriptor, error) {
-	b, err := l.readFile(ocispec.ImageIndexFile, MaxDocument)
-	if err != nil {
-		return nil, err
-	}
-	index, err := DecodeIndex(ocispec.ImageIndexFile, b)
+	index, _, err := l.Index()
 	if err != nil {
 		return nil, err
 	}
 	return index.Manifests, nil
+}
+
+// Index reads index.json, and returns it decoded and as it is on disk.
+func (l *Layout) Index() (*ocispec.Index, []byte, error) {
+	b, err := l.readFile(ocispec.ImageIndexFile, MaxDocument)
+	if err != nil {
+		return nil, nil, err
+	}
+	index, err := DecodeIndex(ocispec.ImageIndexFile, b)
+	if err != nil {
+		return nil, nil, err
+	}
+	return index, b, nil
 }
 
 // ReadManifest returns the image manifest that desc names, decoded and as it is

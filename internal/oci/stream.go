@@ -31,13 +31,27 @@ type GzipHeader struct {
 	Size int64
 }
 
+// A ZstdHeader is the header of a zstd frame (RFC 8878, section 3.1.1.1).
+type ZstdHeader struct {
+	Window      uint64 // in bytes
+	ContentSize uint64 // in bytes, if HasSize
+	HasSize     bool
+	Checksum    bool
+	Single      bool // the frame is one segment
+	Dictionary  uint32
+}
+
 // A stream is the decompressed content of a layer's blob.
 type stream struct {
 	io.Reader
 	desc        ocispec.Descriptor
+	lenient     bool
 	compressed  *bufio.Reader
 	compression string
 	gzip        *GzipHeader
+	zstd        *ZstdHeader
+	members     int
+	after       Trailer
 	closers     []func()
 }
 
@@ -50,20 +64,43 @@ func IsLayer(mediaType string) bool {
 	return false
 }
 
-func openStream(blob io.Reader, desc ocispec.Descriptor) (*stream, error) {
-	s := &stream{desc: desc, compressed: bufio.NewReaderSize(blob, 128<<10)}
+func openStream(blob io.Reader, desc ocispec.Descriptor, lenient bool) (*stream, error) {
+	s := &stream{desc: desc, lenient: lenient, compressed: bufio.NewReaderSize(blob, 128<<10)}
 	switch desc.MediaType {
 	case ocispec.MediaTypeImageLayer:
-		s.Reader = s.compressed
-		return s, nil
 	case ocispec.MediaTypeImageLayerGzip:
 		s.compression = "gzip"
-		return s, s.openGzip()
 	case ocispec.MediaTypeImageLayerZstd:
 		s.compression = "zstd"
+	default:
+		return nil, &FormatError{"layer " + desc.Digest.String(), fmt.Sprintf("unknown media type %q", desc.MediaType)}
+	}
+	if lenient {
+		b, err := s.compressed.Peek(4)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		s.compression = compressionOf(b)
+	}
+	switch s.compression {
+	case "gzip":
+		return s, s.openGzip()
+	case "zstd":
 		return s, s.openZstd()
 	}
-	return nil, &FormatError{"layer " + desc.Digest.String(), fmt.Sprintf("unknown media type %q", desc.MediaType)}
+	s.Reader = s.compressed
+	return s, nil
+}
+
+// compressionOf tells how what begins with b is compressed.
+func compressionOf(b []byte) string {
+	switch {
+	case len(b) >= 2 && b[0] == 0x1f && b[1] == 0x8b:
+		return "gzip"
+	case len(b) >= 4 && string(b[:4]) == "\x28\xb5\x2f\xfd":
+		return "zstd"
+	}
+	return ""
 }
 
 func (s *stream) openGzip() error {
@@ -84,8 +121,41 @@ func (s *stream) openGzip() error {
 	zr.Multistream(false)
 	h.Extra, h.Name, h.Comment = zr.Extra, zr.Name, zr.Comment
 	h.Size = h.size()
-	s.gzip, s.Reader = h, zr
+	s.gzip, s.members, s.Reader = h, 1, zr
+	if s.lenient {
+		s.Reader = &memberReader{s, zr}
+	}
 	return nil
+}
+
+// A memberReader goes on with the next gzip member.
+type memberReader struct {
+	stream *stream
+	member *gzip.Reader
+}
+
+func (r *memberReader) Read(p []byte) (int, error) {
+	for {
+		n, err := r.member.Read(p)
+		if n > 0 && err == io.EOF {
+			return n, nil
+		}
+		if err != io.EOF {
+			return n, err
+		}
+		next, err := r.stream.compressed.Peek(3)
+		if err != nil && err != io.EOF {
+			return 0, err
+		}
+		if string(next) != "\x1f\x8b\x08" {
+			return 0, io.EOF
+		}
+		if err := r.member.Reset(r.stream.compressed); err != nil {
+			return 0, unexpected(err)
+		}
+		r.member.Multistream(false)
+		r.stream.members++
+	}
 }
 
 // size adds up the parts that Flags announces. Name and Comment are Latin-1 in
@@ -108,6 +178,14 @@ func (h *GzipHeader) size() int64 {
 }
 
 func (s *stream) openZstd() error {
+	b, err := s.compressed.Peek(zstd.HeaderMaxSize)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	var h zstd.Header
+	if err := h.Decode(b); err == nil && !h.Skippable {
+		s.zstd = &ZstdHeader{h.WindowSize, h.FrameContentSize, h.HasFCS, h.HasCheckSum, h.SingleSegment, h.DictionaryID}
+	}
 	zr, err := zstd.NewReader(s.compressed,
 		zstd.WithDecoderConcurrency(1),
 		zstd.WithDecoderLowmem(true),
@@ -125,13 +203,19 @@ func (s *stream) openZstd() error {
 // it is wrong.
 func (s *stream) checkEnd() error {
 	next, err := s.compressed.Peek(2)
-	if len(next) > 0 && s.compression == "gzip" {
+	switch {
+	case len(next) > 0 && s.lenient:
+		w := newTrailerWriter()
+		if _, err := io.Copy(w, s.compressed); err != nil {
+			return err
+		}
+		s.after = w.done()
+		return nil
+	case len(next) > 0 && s.compression == "gzip":
 		return &TrailingError{s.desc.Digest, len(next) == 2 && next[0] == 0x1f && next[1] == 0x8b}
-	}
-	if len(next) > 0 {
+	case len(next) > 0:
 		return &FormatError{"layer " + s.desc.Digest.String(), "bytes follow the compressed stream"}
-	}
-	if errors.Is(err, io.EOF) {
+	case errors.Is(err, io.EOF):
 		return nil
 	}
 	return err
