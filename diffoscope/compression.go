@@ -11,9 +11,25 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
-// compareCompression lists how the layers' compression differs: all of it when the
-// tars are the same, what their headers say otherwise.
-func (p *pair) compareCompression(ctx context.Context) error {
+// A container is what the bytes of a tar are in: a layer's blob, or a file.
+type container struct {
+	desc ocispec.Descriptor
+	open func() (io.ReadCloser, error)
+}
+
+// compareContainers lists what differs outside of the entries: what follows the last of
+// them, and how the tars are compressed. All of that when the tars are the same, what
+// the headers say otherwise.
+func (p *pair) compareContainers(ctx context.Context, c [2]container) error {
+	p.compareTrailers("bytes after the last entry", p.sums[0].trailer, p.sums[1].trailer)
+	if err := p.compareCompression(ctx, c); err != nil {
+		return err
+	}
+	p.requireExplanation(c)
+	return nil
+}
+
+func (p *pair) compareCompression(ctx context.Context, c [2]container) error {
 	a, b := p.sums[0], p.sums[1]
 	if a.compression != b.compression {
 		p.addCompression("compression", orNone(a.compression), orNone(b.compression))
@@ -23,13 +39,38 @@ func (p *pair) compareCompression(ctx context.Context) error {
 	if a.gzip != nil && b.gzip != nil {
 		p.compareGzip(a.gzip, b.gzip)
 	}
-	if a.diffID == b.diffID && p.a.layers[p.layer].Digest != p.b.layers[p.layer].Digest {
-		if err := p.compareBlobs(ctx, p.recorder.total > before); err != nil {
-			return err
+	if a.zstd != nil && b.zstd != nil {
+		p.compareZstd(a.zstd, b.zstd)
+	}
+	if a.members != b.members {
+		p.addCompression("gzip members", fmt.Sprint(a.members), fmt.Sprint(b.members))
+	}
+	p.compareTrailers("bytes after the compressed tar", a.after, b.after)
+	if a.diffID == b.diffID && c[0].desc.Digest != c[1].desc.Digest && a.after.Digest == b.after.Digest {
+		return p.compareBlobs(ctx, c, p.recorder.total > before)
+	}
+	return nil
+}
+
+func (p *pair) compareZstd(a, b *oci.ZstdHeader) {
+	size := func(h *oci.ZstdHeader) string {
+		if !h.HasSize {
+			return "none"
+		}
+		return fmt.Sprint(h.ContentSize)
+	}
+	for _, f := range []struct{ name, a, b string }{
+		{"zstd window", fmt.Sprint(a.Window), fmt.Sprint(b.Window)},
+		{"zstd content size", size(a), size(b)},
+		{"zstd checksum", fmt.Sprint(a.Checksum), fmt.Sprint(b.Checksum)},
+		{"zstd single segment", fmt.Sprint(a.Single), fmt.Sprint(b.Single)},
+		{"zstd dictionary", fmt.Sprint(a.Dictionary), fmt.Sprint(b.Dictionary)},
+	} {
+		// The content's size differs with the content.
+		if f.a != f.b && !(f.name == "zstd content size" && a.HasSize && b.HasSize && p.sums[0].size != p.sums[1].size) {
+			p.addCompression(f.name, f.a, f.b)
 		}
 	}
-	p.requireExplanation()
-	return nil
 }
 
 func (p *pair) addCompression(name, a, b string) {
@@ -54,12 +95,11 @@ func (p *pair) compareGzip(a, b *oci.GzipHeader) {
 
 // compareBlobs looks for the first differing byte of two blobs that decompress to
 // the same, behind their headers when those were found to differ.
-func (p *pair) compareBlobs(ctx context.Context, headers bool) error {
+func (p *pair) compareBlobs(ctx context.Context, c [2]container, headers bool) error {
 	var blobs [2]*bufio.Reader
 	var skip [2]int64
-	for side, image := range []*Image{p.a, p.b} {
-		desc := image.layers[p.layer]
-		blob, err := image.layout.Blob(desc)
+	for side := range c {
+		blob, err := c[side].open()
 		if err != nil {
 			return err
 		}
@@ -78,8 +118,7 @@ func (p *pair) compareBlobs(ctx context.Context, headers bool) error {
 	}
 	w.start += skip[0]
 	d := &Difference{
-		Kind: KindCompression, Name: "compressed bytes",
-		A: blobValue(p.a.layers[p.layer]), B: blobValue(p.b.layers[p.layer]),
+		Kind: KindCompression, Name: "compressed bytes", A: blobValue(c[0].desc), B: blobValue(c[1].desc),
 	}
 	setExcerpt(d, *w)
 	p.add(d, d.Name)
@@ -92,8 +131,8 @@ func blobValue(desc ocispec.Descriptor) *Value {
 
 // requireExplanation adds a difference when the layers' blobs differ and nothing
 // was found in them: bytes decide.
-func (p *pair) requireExplanation() {
-	if p.a.layers[p.layer].Digest == p.b.layers[p.layer].Digest || p.recorder.total > p.before {
+func (p *pair) requireExplanation(c [2]container) {
+	if c[0].desc.Digest == c[1].desc.Digest || p.recorder.total > p.before {
 		return
 	}
 	p.add(&Difference{

@@ -43,13 +43,14 @@ type Cause struct {
 	Source string
 }
 
-// A Subject is an image that was compared.
+// A Subject is one of the two things that were compared.
 type Subject struct {
 	Path string
-	// Digest is that of the manifest. It was checked, and so was every byte that
-	// the manifest names.
+	// Digest is that of the manifest or index. It was checked, and so was every byte
+	// that it names. That of a tar is the file's, a directory has none.
 	Digest digest.Digest
-	// Bytes is how many bytes manifest, config and layers have.
+	// Bytes is how many bytes manifest, config and layers have, or a tar, or all the
+	// files in a directory.
 	Bytes int64
 }
 
@@ -66,12 +67,21 @@ func (c *Comparison) B() Subject { return c.b }
 // is identical to itself proves nothing.
 func (c *Comparison) Distinct() bool { return c != nil && c.distinct }
 
+func (c *Comparison) subject(side int) *Subject {
+	if side == 0 {
+		return &c.a
+	}
+	return &c.b
+}
+
 // A Kind says what a Difference is about.
 type Kind string
 
 const (
-	// KindManifest, KindConfig, KindLayer and KindEntry hold other differences
+	// KindIndex, KindImage, KindManifest, KindConfig, KindLayer and KindEntry hold other differences
 	// as children. Without children they are on one side only.
+	KindIndex    Kind = "index"
+	KindImage    Kind = "image"
 	KindManifest Kind = "manifest"
 	KindConfig   Kind = "config"
 	KindLayer    Kind = "layer"

@@ -49,6 +49,21 @@ type Limits struct {
 	Decoded int64
 }
 
+// size and entries are those of a directory.
+func (l Limits) size() int64 {
+	if l.LayerSize <= 0 {
+		return 16 << 30
+	}
+	return l.LayerSize
+}
+
+func (l Limits) entries() int {
+	if l.Entries <= 0 {
+		return 1_000_000
+	}
+	return l.Entries
+}
+
 func (l Limits) layer() oci.LayerLimits {
 	return oci.LayerLimits{Size: l.LayerSize, Ratio: l.LayerRatio, Entries: l.Entries, Path: l.Path}
 }
@@ -60,6 +75,8 @@ type Image struct {
 	find     finder
 	info     os.FileInfo
 	limits   Limits
+	lenient  bool // see oci.LayerLimits
+	opaque   bool // it is an artifact
 	desc     ocispec.Descriptor
 	manifest document
 	config   document
@@ -210,7 +227,7 @@ func CompareBuilds(ctx context.Context, a, b *Image, builds cause.Builds) (*Comp
 		return c, nil
 	}
 	r := newRecorder(a.limits.Differences, newCauses(builds))
-	d, err := compareImages(ctx, r, a, b)
+	d, err := compareImages(ctx, r, trail{}, a, b)
 	if err != nil {
 		return nil, err
 	}

@@ -67,21 +67,22 @@ func (p *pair) compareHeaders(d *Difference, a, b *entry) {
 		found = true
 		p.addTo(d, &Difference{Kind: KindHeader, Name: f.name, A: f.a, B: f.b, Offset: -1}, f.name)
 	}
+	unsaid := a.noHeader != b.noHeader
 	for _, f := range headerFields(a.header, b.header) {
-		if !f.same() {
+		if !f.same() && !(unsaid && notInDirectory[f.name]) {
 			differing[f.name] = true
 			add(f)
 		}
 	}
 	for _, f := range paxFields(a.header, b.header) {
-		if !f.same() && !differing[paxField[f.name]] {
+		if !f.same() && !differing[paxField[f.name]] && !(unsaid && paxField[f.name] != "") {
 			add(headerField{"pax " + f.name, f.a, f.b})
 		}
 	}
-	if !found && a.header.Format != b.header.Format {
+	if !found && !unsaid && a.header.Format != b.header.Format {
 		add(headerField{"format", text(a.header.Format.String()), text(b.header.Format.String())})
 	}
-	if found {
+	if found || unsaid {
 		return
 	}
 	u := &Difference{Kind: KindUnexplained, Name: "header", Offset: -1}
@@ -89,6 +90,10 @@ func (p *pair) compareHeaders(d *Difference, a, b *entry) {
 		p.addTo(d, u, "header")
 	}
 }
+
+// notInDirectory has the fields that a file system doesn't have, or changes when
+// files are read.
+var notInDirectory = map[string]bool{"uname": true, "gname": true, "atime": true, "ctime": true}
 
 func headerFields(a, b *tar.Header) []headerField {
 	return []headerField{

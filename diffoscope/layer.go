@@ -5,18 +5,24 @@ import (
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
 // A pair is the comparison of two layers. Both are read at once, in step, and an
 // entry is forgotten as soon as the other side has shown its like: layers in the
 // same order need no memory, others up to one entry for each path.
 type pair struct {
-	a, b     *Image
-	layer    int
-	name     string
+	trees    [2]tree
+	name     string // for sentences
+	limits   Limits
 	recorder *recorder
 	at       trail
 	before   int // differences that the recorder had before this pair
+	// unordered says that the order of the entries has no meaning.
+	unordered bool
+	// mixed says that the trees have two forms: what one cannot say isn't compared.
+	mixed bool
 
 	children []*Difference
 	waiting  [2]map[string][]*entry // by name, in order
@@ -32,19 +38,26 @@ type position struct {
 	name string
 }
 
+func newPair(r *recorder, at trail, name string, l Limits, a, b tree) *pair {
+	return &pair{
+		trees: [2]tree{a, b}, name: name, limits: l, recorder: r, at: at.in(name), before: r.total,
+		waiting: [2]map[string][]*entry{{}, {}},
+	}
+}
+
 func (p *pair) compare(ctx context.Context) error {
-	p.waiting = [2]map[string][]*entry{{}, {}}
 	if err := p.walk(ctx); err != nil {
 		return err
 	}
-	p.compareOrder()
+	if !p.unordered {
+		p.compareOrder()
+	}
 	p.reportLonely()
 	if err := p.probes.run(ctx, p); err != nil {
 		return err
 	}
 	p.children = append(p.children, p.entries.sorted()...)
-	p.compareTrailers()
-	return p.compareCompression(ctx)
+	return nil
 }
 
 // walk reads both layers, one entry of each in turn, so that the result does not
@@ -52,12 +65,12 @@ func (p *pair) compare(ctx context.Context) error {
 func (p *pair) walk(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	var next [2]chan *entry
-	for side, image := range []*Image{p.a, p.b} {
+	for side, tree := range p.trees {
 		out := make(chan *entry, 64)
 		next[side] = out
 		group.Go(func() error {
 			defer close(out)
-			sum, err := walkLayer(ctx, image, p.layer, func(e *entry) error {
+			sum, err := tree.walk(ctx, func(e *entry) error {
 				select {
 				case out <- e:
 					return nil
@@ -88,6 +101,9 @@ func (p *pair) walk(ctx context.Context) error {
 // side. The nth of one name is paired with the nth.
 func (p *pair) meet(side int, e *entry) {
 	name := e.header.Name
+	if p.mixed {
+		name = cleanName(name)
+	}
 	queue := p.waiting[1-side][name]
 	if len(queue) == 0 {
 		p.waiting[side][name] = append(p.waiting[side][name], e)
@@ -145,13 +161,12 @@ func (p *pair) add(d *Difference, field string) {
 	}
 }
 
-func (p *pair) compareTrailers() {
-	a, b := p.sums[0].trailer, p.sums[1].trailer
+func (p *pair) compareTrailers(name string, a, b oci.Trailer) {
 	if a.Digest == b.Digest {
 		return
 	}
 	d := &Difference{
-		Kind: KindTrailer, Name: "bytes after the last entry", Offset: min(a.Size, b.Size),
+		Kind: KindTrailer, Name: name, Offset: min(a.Size, b.Size),
 		A: &Value{Text: trailerText(a), Digest: a.Digest, Size: a.Size, Excerpt: a.Excerpt, ExcerptAt: a.Offset},
 		B: &Value{Text: trailerText(b), Digest: b.Digest, Size: b.Size, Excerpt: b.Excerpt, ExcerptAt: b.Offset},
 	}

@@ -10,8 +10,6 @@ import (
 	"io"
 
 	"golang.org/x/sync/errgroup"
-
-	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
 const (
@@ -125,12 +123,12 @@ func (l *probes) run(ctx context.Context, p *pair) (err error) {
 		return nil
 	}
 	var arenas [2]arena
-	x := newExplainer(p.a.limits)
+	x := newExplainer(p.limits)
 	defer func() { err = errors.Join(err, x.close(), arenas[0].close(), arenas[1].close()) }()
 	x.decoded = p.recorder.decodable(x.decoded)
 	group, ctx := errgroup.WithContext(ctx)
-	for side, image := range []*Image{p.a, p.b} {
-		group.Go(func() error { return l.read(ctx, image, p.layer, side, &arenas[side]) })
+	for side, tree := range p.trees {
+		group.Go(func() error { return l.read(ctx, tree, side, &arenas[side]) })
 	}
 	before := x.decoded
 	group.Go(func() error { return l.finish(ctx, p, x) })
@@ -156,39 +154,25 @@ func (l *probes) finish(ctx context.Context, p *pair, x *explainer) error {
 	return nil
 }
 
-func (l *probes) read(ctx context.Context, image *Image, layer, side int, a *arena) error {
+func (l *probes) read(ctx context.Context, t tree, side int, a *arena) error {
 	wanted := map[int][]*probe{}
 	last := 0
 	for _, p := range l.list {
 		wanted[p.index[side]] = append(wanted[p.index[side]], p)
 		last = max(last, p.index[side])
 	}
-	lr, err := image.layout.OpenLayer(image.layers[layer], image.limits.layer())
-	if err != nil {
-		return err
-	}
-	defer lr.Close()
-	for i := range last + 1 {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		hdr, err := lr.Next()
-		if err != nil {
-			return unexpected(err)
-		}
+	return t.again(ctx, func(i int) bool { return wanted[i] != nil }, last, func(i int, r contentReader) error {
 		for _, p := range wanted[i] {
-			// What was read is checked against the first reading, which checked
-			// all against the digest, so this one may stop early.
-			if err := p.read(lr, side, a); err != nil {
-				return fmt.Errorf("%q: %w", hdr.Name, err)
+			if err := p.read(r, side, a); err != nil {
+				return err
 			}
 			close(p.ready[side])
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
-func (p *probe) read(lr *oci.LayerReader, side int, a *arena) error {
+func (p *probe) read(lr contentReader, side int, a *arena) error {
 	switch {
 	case p.header:
 		p.window[side] = bytes.Clone(lr.Header())
@@ -211,7 +195,7 @@ func (p *probe) read(lr *oci.LayerReader, side int, a *arena) error {
 	return p.readWindow(lr, side)
 }
 
-func (p *probe) readWindow(lr *oci.LayerReader, side int) error {
+func (p *probe) readWindow(lr contentReader, side int) error {
 	if _, err := io.CopyN(io.Discard, lr, p.start); err != nil {
 		return unexpected(err)
 	}

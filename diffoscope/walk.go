@@ -32,7 +32,9 @@ type entry struct {
 	chunks  []chunk
 	// known says that it can be taken apart, text that it begins like text.
 	known, text bool
-	padding     []byte // nil when it is zeros, as it should be
+	// noHeader says that header was made from what a file system says.
+	noHeader bool
+	padding  []byte // nil when it is zeros, as it should be
 }
 
 type chunk struct {
@@ -41,25 +43,25 @@ type chunk struct {
 	lines int
 }
 
-// A summary is what is known of a layer once all of it was read.
+// A summary is what is known of a tree once all of it was read. Only entries is known
+// of a directory.
 type summary struct {
 	entries     int
+	bytes       int64 // that were read and checked
 	diffID      digest.Digest
 	size        int64
 	compression string
 	gzip        *oci.GzipHeader
+	zstd        *oci.ZstdHeader
+	members     int
 	trailer     oci.Trailer
+	after       oci.Trailer
 }
 
-// walkLayer gives each entry of image's layer n to fn, and checks the layer's
-// digest and diffID.
-func walkLayer(ctx context.Context, image *Image, n int, fn func(*entry) error) (*summary, error) {
-	lr, err := image.layout.OpenLayer(image.layers[n], image.limits.layer())
-	if err != nil {
-		return nil, err
-	}
+// walkEntries gives each entry of a layer to fn, and closes the layer.
+func walkEntries(ctx context.Context, lr *oci.LayerReader, fn func(*entry) error) (*summary, error) {
 	defer lr.Close()
-	sum := &summary{compression: lr.Compression(), gzip: lr.Gzip()}
+	sum := &summary{compression: lr.Compression(), gzip: lr.Gzip(), zstd: lr.Zstd()}
 	h := newContentHasher()
 	for {
 		hdr, err := lr.Next()
@@ -71,7 +73,7 @@ func walkLayer(ctx context.Context, image *Image, n int, fn func(*entry) error) 
 		}
 		e := &entry{index: sum.entries, header: hdr, raw: sha256.Sum256(lr.Header())}
 		sum.entries++
-		if err := h.read(ctx, lr, e); err != nil {
+		if err := h.readEntry(ctx, lr, e); err != nil {
 			return nil, fmt.Errorf("%q: %w", hdr.Name, err)
 		}
 		if err := fn(e); err != nil {
@@ -79,9 +81,7 @@ func walkLayer(ctx context.Context, image *Image, n int, fn func(*entry) error) 
 		}
 	}
 	sum.diffID, sum.size, sum.trailer = lr.DiffID(), lr.Size(), lr.Trailer()
-	if want := image.diffIDs[n]; sum.diffID != want {
-		return nil, &oci.DigestError{Blob: "uncompressed layer", Expected: want, Got: sum.diffID}
-	}
+	sum.members, sum.after = lr.Members(), lr.After()
 	return sum, nil
 }
 
@@ -90,7 +90,22 @@ type contentHasher struct{ buf []byte }
 
 func newContentHasher() *contentHasher { return &contentHasher{make([]byte, chunkSize)} }
 
-func (h *contentHasher) read(ctx context.Context, lr *oci.LayerReader, e *entry) error {
+// readEntry reads e's content, and the padding behind it.
+func (h *contentHasher) readEntry(ctx context.Context, lr *oci.LayerReader, e *entry) error {
+	if err := h.read(ctx, lr, e); err != nil {
+		return err
+	}
+	pad, err := lr.Padding()
+	if err != nil {
+		return err
+	}
+	if len(bytes.Trim(pad, "\x00")) > 0 {
+		e.padding = bytes.Clone(pad)
+	}
+	return nil
+}
+
+func (h *contentHasher) read(ctx context.Context, lr io.Reader, e *entry) error {
 	sum := sha256.New()
 	e.text = true // when it is empty
 	for {
@@ -115,19 +130,12 @@ func (h *contentHasher) read(ctx context.Context, lr *oci.LayerReader, e *entry)
 		}
 	}
 	sum.Sum(e.content[:0])
-	pad, err := lr.Padding()
-	if err != nil {
-		return err
-	}
-	if len(bytes.Trim(pad, "\x00")) > 0 {
-		e.padding = bytes.Clone(pad)
-	}
 	return nil
 }
 
 // atEnd tells a content shorter than the buffer from a tar that ends inside it:
 // io.ReadFull says io.ErrUnexpectedEOF for both.
-func atEnd(lr *oci.LayerReader) bool {
+func atEnd(lr io.Reader) bool {
 	var one [1]byte
 	n, err := lr.Read(one[:])
 	return n == 0 && err == io.EOF
