@@ -16,17 +16,29 @@ import (
 
 // The formats.
 const (
-	Gzip  = "gzip"
-	APK   = "apk" // Alpine's package format 2: concatenated gzip members
-	Tar   = "tar"
-	Zip   = "zip"
-	JAR   = "jar" // a zip with a manifest
-	Ar    = "ar"
-	Zstd  = "zstd"
-	Xz    = "xz"
-	Bzip2 = "bzip2"
-	ELF   = "elf"
-	Deb   = "deb" // an ar that begins with debian-binary
+	Gzip      = "gzip"
+	APK       = "apk" // Alpine's package format 2: concatenated gzip members
+	Tar       = "tar"
+	Zip       = "zip"
+	JAR       = "jar" // a zip with a manifest
+	Ar        = "ar"
+	Zstd      = "zstd"
+	Xz        = "xz"
+	Bzip2     = "bzip2"
+	Pyc       = "pyc"
+	SQLite    = "sqlite"
+	MO        = "mo" // messages of gettext
+	PNG       = "png"
+	JSON      = "json"
+	Passwd    = "passwd"
+	Shadow    = "shadow"
+	Group     = "group"
+	GShadow   = "gshadow"
+	PkgInfo   = "pkginfo"      // .PKGINFO, of an apk
+	Installed = "apk database" // lib/apk/db/installed, and indexes
+	Manifest  = "manifest"     // of a JAR
+	ELF       = "elf"
+	Deb       = "deb" // an ar that begins with debian-binary
 )
 
 // A Content is the bytes of a file.

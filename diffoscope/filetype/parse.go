@@ -28,7 +28,19 @@ var parsers = []parser{
 	{Zip, anyPrefix("PK\x03\x04", "PK\x05\x06"), parseZip},
 	{Ar, anyPrefix(arMagic, thinMagic), parseAr},
 	{ELF, prefix("\x7fELF"), parseELF},
+	{Pyc, sniffPyc, parsePyc},
+	{SQLite, prefix(sqliteMagic), parseSqlite},
+	{MO, anyPrefix("\xde\x12\x04\x95", "\x95\x04\x12\xde"), parseMo},
+	{PNG, prefix(pngMagic), parsePNG},
 	{Tar, sniffTar, parseTar},
+	{Passwd, sniffAccounts(Passwd), parseAccounts},
+	{Shadow, sniffAccounts(Shadow), parseAccounts},
+	{Group, sniffAccounts(Group), parseAccounts},
+	{GShadow, sniffAccounts(GShadow), parseAccounts},
+	{PkgInfo, called(".PKGINFO"), parsePkgInfo},
+	{Installed, sniffInstalled, parseInstalled},
+	{Manifest, called("MANIFEST.MF"), parseManifest},
+	{JSON, sniffJSON, parseJSON},
 }
 
 // Parse takes the file c apart, which is called name. The format is told by the
@@ -52,6 +64,9 @@ func Parse(name string, c Content, l Limits) (*File, error) {
 		err := p.parse(in, b)
 		if b.err != nil {
 			err = b.err
+		}
+		if errors.Is(err, ErrUnknown) {
+			continue
 		}
 		if err != nil {
 			return nil, err
