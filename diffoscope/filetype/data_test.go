@@ -60,15 +60,20 @@ msgfmt -o a.mo a.po; msgfmt --endianness=big -o b.mo a.po`)
 	}
 }
 
-func TestPNG(t *testing.T) {
+// pngByHand returns an image with a time, a text, and something after its end.
+func pngByHand(t testing.TB) string {
+	t.Helper()
 	var b bytes.Buffer
 	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 30, 20))); err != nil {
 		t.Fatal(err)
 	}
 	data := b.String()
 	end := len(data) - 12
-	data = data[:end] + "\x00\x00\x00\x07tIME\x07\xea\x0b\x1c\x0a\x01\x02crc." + "\x00\x00\x00\x0ftEXtSoftware\x00GD 1.0crc." + data[end:] + "rest"
-	f := parse(t, "x.png", []byte(data))
+	return data[:end] + "\x00\x00\x00\x07tIME\x07\xea\x0b\x1c\x0a\x01\x02crc." + "\x00\x00\x00\x0ftEXtSoftware\x00GD 1.0crc." + data[end:] + "rest"
+}
+
+func TestPNG(t *testing.T) {
+	f := parse(t, "x.png", []byte(pngByHand(t)))
 	want(t, f, "IHDR", "30 x 20, 8 bits, colour type 0, interlace 0", "tIME", "2026-11-28T10:01:02Z", "tEXt Software", "GD 1.0", "pixels/compression", "default")
 	if got := content(t, f, "pixels"); len(got) != 31*20 {
 		t.Errorf("got %d bytes", len(got))

@@ -2,7 +2,6 @@ package filetype
 
 import (
 	"bytes"
-	"cmp"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
@@ -203,23 +202,18 @@ func (f *elfFile) addHeader(b *builder) {
 	of("section headers", fmt.Sprintf("%d at %d", f.shnum, f.shoff), 24+2*word, word)
 }
 
-// A piece is a range of the file.
-type piece struct {
-	offset, size int64
-	add          func()
-	name         string
-}
-
-// addPieces adds everything that has bytes in the file, in the order of these bytes.
+// addPieces adds everything that has bytes in the file.
 func (f *elfFile) addPieces(b *builder) error {
-	list := []piece{{0, int64(len(f.head)), f.rawPart(b, "ELF header", 0, int64(len(f.head))), "ELF header"}}
-	table := func(name string, offset int64, n, size int) {
-		if length := int64(n) * int64(size); length > 0 && f.has(offset, length) {
-			list = append(list, piece{offset, length, f.rawPart(b, name, offset, length), name})
+	list := []piece{f.rawPiece(b, "ELF header", 0, int64(len(f.head)))}
+	for _, t := range []struct {
+		name    string
+		offset  int64
+		n, size int
+	}{{"program header table", f.phoff, f.phnum, f.phsize}, {"section header table", f.shoff, f.shnum, f.shsize}} {
+		if length := int64(t.n) * int64(t.size); length > 0 && f.has(t.offset, length) {
+			list = append(list, f.rawPiece(b, t.name, t.offset, length))
 		}
 	}
-	table("program header table", f.phoff, f.phnum, f.phsize)
-	table("section header table", f.shoff, f.shnum, f.shsize)
 	for _, s := range f.sections {
 		if !s.inFile() {
 			continue
@@ -227,27 +221,9 @@ func (f *elfFile) addPieces(b *builder) error {
 		if !f.has(s.offset, s.size) {
 			return f.damaged("section %q has %d bytes at %d of %d", s.name, s.size, s.offset, f.Size())
 		}
-		list = append(list, piece{s.offset, s.size, func() { f.addSection(b, s) }, s.name})
+		list = append(list, piece{s.name, s.offset, s.size, func() { f.addSection(b, s) }})
 	}
-	slices.SortStableFunc(list, func(x, y piece) int { return cmp.Compare(x.offset, y.offset) })
-	end, last := int64(0), ""
-	for _, p := range append(list, piece{offset: f.Size(), add: func() {}}) {
-		if gap := p.offset - end; gap > 0 {
-			f.rawPart(b, "after "+last, end, gap)()
-		}
-		p.add()
-		if b.err != nil {
-			return b.err
-		}
-		if p.offset+p.size >= end {
-			end, last = p.offset+p.size, p.name
-		}
-	}
-	return nil
-}
-
-func (f *elfFile) rawPart(b *builder, name string, offset, size int64) func() {
-	return func() { b.add(Part{Name: name, Open: f.open(offset, size), Offset: offset, Size: size}) }
+	return f.input.addPieces(b, list)
 }
 
 // addSection adds a section's content, and what explains it.

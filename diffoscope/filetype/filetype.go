@@ -29,6 +29,10 @@ const (
 	SQLite    = "sqlite"
 	MO        = "mo" // messages of gettext
 	PNG       = "png"
+	PE        = "pe"
+	PEM       = "pem"
+	X509      = "x509"
+	LdCache   = "ld.so.cache"
 	JSON      = "json"
 	Passwd    = "passwd"
 	Shadow    = "shadow"
