@@ -110,18 +110,27 @@ type metered struct {
 	src   io.ReadCloser
 	count *counter
 	at    int64
+	err   error // of Read
 }
 
 func (m *metered) Read(p []byte) (int, error) {
 	n, err := m.src.Read(p)
 	m.at += int64(n)
 	if limit := m.count.reached(m.at); limit != nil {
-		return 0, limit
+		n, err = 0, limit
 	}
+	m.err = err
 	return n, err
 }
 
-func (m *metered) Close() error { return m.src.Close() }
+// Close has no error that Read had already, as some decoders do.
+func (m *metered) Close() error {
+	err := m.src.Close()
+	if m.err != nil {
+		return nil
+	}
+	return err
+}
 
 // unexpected turns io.EOF, where more was promised, into io.ErrUnexpectedEOF.
 func unexpected(err error) error {
