@@ -74,6 +74,15 @@ func (c *Comparison) subject(side int) *Subject {
 	return &c.b
 }
 
+// Total is how many differences there are, also those that are not listed.
+func (c *Comparison) Total() int {
+	total := 0
+	for _, n := range c.Counts {
+		total += n.N
+	}
+	return total
+}
+
 // A Kind says what a Difference is about.
 type Kind string
 

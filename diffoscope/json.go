@@ -5,6 +5,8 @@ import (
 	"io"
 	"strconv"
 	"unicode/utf8"
+
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
 )
 
 // JSONVersion is the version of what WriteJSON writes. Fields are only added.
@@ -18,6 +20,25 @@ type jsonComparison struct {
 	Counts      []jsonCount      `json:"counts"`
 	Unlisted    int              `json:"unlisted"`
 	Differences []jsonDifference `json:"differences"`
+	Causes      []jsonCauses     `json:"causes"`
+	Skipped     []string         `json:"skipped"`
+}
+
+type jsonCauses struct {
+	jsonCause
+	N      int        `json:"n"`
+	Places [][]string `json:"places"`
+	Source string     `json:"source,omitempty"`
+}
+
+type jsonCause struct {
+	Name       cause.Name       `json:"name"`
+	Words      string           `json:"words"`
+	Confidence cause.Confidence `json:"confidence"`
+	Detail     string           `json:"detail,omitempty"`
+	A          string           `json:"a"`
+	B          string           `json:"b"`
+	Mend       string           `json:"mend,omitempty"`
 }
 
 type jsonSubject struct {
@@ -40,6 +61,9 @@ type jsonDifference struct {
 	Offset   *int64           `json:"offset,omitempty"`
 	Line     int              `json:"line,omitempty"`
 	Children []jsonDifference `json:"children,omitempty"`
+	Format   string           `json:"format,omitempty"`
+	Diff     string           `json:"diff,omitempty"` // unified, without a header
+	Cause    *jsonCause       `json:"cause,omitempty"`
 }
 
 type jsonValue struct {
@@ -58,7 +82,7 @@ func WriteJSON(w io.Writer, c *Comparison) error {
 		Version: JSONVersion, Identical: c.identical,
 		A: newJSONSubject(c.a), B: newJSONSubject(c.b),
 		Counts: []jsonCount{}, Unlisted: c.Unlisted,
-		Differences: newJSONDifferences(c.Differences),
+		Differences: newJSONDifferences(c.Differences), Causes: newJSONCauses(c.Causes), Skipped: utf8Texts(c.Skipped),
 	}
 	for _, n := range c.Counts {
 		out.Counts = append(out.Counts, jsonCount{n.Kind, utf8Text(n.Field), n.N})
@@ -78,6 +102,11 @@ func newJSONDifferences(list []*Difference) []jsonDifference {
 		j := jsonDifference{
 			Kind: d.Kind, Name: utf8Text(d.Name), A: newJSONValue(d.A), B: newJSONValue(d.B),
 			Line: d.Line, Children: newJSONDifferences(d.Children),
+			Format: utf8Text(d.Format), Diff: utf8Text(string(d.Diff)),
+		}
+		if d.Cause != nil {
+			c := newJSONCause(*d.Cause)
+			j.Cause = &c
 		}
 		if d.Offset >= 0 {
 			j.Offset = &d.Offset
@@ -87,11 +116,35 @@ func newJSONDifferences(list []*Difference) []jsonDifference {
 	return out
 }
 
+func newJSONCauses(list []Cause) []jsonCauses {
+	out := make([]jsonCauses, 0, len(list))
+	for _, c := range list {
+		j := jsonCauses{newJSONCause(c.Cause), c.N, make([][]string, 0, len(c.Places)), utf8Text(c.Source)}
+		for _, place := range c.Places {
+			j.Places = append(j.Places, utf8Texts(place))
+		}
+		out = append(out, j)
+	}
+	return out
+}
+
+func newJSONCause(c cause.Cause) jsonCause {
+	return jsonCause{c.Name, c.Name.Words(), c.Confidence, utf8Text(c.Detail), utf8Text(c.A), utf8Text(c.B), utf8Text(c.Mend)}
+}
+
 func newJSONValue(v *Value) *jsonValue {
 	if v == nil {
 		return nil
 	}
 	return &jsonValue{utf8Text(v.Text), v.Digest.String(), v.Size, v.Excerpt, v.ExcerptAt}
+}
+
+func utf8Texts(list []string) []string {
+	out := make([]string, 0, len(list))
+	for _, s := range list {
+		out = append(out, utf8Text(s))
+	}
+	return out
 }
 
 func utf8Text(s string) string {

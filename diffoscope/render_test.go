@@ -15,6 +15,9 @@ import (
 	"unicode"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/opencontainers/go-digest"
+
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
 )
 
 var update = flag.Bool("update", false, "write testdata/*.golden")
@@ -48,6 +51,53 @@ func manyDifferences() (a, b *testImage) {
 	return a, b
 }
 
+// withCauses returns what a comparison with causes, formats and diffs looks like,
+// with names of the kind that nobody gives a file in good faith.
+func withCauses() *Comparison {
+	epoch := &cause.Cause{
+		Name: cause.Epoch, Confidence: cause.Certain, Detail: "built 60 s apart",
+		A: "2024-05-01T00:00:00Z", B: "2024-05-01T00:01:00Z", Mend: `touch -d "@$SOURCE_DATE_EPOCH"`,
+	}
+	host := &cause.Cause{
+		Name: cause.Hostname, Confidence: cause.Likely, A: "host=alder", B: "host=birch\x1b[31m\u202e",
+		Mend: "don't write the machine's name",
+	}
+	mtime := func() *Difference {
+		return &Difference{Kind: KindHeader, Name: "mtime", Offset: -1, Cause: epoch, A: &Value{Text: epoch.A}, B: &Value{Text: epoch.B}}
+	}
+	layer := &Difference{Kind: KindLayer, Name: "layer 1", Offset: -1}
+	for i := range 2 {
+		layer.Children = append(layer.Children, &Difference{
+			Kind: KindEntry, Name: fmt.Sprintf("usr/%d", i), Offset: -1, Children: []*Difference{mtime()},
+		})
+	}
+	layer.Children = append(layer.Children, &Difference{
+		Kind: KindEntry, Name: "etc/built\u202e\x1b[2J", Offset: -1, Children: []*Difference{{
+			Kind: KindContent, Name: "content", Offset: 5, Line: 1, Cause: host,
+			A: &Value{Size: 11, Digest: digest.FromString("a")}, B: &Value{Size: 11, Digest: digest.FromString("b")},
+			Diff: []byte("@@ -1,2 +1,2 @@\n-host=alder\n+host=birch\x1b[31m\u202e\n \u00e9 same\n"),
+		}},
+	}, &Difference{
+		Kind: KindEntry, Name: "usr/lib/x.a", Offset: -1, Format: "ar", Children: []*Difference{{
+			Kind: KindPart, Name: "x.o > y", Offset: -1, Format: "elf", Children: []*Difference{{
+				Kind: KindPart, Name: ".note.gnu.build-id", Offset: -1, A: &Value{Text: "1f"}, B: &Value{Text: "2e"},
+				Cause: &cause.Cause{Name: cause.Unknown},
+			}},
+		}},
+	})
+	return &Comparison{
+		a: Subject{Path: "build/a", Digest: digest.FromString("1"), Bytes: 10}, b: Subject{Path: "build/b", Digest: digest.FromString("2"), Bytes: 10},
+		distinct: true, Differences: []*Difference{layer}, Unlisted: 17_887,
+		Counts: []Count{{KindHeader, "mtime", 17_889}, {KindContent, "", 1}, {KindPart, "", 1}},
+		Causes: []Cause{
+			{Cause: *epoch, N: 17_889, Places: [][]string{{"layer 1", "usr/0", "mtime"}, {"layer 1", "usr/1", "mtime"}}, Source: "recipes/x/recipe.hcl:12"},
+			{Cause: *host, N: 1, Places: [][]string{{"layer 1", "etc/built\u202e\x1b[2J", "content"}}},
+			{Cause: cause.Cause{Name: cause.Unknown}, N: 1, Places: [][]string{{"layer 1", "usr/lib/x.a", "x.o > y", ".note.gnu.build-id"}}},
+		},
+		Skipped: []string{"layer 1: usr/big\x1b[2J: larger than 4 GiB"},
+	}
+}
+
 func TestRender(t *testing.T) {
 	x, y := manyDifferences()
 	same := newTestImage()
@@ -66,6 +116,9 @@ func TestRender(t *testing.T) {
 		{"different.txt", WriteText, different},
 		{"different.full.txt", WriteFullText, different},
 		{"different.json", WriteJSON, different},
+		{"causes.txt", WriteText, withCauses()},
+		{"causes.full.txt", WriteFullText, withCauses()},
+		{"causes.json", WriteJSON, withCauses()},
 	} {
 		var b bytes.Buffer
 		check(t, test.write(&b, test.c))
@@ -101,6 +154,18 @@ func TestJSONIsNoProof(t *testing.T) {
 	err := json.Unmarshal(b.Bytes(), &c)
 	if c.Identical() || c.Distinct() || c.A().Digest != "" {
 		t.Errorf("identical %t, distinct %t, A %v, error %v, want nothing", c.Identical(), c.Distinct(), c.A(), err)
+	}
+}
+
+// TestTenLines: a thousand differences of one cause are one paragraph.
+func TestTenLines(t *testing.T) {
+	c := withCauses()
+	c.Causes, c.Counts, c.Skipped = c.Causes[:1], c.Counts[:1], nil
+	c.Differences[0].Children = c.Differences[0].Children[:2]
+	var text bytes.Buffer
+	check(t, WriteText(&text, c))
+	if n := bytes.Count(text.Bytes(), []byte("\n")); n > 10 {
+		t.Errorf("%d lines:\n%s", n, text.String())
 	}
 }
 

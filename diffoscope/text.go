@@ -6,26 +6,38 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
 )
 
 const (
 	screenLines   = 40
 	screenPerKind = 3
 	screenCounts  = 6
+	screenCauses  = 7 // of four lines each
+	screenDiff    = 12
+	screenSkipped = 3
 	maxTextValue  = 200
+	// pairWidth is how wide two values are, at most, to stand in one line.
+	pairWidth = 90
 )
 
-// WriteText writes c for people: about a screen, with at most three differences of
-// each kind and field, and how many more there are. What comes from the images is
-// quoted where it has more than printable ASCII, so it can neither control a
-// terminal nor reorder what it shows.
+// WriteText writes c for people: about a screen. First why the images differ, then
+// what nobody explained and what has more to see than two values, at most three
+// differences of each kind and field, and how many more there are. What comes from
+// the images is quoted where it has more than printable ASCII, so it can neither
+// control a terminal nor reorder what it shows.
 func WriteText(w io.Writer, c *Comparison) error { return writeText(w, c, false) }
 
 // WriteFullText writes what WriteText does, with every difference that is listed.
 func WriteFullText(w io.Writer, c *Comparison) error { return writeText(w, c, true) }
 
 func writeText(w io.Writer, c *Comparison, full bool) error {
-	t := &textWriter{full: full, seen: map[Count]int{}}
+	t := &textWriter{full: full, causes: len(c.Causes) > 0, seen: map[Count]int{}}
+	if n := len(c.Skipped); n > 0 {
+		t.reserved = min(n, screenSkipped) + 2
+	}
 	if c.Identical() {
 		t.line(0, "identical: %s", c.a.Digest)
 		t.line(1, "A %s", quote(c.a.Path))
@@ -34,30 +46,34 @@ func writeText(w io.Writer, c *Comparison, full bool) error {
 		_, err := w.Write(t.out.Bytes())
 		return err
 	}
-	t.line(0, "different")
-	t.line(1, "A %s %s", c.a.Digest, quote(c.a.Path))
-	t.line(1, "B %s %s", c.b.Digest, quote(c.b.Path))
-	t.counts(c.Counts)
+	total := c.Total()
+	t.line(0, "different%s", sum(total, c.Causes))
+	t.subject("A", c.a)
+	t.subject("B", c.b)
+	t.why(c.Causes)
+	if !t.causes || full {
+		t.counts(c.Counts)
+	}
 	for _, d := range c.Differences {
 		t.difference(d, nil)
 	}
-	total := 0
-	for _, n := range c.Counts {
-		total += n.N
-	}
-	if more := total - t.shown; more > 0 {
+	if more := total - t.shown; more > 0 && t.causes && !full {
+		t.line(0, "and %d more of these causes", more)
+	} else if more > 0 {
 		t.line(0, "and %d more", more)
 	}
+	t.skipped(c.Skipped)
 	_, err := w.Write(t.out.Bytes())
 	return err
 }
 
 type textWriter struct {
-	full  bool
-	out   bytes.Buffer
-	lines int
-	shown int
-	seen  map[Count]int // by Kind and Field
+	full, causes bool
+	out          bytes.Buffer
+	lines        int
+	reserved     int // lines for what comes last
+	shown        int
+	seen         map[Count]int // by Kind and Field
 	// printed are the ancestors of the last leaf that was written.
 	printed []*Difference
 }
@@ -67,6 +83,91 @@ func (t *textWriter) line(indent int, format string, args ...any) {
 	t.out.WriteString(strings.Repeat("  ", indent))
 	fmt.Fprintf(&t.out, format, args...)
 	t.out.WriteByte('\n')
+}
+
+func (t *textWriter) subject(side string, s Subject) {
+	if s.Digest == "" {
+		t.line(1, "%s %s", side, quote(s.Path))
+		return
+	}
+	t.line(1, "%s %s %s", side, s.Digest, quote(s.Path))
+}
+
+// sum counts differences and causes, "" if there are no causes.
+func sum(total int, causes []Cause) string {
+	known, unknown := 0, 0
+	for _, c := range causes {
+		if c.Name == cause.Unknown {
+			unknown += c.N
+		} else {
+			known++
+		}
+	}
+	switch {
+	case len(causes) == 0:
+		return ""
+	case known == 0:
+		return fmt.Sprintf(": %s, not explained", plural(total, "difference"))
+	case unknown == 0:
+		return fmt.Sprintf(": %s, %s", plural(total, "difference"), plural(known, "cause"))
+	}
+	return fmt.Sprintf(": %s, %s, %d not explained", plural(total, "difference"), plural(known, "cause"), unknown)
+}
+
+// why writes the causes: four lines for each.
+func (t *textWriter) why(causes []Cause) {
+	for i, c := range causes {
+		if i == screenCauses && !t.full {
+			t.line(0, "and %s", plural(len(causes)-i, "other cause"))
+			return
+		}
+		t.cause(c)
+	}
+}
+
+func (t *textWriter) cause(c Cause) {
+	known := ""
+	if c.Name != cause.Unknown {
+		known = ", " + string(c.Confidence)
+	}
+	if c.Detail != "" {
+		known += ", " + quote(c.Detail)
+	}
+	t.line(0, "%s: %d%s", c.Name.Words(), c.N, known)
+	if c.Name != cause.Unknown {
+		t.pair(c.A, c.B)
+	}
+	places := c.Places
+	if !t.full && len(places) > 1 {
+		places = places[:1]
+	}
+	for i, place := range places {
+		more := ""
+		if rest := c.N - len(places); i == len(places)-1 && rest > 0 {
+			more = fmt.Sprintf(" and %d more", rest)
+		}
+		t.line(1, "in %s%s", QuotePlace(place), more)
+	}
+	if c.Source != "" {
+		t.line(1, "recipe: %s", quote(c.Source))
+	}
+	if c.Mend != "" {
+		t.line(1, "mend: %s", quote(c.Mend))
+	}
+}
+
+// pair writes two values, in one line if they are short.
+func (t *textWriter) pair(a, b string) {
+	if a == "" && b == "" {
+		return
+	}
+	a, b = quote(a), quote(b)
+	if len(a)+len(b) <= pairWidth {
+		t.line(1, "A %s  B %s", a, b)
+		return
+	}
+	t.line(1, "A %s", a)
+	t.line(1, "B %s", b)
 }
 
 func (t *textWriter) counts(counts []Count) {
@@ -82,7 +183,23 @@ func (t *textWriter) counts(counts []Count) {
 		}
 		parts = append(parts, fmt.Sprintf("%s %d", quote(name), n.N))
 	}
-	t.line(1, "%s", strings.Join(parts, ", "))
+	if len(parts) > 0 {
+		t.line(1, "%s", strings.Join(parts, ", "))
+	}
+}
+
+func (t *textWriter) skipped(skipped []string) {
+	if len(skipped) == 0 {
+		return
+	}
+	t.line(0, "not looked into, but compared byte for byte")
+	for i, s := range skipped {
+		if i == screenSkipped && !t.full {
+			t.line(1, "and %d more", len(skipped)-i)
+			return
+		}
+		t.line(1, "%s", quote(s))
+	}
 }
 
 // difference writes the leaves of d, each below those of its ancestors that the
@@ -112,28 +229,78 @@ func (t *textWriter) admit(d *Difference) bool {
 	if t.full {
 		return true
 	}
+	if t.causes && d.Cause != nil && d.Cause.Name != cause.Unknown && len(d.Diff) == 0 && d.Offset < 0 {
+		return false // the cause has said it
+	}
 	key := Count{Kind: d.Kind}
 	if d.Kind == KindHeader {
 		key.Field = d.Name
 	}
 	t.seen[key]++
-	return t.seen[key] <= screenPerKind && t.lines < screenLines
+	return t.seen[key] <= screenPerKind && t.lines < screenLines-t.reserved
 }
 
 func (t *textWriter) leaf(indent int, d *Difference) {
+	why := ""
+	if d.Cause != nil && d.Cause.Name != cause.Unknown {
+		why = ", " + d.Cause.Name.Words()
+	}
 	switch {
 	case d.Line > 0:
-		t.line(indent, "%s: first difference in line %d, at byte %d", title(d), d.Line, d.Offset)
+		t.line(indent, "%s: first difference in line %d, at byte %d%s", title(d), d.Line, d.Offset, why)
 	case d.Offset >= 0:
-		t.line(indent, "%s: first difference at byte %d", title(d), d.Offset)
+		t.line(indent, "%s: first difference at byte %d%s", title(d), d.Offset, why)
 	default:
-		t.line(indent, "%s", title(d))
+		t.line(indent, "%s%s", title(d), why)
 	}
-	t.value(indent+1, "A", d.A, d.Line > 0)
-	t.value(indent+1, "B", d.B, d.Line > 0)
+	if len(d.Diff) > 0 && !t.full {
+		t.diff(indent+1, d.Diff)
+		return
+	}
+	t.value(indent+1, "A", d.A, d.Line > 0, len(d.Diff) > 0)
+	t.value(indent+1, "B", d.B, d.Line > 0, len(d.Diff) > 0)
+	t.diff(indent+1, d.Diff)
 }
 
-func (t *textWriter) value(indent int, side string, v *Value, lines bool) {
+// diff writes a unified diff. A line with what a terminal might act on is quoted.
+func (t *textWriter) diff(indent int, diff []byte) {
+	n := 0
+	for l := range bytes.Lines(diff) {
+		if n++; n > screenDiff && !t.full {
+			t.line(indent, "and more lines")
+			return
+		}
+		l = bytes.TrimSuffix(l, []byte{'\n'})
+		if len(l) == 0 {
+			continue
+		}
+		t.line(indent, "%c%s", asciiOr(l[0]), quoteLine(string(l[1:])))
+	}
+}
+
+func asciiOr(c byte) byte {
+	if c < ' ' || c > '~' {
+		return '?'
+	}
+	return c
+}
+
+// quoteLine returns a line of text as it is when all of it can be seen.
+func quoteLine(s string) string {
+	cut := ""
+	if len(s) > maxTextValue {
+		cut = fmt.Sprintf("... (%d bytes)", len(s))
+		s = strings.ToValidUTF8(s[:maxTextValue], "")
+	}
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) && r != '\t' }) {
+		return s + cut
+	}
+	return strconv.Quote(s) + cut
+}
+
+// value writes one side. Lines says that the excerpt is text, and diff that what
+// differs is in a diff.
+func (t *textWriter) value(indent int, side string, v *Value, lines, diff bool) {
 	if v == nil {
 		t.line(indent, "%s (none)", side)
 		return
@@ -148,6 +315,9 @@ func (t *textWriter) value(indent int, side string, v *Value, lines bool) {
 		parts = append(parts, fmt.Sprintf("%d bytes", v.Size))
 	}
 	t.line(indent, "%s", strings.Join(parts, " "))
+	if diff {
+		return
+	}
 	if lines {
 		for l := range bytes.Lines(v.Excerpt) {
 			t.line(indent+1, "%s", strconv.Quote(string(l)))
@@ -160,14 +330,43 @@ func (t *textWriter) value(indent int, side string, v *Value, lines bool) {
 }
 
 func title(d *Difference) string {
+	name := quote(d.Name)
 	switch d.Kind {
 	case KindEntry:
-		return strconv.Quote(d.Name)
+		name = strconv.Quote(d.Name)
 	case KindUnexplained:
-		return "unexplained: " + quote(d.Name)
+		name = "unexplained: " + name
 	}
-	return quote(d.Name)
+	if d.Format != "" {
+		name += " (" + quote(d.Format) + ")"
+	}
+	return name
 }
+
+// QuotePlace returns the names on the way to a difference in one line, as text that
+// no terminal acts on: `layer 1 > usr/lib/x.a > mtime`.
+func QuotePlace(names []string) string {
+	parts := make([]string, len(names))
+	for i, name := range names {
+		parts[i] = quote(name)
+		if strings.ContainsAny(name, `>"`) && parts[i] == name {
+			parts[i] = strconv.Quote(name)
+		}
+	}
+	return strings.Join(parts, " > ")
+}
+
+// plural returns "1 cause", "2 causes".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Quote returns s as it is when it is all printable ASCII, and as a Go string
+// literal otherwise. It is cut after 200 bytes.
+func Quote(s string) string { return quote(s) }
 
 // quote returns s as it is when it is short and all printable ASCII.
 func quote(s string) string {
