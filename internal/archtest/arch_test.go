@@ -56,6 +56,7 @@ var mayImport = map[string][]string{
 	},
 	"internal/declared":   {"internal/oci", "internal/recipe"},
 	"internal/inventory":  {"internal/apk"},
+	"diffoscope/report":   {"diffoscope", "diffoscope/cause"},
 	"diffoscope":          {"internal/oci", "internal/lazyregexp", "diffoscope/cause", "diffoscope/filetype"},
 	"diffoscope/cause":    {"internal/lazyregexp"},
 	"diffoscope/filetype": {},
