@@ -47,6 +47,9 @@ func (c *causes) add(path, formats []string, leaf *Difference) {
 // evidence is that of the surest of them, of the first of these.
 func (c *causes) count(why cause.Cause, path, formats []string, kind Kind) {
 	key := causeKey{why.Name, why.Mend, fileKind(formats, kind)}
+	if why.Name == cause.Unknown {
+		key.file = "" // they have nothing in common
+	}
 	group, ok := c.groups[key]
 	if !ok {
 		group = &Cause{Cause: why}

@@ -116,12 +116,20 @@ func sum(total int, causes []Cause) string {
 
 // why writes the causes: four lines for each.
 func (t *textWriter) why(causes []Cause) {
+	more := 0
 	for i, c := range causes {
-		if i == screenCauses && !t.full {
-			t.line(0, "and %s", plural(len(causes)-i, "other cause"))
-			return
+		if i >= screenCauses && !t.full && c.Name != cause.Unknown {
+			more++
+			continue
+		}
+		if c.Name == cause.Unknown && more > 0 {
+			t.line(0, "and %s", plural(more, "other cause"))
+			more = 0
 		}
 		t.cause(c)
+	}
+	if more > 0 {
+		t.line(0, "and %s", plural(more, "other cause"))
 	}
 }
 
@@ -131,7 +139,7 @@ func (t *textWriter) cause(c Cause) {
 		known = ", " + string(c.Confidence)
 	}
 	if c.Detail != "" {
-		known += ", " + quote(c.Detail)
+		known += ", " + quoteLine(c.Detail)
 	}
 	t.line(0, "%s: %d%s", c.Name.Words(), c.N, known)
 	if c.Name != cause.Unknown {
@@ -152,13 +160,21 @@ func (t *textWriter) cause(c Cause) {
 		t.line(1, "recipe: %s", quote(c.Source))
 	}
 	if c.Mend != "" {
-		t.line(1, "mend: %s", quote(c.Mend))
+		t.line(1, "mend: %s", quoteLine(c.Mend))
 	}
 }
 
 // pair writes two values, in one line if they are short.
 func (t *textWriter) pair(a, b string) {
 	if a == "" && b == "" {
+		return
+	}
+	if a == "" || b == "" {
+		side := "only A has"
+		if a == "" {
+			side = "only B has"
+		}
+		t.line(1, "%s %s", side, quote(a+b))
 		return
 	}
 	a, b = quote(a), quote(b)
@@ -254,18 +270,18 @@ func (t *textWriter) leaf(indent int, d *Difference) {
 		t.line(indent, "%s%s", title(d), why)
 	}
 	if len(d.Diff) > 0 && !t.full {
-		t.diff(indent+1, d.Diff)
+		t.diff(indent+1, d)
 		return
 	}
 	t.value(indent+1, "A", d.A, d.Line > 0, len(d.Diff) > 0)
 	t.value(indent+1, "B", d.B, d.Line > 0, len(d.Diff) > 0)
-	t.diff(indent+1, d.Diff)
+	t.diff(indent+1, d)
 }
 
-// diff writes a unified diff. A line with what a terminal might act on is quoted.
-func (t *textWriter) diff(indent int, diff []byte) {
+// diff writes d's unified diff. A line with what a terminal might act on is quoted.
+func (t *textWriter) diff(indent int, d *Difference) {
 	n := 0
-	for l := range bytes.Lines(diff) {
+	for l := range bytes.Lines(d.Diff) {
 		if n++; n > screenDiff && !t.full {
 			t.line(indent, "and more lines")
 			return
@@ -275,6 +291,9 @@ func (t *textWriter) diff(indent int, diff []byte) {
 			continue
 		}
 		t.line(indent, "%c%s", asciiOr(l[0]), quoteLine(string(l[1:])))
+	}
+	if d.DiffCut {
+		t.line(indent, "and more differs")
 	}
 }
 

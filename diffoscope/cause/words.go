@@ -1,7 +1,7 @@
 package cause
 
-// words say what each cause is, as the subject of "differs".
-var words = map[Name]string{
+// nameWords say what each cause is, as the subject of "differs".
+var nameWords = map[Name]string{
 	Timestamp:    "time of the build",
 	Epoch:        "SOURCE_DATE_EPOCH is ignored",
 	BuildPath:    "path of the build",
@@ -27,7 +27,7 @@ var words = map[Name]string{
 // Words returns n for people, in a few words without an article: "time of the
 // build". A name that has none is its own.
 func (n Name) Words() string {
-	if s, ok := words[n]; ok {
+	if s, ok := nameWords[n]; ok {
 		return s
 	}
 	return string(n)

@@ -28,7 +28,7 @@ func TestWords(t *testing.T) {
 			t.Fatalf("%s has no literal", spec.Names[0])
 		}
 		name := Name(lit.Value[1 : len(lit.Value)-1])
-		if _, ok := words[name]; !ok {
+		if _, ok := nameWords[name]; !ok {
 			t.Errorf("%s has no words", name)
 		}
 		return true
