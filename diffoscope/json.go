@@ -9,7 +9,8 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
 )
 
-// JSONVersion is the version of what WriteJSON writes. Fields are only added.
+// JSONVersion is the version of what WriteJSON writes, whose schema is
+// docs/schemas/compare/report-v1.json. Fields are only added.
 const JSONVersion = 1
 
 type jsonComparison struct {
@@ -63,6 +64,7 @@ type jsonDifference struct {
 	Children []jsonDifference `json:"children,omitempty"`
 	Format   string           `json:"format,omitempty"`
 	Diff     string           `json:"diff,omitempty"` // unified, without a header
+	DiffCut  bool             `json:"diffCut,omitempty"`
 	Cause    *jsonCause       `json:"cause,omitempty"`
 }
 
@@ -102,7 +104,7 @@ func newJSONDifferences(list []*Difference) []jsonDifference {
 		j := jsonDifference{
 			Kind: d.Kind, Name: utf8Text(d.Name), A: newJSONValue(d.A), B: newJSONValue(d.B),
 			Line: d.Line, Children: newJSONDifferences(d.Children),
-			Format: utf8Text(d.Format), Diff: utf8Text(string(d.Diff)),
+			Format: utf8Text(d.Format), Diff: utf8Text(string(d.Diff)), DiffCut: d.DiffCut,
 		}
 		if d.Cause != nil {
 			c := newJSONCause(*d.Cause)
