@@ -47,8 +47,8 @@ func WriteHTML(w io.Writer, c *diffoscope.Comparison, o Options) error {
 	buf := bufio.NewWriterSize(w, 64<<10)
 	p := &pageWriter{w: &countingWriter{w: buf}, view: newView(c, o)}
 	p.execute("top", p.view)
-	for i, d := range c.Differences {
-		p.section(i, d)
+	for i := range p.view.parts {
+		p.section(i)
 	}
 	p.execute("bottom", p.view)
 	if p.err != nil {
@@ -86,13 +86,10 @@ type section struct {
 	Name      []segment
 }
 
-// section writes d's children, some at a time.
-func (p *pageWriter) section(i int, d *diffoscope.Difference) {
+// section writes what differs in part i, some at a time.
+func (p *pageWriter) section(i int) {
 	p.execute("section", p.view.Sections[i])
-	list := d.Children
-	if len(list) == 0 {
-		list = []*diffoscope.Difference{d}
-	}
+	list := p.view.parts[i].list
 	for at := 0; at < len(list) && p.err == nil; at += chunk {
 		if p.w.n > maxPage {
 			p.execute("left", plural(len(list)-at, "more difference")+" not shown: the page would get too large.")

@@ -156,7 +156,7 @@ func lines(b []byte) []string {
 func hexRows(a, b diffoscope.Value) []row {
 	var rows []row
 	for i := 0; i < max(len(a.Excerpt), len(b.Excerpt)); i += hexRow {
-		x, y := part(a.Excerpt, i), part(b.Excerpt, i)
+		x, y := rowAt(a.Excerpt, i), rowAt(b.Excerpt, i)
 		r := row{NoA: len(x) == 0, NoB: len(y) == 0, Same: bytes.Equal(x, y)}
 		if !r.NoA {
 			r.AtA, r.A = fmt.Sprintf("%08x", a.ExcerptAt+int64(i)), hexSegments(x, y)
@@ -169,7 +169,7 @@ func hexRows(a, b diffoscope.Value) []row {
 	return rows
 }
 
-func part(b []byte, at int) []byte {
+func rowAt(b []byte, at int) []byte {
 	if at >= len(b) {
 		return nil
 	}

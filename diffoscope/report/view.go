@@ -1,10 +1,7 @@
 package report
 
 import (
-	"fmt"
 	"html/template"
-	"slices"
-	"strconv"
 	"strings"
 
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
@@ -29,6 +26,7 @@ type view struct {
 	Skipped                   [][]segment
 	Unlisted                  string
 
+	parts []part
 	index map[causeKey]int
 	open  bool
 }
@@ -55,6 +53,8 @@ type causeView struct {
 	Detail, Mend      []segment
 	Source            []segment
 	A, B              []segment
+	First             *placeView
+	Others            string // how many besides First
 	Places            []placeView
 	More              string
 }
@@ -77,13 +77,13 @@ func newView(c *diffoscope.Comparison, o Options) *view {
 		a, b := pair(f.A, f.B)
 		v.Facts = append(v.Facts, factView{plain(f.Name), a, b})
 	}
-	links := linksOf(c)
+	v.parts = partsOf(c)
+	links := linksOf(c, v.parts)
 	for i, x := range c.Causes {
 		v.cause(i+1, x, links)
 	}
-	for i, d := range c.Differences {
-		s := section{ID: "s" + strconv.Itoa(i), Name: whole(d.Name), Count: countOf(d)}
-		v.Sections = append(v.Sections, s)
+	for i, p := range v.parts {
+		v.Sections = append(v.Sections, section{ID: sectionID(i), Name: p.name(), Count: p.count()})
 	}
 	for _, s := range c.Skipped {
 		v.Skipped = append(v.Skipped, whole(s))
@@ -105,13 +105,17 @@ func (v *view) cause(n int, x diffoscope.Cause, links map[string]string) {
 		out.A, out.B = pair(x.A, x.B)
 	}
 	for _, place := range x.Places {
-		p := placeView{Link: links[placeKey(place)]}
+		p := placeView{Link: linkTo(links, place)}
 		for _, name := range place {
 			p.Names = append(p.Names, whole(name))
 		}
 		out.Places = append(out.Places, p)
 	}
-	if rest := x.N - len(x.Places); rest > 0 && len(x.Places) > 0 {
+	if len(out.Places) > 0 {
+		out.First, out.Places = &out.Places[0], out.Places[1:]
+		out.Others = "and " + number(x.N-1) + " more"
+	}
+	if rest := x.N - len(x.Places); rest > 0 && len(x.Places) > 1 {
 		out.More = "and " + number(rest) + " more"
 	}
 	v.Causes = append(v.Causes, out)
@@ -150,49 +154,6 @@ func plain(s string) string {
 }
 
 func whole(s string) []segment { return segments(s, 0, 0) }
-
-func entryID(section, entry int) string { return fmt.Sprintf("d%d-%d", section, entry) }
-
-// placeKey is the same for all places in one file.
-func placeKey(names []string) string {
-	return strings.Join(names[:min(len(names), 2)], "\x00")
-}
-
-// linksOf returns where on the page the files are that c's causes name.
-func linksOf(c *diffoscope.Comparison) map[string]string {
-	links := map[string]string{}
-	for _, x := range c.Causes {
-		for _, place := range x.Places {
-			links[placeKey(place)] = ""
-		}
-	}
-	set := func(id string, names ...string) {
-		if old, ok := links[placeKey(names)]; ok && old == "" {
-			links[placeKey(names)] = id
-		}
-	}
-	for i, d := range c.Differences {
-		set("s"+strconv.Itoa(i), d.Name)
-		for j, child := range d.Children {
-			set(entryID(i, j), d.Name, child.Name)
-		}
-	}
-	return links
-}
-
-// countOf says how much is in a part of the images.
-func countOf(d *diffoscope.Difference) string {
-	entries := 0
-	for _, child := range d.Children {
-		if child.Kind == diffoscope.KindEntry {
-			entries++
-		}
-	}
-	if entries > 0 {
-		return plural(entries, "file")
-	}
-	return plural(len(slices.Collect(leavesOf(d))), "difference")
-}
 
 // leavesOf returns the differences without children below d.
 func leavesOf(d *diffoscope.Difference) func(func(*diffoscope.Difference) bool) {

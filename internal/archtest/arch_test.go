@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"bench":          {"builder", "internal/cli"},
 
 	"internal/cli": {
-		"internal/release", "builder", "diffoscope", "internal/sign", "internal/inputs",
+		"internal/release", "builder", "diffoscope", "diffoscope/cause", "diffoscope/report", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
 		"internal/graph", "internal/git", "internal/apk", "internal/sandbox", "internal/trust", "internal/trustroot",
 		"internal/kms", "internal/declared", "internal/evidence", "internal/ownership", "internal/privilege",
@@ -47,7 +47,7 @@ var mayImport = map[string][]string{
 		"internal/lock", "internal/oci",
 	},
 	"internal/release": {
-		"builder", "diffoscope", "internal/evidence", "internal/sign", "internal/inputs",
+		"builder", "diffoscope", "diffoscope/report", "internal/evidence", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/recipe", "internal/declared", "internal/inventory",
 	},
 	"builder": {

@@ -4,12 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 )
 
 // A differentError reports that the two images that were compared differ.
@@ -41,46 +47,133 @@ func (c comparison) text(w io.Writer) {
 	_ = write(w, c.Comparison) // w is a buffer
 }
 
+type compareFlags struct {
+	full     bool
+	platform string
+	epoch    int64
+	forms    formFlags
+	proxy    proxyFlag
+	draw     progressFlag
+}
+
 func (a *app) compareCommand() *cobra.Command {
-	var full bool
+	var f compareFlags
 	cmd := &cobra.Command{
 		Use:   "compare A B",
-		Short: "Compare two images byte for byte",
-		Long: `Compares the images in two OCI layouts, reading and verifying every byte of both.
-Exits with 0 when they are identical and with 1 when they differ; then prints
-where, from the outside in.`,
+		Short: "Compare two images byte for byte, and say why they differ",
+		Long: `Compares two images, reading every byte of both: OCI layouts, as folders or tar files,
+what docker save writes, images in registries, other tar files, or directories.
+
+Exits with 0 when they are identical and with 1 when they differ. Then it prints why, as
+far as that can be told: each cause with the two values that show it, where it was seen
+first, and what to change; and below that what has more to see. What isn't explained is
+said to be so.
+
+--report writes all forms of that into one folder. The page of HTML needs no network and
+no script. Other files than - are made anew, in the place of what was there.`,
 		Example: `  tailsbuild compare out-a/mqtt.a out-b/mqtt.b
-  tailsbuild compare dist/mqtt other/mqtt --format json`,
+  tailsbuild compare mine.tar registry.example.org/tails/mqtt@sha256:… --html mqtt.html
+  tailsbuild compare dist/mqtt other/mqtt --full
+  tailsbuild compare a.tar.gz b.tar.gz --code-quality gl-code-quality-report.json --junit junit.xml`,
 	}
-	cmd.Flags().BoolVar(&full, "full", false, "print all differences, not only a screen of them")
+	cmd.Flags().BoolVar(&f.full, "full", false, "print all differences, not only a screen of them")
+	cmd.Flags().StringVar(&f.platform, "platform", "", "`OS/ARCH` to take of what a reference names (default all)")
+	cmd.Flags().Int64Var(&f.epoch, "epoch", 0, "SOURCE_DATE_EPOCH of both builds, in `SECONDS`, if it is known")
+	f.forms.add(cmd)
+	f.proxy.add(cmd)
+	f.draw.add(cmd)
 	return leaf(cmd, cobra.ExactArgs(2), func(ctx context.Context, args []string) error {
-		return a.compare(ctx, args[0], args[1], full)
+		if err := f.forms.check(a.out.json()); err != nil {
+			return err
+		}
+		return a.compare(ctx, args[0], args[1], &f)
 	})
 }
 
-func (a *app) compare(ctx context.Context, pathA, pathB string, full bool) error {
-	imageA, err := diffoscope.Open(pathA, diffoscope.Limits{})
+func (a *app) compare(ctx context.Context, nameA, nameB string, f *compareFlags) (err error) {
+	wait := a.later(f.draw, fmt.Sprintf("compare %s with %s", nameA, nameB))
+	defer func() { err = errors.Join(err, wait(err)) }()
+	var inputs [2]*diffoscope.Input
+	for i, name := range []string{nameA, nameB} {
+		in, done, err := openInput(ctx, name, f)
+		if err != nil {
+			return err
+		}
+		defer done()
+		inputs[i] = in
+	}
+	c, err := diffoscope.CompareAny(ctx, inputs[0], inputs[1], cause.Builds{Epoch: f.epoch})
 	if err != nil {
 		return err
 	}
-	defer imageA.Close()
-	imageB, err := diffoscope.Open(pathB, diffoscope.Limits{})
-	if err != nil {
+	if err := wait(nil); err != nil {
 		return err
 	}
-	defer imageB.Close()
-	cmp, err := diffoscope.Compare(ctx, imageA, imageB)
-	if err != nil {
+	if err := f.forms.write(a.out.w, c, filepath.Base(nameA)+" and "+filepath.Base(nameB)); err != nil {
 		return err
 	}
-	if err := a.out.print(comparison{cmp, full}); err != nil {
-		return err
+	if !f.forms.stdout() {
+		if err := a.page(comparison{c, f.full}); err != nil {
+			return err
+		}
 	}
-	if !cmp.Distinct() {
-		a.warn("both are the same folder, which proves nothing")
+	if !c.Distinct() {
+		a.warn("both are the same, which proves nothing")
 	}
-	if !cmp.Identical() {
-		return &differentError{pathA, pathB}
+	if !c.Identical() {
+		return &differentError{nameA, nameB}
 	}
 	return nil
+}
+
+// openInput opens what name is: a file, a folder, or what it names in a registry.
+// Done releases it.
+func openInput(ctx context.Context, name string, f *compareFlags) (in *diffoscope.Input, done func(), err error) {
+	if _, err := os.Stat(name); err == nil || !registry.LooksLike(name) {
+		in, err := diffoscope.OpenAny(name, diffoscope.Limits{})
+		if err != nil {
+			return nil, nil, err
+		}
+		return in, func() { in.Close() }, nil
+	}
+	ref, err := registry.ParseReference(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	temp, err := os.MkdirTemp("", "tailsbuild-")
+	if err != nil {
+		return nil, nil, err
+	}
+	remove := func() { os.RemoveAll(temp) }
+	dir := filepath.Join(temp, "image")
+	if err := fetchWhole(ctx, ref, f, dir); err != nil {
+		remove()
+		return nil, nil, err
+	}
+	if in, err = diffoscope.OpenAny(dir, diffoscope.Limits{}); err != nil {
+		remove()
+		return nil, nil, fmt.Errorf("%s: %w", ref, err)
+	}
+	in.SetName(ref.String())
+	return in, func() { in.Close(); remove() }, nil
+}
+
+// fetchWhole fetches what ref names to the layout that it makes at dir.
+func fetchWhole(ctx context.Context, ref registry.Reference, f *compareFlags, dir string) (err error) {
+	s, err := registry.Open(ctx, ref, registry.Options{Layers: true, Proxy: f.proxy.proxy})
+	if err != nil {
+		return fmt.Errorf("%s: %w", ref, err)
+	}
+	defer s.Close()
+	w, err := oci.Create(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Abort()) }()
+	w.Passing()
+	_, index, err := fetchInto(ctx, s, f.platform, w)
+	if err != nil {
+		return fmt.Errorf("%s: %w", ref, err)
+	}
+	return w.Commit(index)
 }
