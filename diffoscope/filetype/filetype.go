@@ -33,7 +33,6 @@ const (
 	PEM       = "pem"
 	X509      = "x509"
 	LdCache   = "ld.so.cache"
-	JSON      = "json"
 	Passwd    = "passwd"
 	Shadow    = "shadow"
 	Group     = "group"

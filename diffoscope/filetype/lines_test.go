@@ -51,23 +51,3 @@ V:1.37.0-r0
 		t.Errorf("got %q", got)
 	}
 }
-
-func TestJSON(t *testing.T) {
-	f := parse(t, "x", []byte(` {"b": [1, {"a": "x<", "c.d": null}, []], "a": 1.50, "": true, "e": {}}`))
-	if f.Format != JSON {
-		t.Fatalf("got %s", outline(f))
-	}
-	want(t, f, "b[0]", "1", "b[1].a", `"x<"`, `b[1]["c.d"]`, "null", "b[2]", "[]", "a", "1.50", `[""]`, "true", "e", "{}")
-	if len(f.Parts) != 7 || f.Parts[0].Offset != 8 || f.Parts[0].Size != 1 {
-		t.Errorf("got %s", outline(f))
-	}
-	for _, text := range []string{"[section]\nkey = 1\n", "{", `{"a":1}{"b":2}`, `{"a":1]`, "[1,2", "{}x"} {
-		if f, err := Parse("x.json", strings.NewReader(text), Limits{}); !errors.Is(err, ErrUnknown) {
-			t.Errorf("%q: %v, %v", text, f, err)
-		}
-	}
-	var limit *LimitError
-	if _, err := Parse("x.json", strings.NewReader(strings.Repeat("[", 10000)), Limits{}); !errors.As(err, &limit) {
-		t.Errorf("got %v", err)
-	}
-}

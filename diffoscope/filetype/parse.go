@@ -44,7 +44,6 @@ var parsers = []parser{
 	{PkgInfo, called(".PKGINFO"), parsePkgInfo},
 	{Installed, sniffInstalled, parseInstalled},
 	{Manifest, called("MANIFEST.MF"), parseManifest},
-	{JSON, sniffJSON, parseJSON},
 }
 
 // Parse takes the file c apart, which is called name. The format is told by the

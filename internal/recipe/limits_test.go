@@ -67,7 +67,7 @@ func TestLimits(t *testing.T) {
 	for name, test := range refusals() {
 		start := time.Now()
 		_, diags := Decode("recipe.hcl", []byte(test[0]), testEnv)
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s: took %v", name, took)
 		}
 		found := false
@@ -99,7 +99,7 @@ func TestLimitsAllow(t *testing.T) {
 		if _, diags := Decode("recipe.hcl", []byte(src), testEnv); len(diags) > 0 {
 			t.Errorf("%s: %v", name, diags)
 		}
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s: took %v", name, took)
 		}
 	}
