@@ -21,9 +21,10 @@ func auditStatements(t *testing.T) map[string][][]byte {
 		return raw
 	}
 	all := map[string][][]byte{
-		"rebuild-v1":   {must(rebuild(t).Statement())},
-		"agreement-v1": {must(agreed(t).Statement())},
-		"outcome-v1":   {must(reproduced(t).Statement()), must(different(t).Statement())},
+		"rebuild-v1":    {must(rebuild(t).Statement())},
+		"agreement-v1":  {must(agreed(t).Statement())},
+		"commitment-v1": {must(committed(t).Statement())},
+		"outcome-v1":    {must(reproduced(t).Statement()), must(revealed(t).Statement()), must(different(t).Statement())},
 	}
 	for _, o := range Outcomes[2:] {
 		all["outcome-v1"] = append(all["outcome-v1"], must(failedWith(t, o, "a reason").Statement()))
@@ -56,6 +57,8 @@ func TestAuditSchemas(t *testing.T) {
 				{`"FAILED"`, `"PASSED"`},
 				{`"outcome":"reproduced"`, `"outcome":"different"`},
 				{`"reason":"`, `"because":"`},
+				{`"salt":"`, `"salt":"0`},
+				{`"commitment":{`, `"commitment":{"more":1,`},
 			} {
 				bad := strings.Replace(string(raw), edit[0], edit[1], 1)
 				if bad != string(raw) && validate(s, []byte(bad)) == nil {
@@ -85,6 +88,7 @@ func TestAuditDocs(t *testing.T) {
 		_, rebuildErr := ParseRebuild(block[1])
 		_, summaryErr := ParseSummary(block[1])
 		_, agreementErr := ParseAgreement(block[1])
+		_, commitmentErr := ParseCommitment(block[1])
 		name := ""
 		switch {
 		case rebuildErr == nil:
@@ -93,8 +97,10 @@ func TestAuditDocs(t *testing.T) {
 			name = "outcome-v1"
 		case agreementErr == nil:
 			name = "agreement-v1"
+		case commitmentErr == nil:
+			name = "commitment-v1"
 		default:
-			t.Errorf("%v, %v, %v in\n%s", rebuildErr, summaryErr, agreementErr, block[1])
+			t.Errorf("%v, %v, %v, %v in\n%s", rebuildErr, summaryErr, agreementErr, commitmentErr, block[1])
 			continue
 		}
 		found[name]++
@@ -102,11 +108,11 @@ func TestAuditDocs(t *testing.T) {
 			t.Errorf("%v in\n%s", err, block[1])
 		}
 	}
-	if got := fmt.Sprint(found); got != "map[agreement-v1:1 outcome-v1:2 rebuild-v1:1]" {
+	if got := fmt.Sprint(found); got != "map[agreement-v1:1 commitment-v1:1 outcome-v1:2 rebuild-v1:1]" {
 		t.Errorf("examples of %v", got)
 	}
 	// A type's URL leads to a heading.
-	for _, url := range []string{RebuildType, RebuildPolicy, AgreementPolicy, outcomeExtension, rebuildersExtension} {
+	for _, url := range []string{RebuildType, RebuildPolicy, AgreementPolicy, CommitmentType, outcomeExtension, rebuildersExtension} {
 		_, fragment, _ := strings.Cut(url, "#")
 		if !regexp.MustCompile(`(?m)^##+ ` + fragment + `$`).Match(text) {
 			t.Errorf("no heading for %s", url)

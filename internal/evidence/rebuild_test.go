@@ -326,13 +326,18 @@ func FuzzParseRebuild(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(a)
-	for _, s := range []*Summary{reproduced(f), different(f), failedWith(f, Withdrawn, "x")} {
+	for _, s := range []*Summary{reproduced(f), revealed(f), different(f), failedWith(f, Withdrawn, "x")} {
 		raw, err := s.Statement()
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(raw)
 	}
+	c, err := committed(f).Statement()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(c)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		// What was read can be written, and is then read as the same.
 		if r, err := ParseRebuild(raw); err == nil {
@@ -363,6 +368,16 @@ func FuzzParseRebuild(f *testing.F) {
 			a2, err := ParseAgreement(again)
 			if err != nil || cmp.Diff(a, a2) != "" {
 				t.Fatalf("%v\n%s", err, cmp.Diff(a, a2))
+			}
+		}
+		if c, err := ParseCommitment(raw); err == nil {
+			again, err := c.Statement()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c2, err := ParseCommitment(again)
+			if err != nil || cmp.Diff(c, c2) != "" {
+				t.Fatalf("%v\n%s", err, cmp.Diff(c, c2))
 			}
 		}
 	})

@@ -66,6 +66,8 @@ type Summary struct {
 	// Comparison is the sha256 of the comparison of the two images, "" when they
 	// are the same.
 	Comparison digest.Digest
+	// Reveal shows that the image was committed to, nil if it wasn't.
+	Reveal *Reveal
 }
 
 // summary is the predicate as written.
@@ -102,6 +104,7 @@ type rebuilt struct {
 	Reason     string        `json:"reason,omitempty"`
 	Rebuilt    digest.Digest `json:"rebuilt,omitempty"`
 	Comparison digest.Digest `json:"comparison,omitempty"`
+	Reveal     *Reveal       `json:"commitment,omitempty"`
 }
 
 // Statement returns the summary statement, whose subject is the published image
@@ -112,7 +115,7 @@ func (s *Summary) Statement() ([]byte, error) {
 		Verifier:     verifier{ID: s.Builder, Version: s.Versions},
 		TimeVerified: s.At, ResourceURI: s.Resource.String(), Policy: policy{URI: RebuildPolicy},
 		Result: failed, Levels: []string{failed}, SLSAVersion: slsaVersion,
-		Rebuild: &rebuilt{Outcome: s.Outcome, Reason: s.Reason, Rebuilt: s.Rebuilt, Comparison: s.Comparison},
+		Rebuild: &rebuilt{Outcome: s.Outcome, Reason: s.Reason, Rebuilt: s.Rebuilt, Comparison: s.Comparison, Reveal: s.Reveal},
 	}
 	if s.Outcome == Reproduced {
 		p.Result, p.Levels = passed, []string{LevelRebuilt}
@@ -169,6 +172,7 @@ func parseSummary(raw []byte) (*Summary, error) {
 	s := &Summary{
 		Builder: p.Verifier.ID, Versions: p.Verifier.Version, At: p.TimeVerified,
 		Outcome: p.Rebuild.Outcome, Reason: p.Rebuild.Reason, Rebuilt: p.Rebuild.Rebuilt, Comparison: p.Rebuild.Comparison,
+		Reveal: p.Rebuild.Reveal,
 	}
 	if s.Resource, err = parseResourceOf(st, p.ResourceURI); err != nil {
 		return nil, err
@@ -221,6 +225,9 @@ func (s *Summary) check() error {
 	}
 	if !slices.Contains(Outcomes, s.Outcome) {
 		return fmt.Errorf("outcome is %q", s.Outcome)
+	}
+	if err := s.Reveal.check(s.Outcome); err != nil {
+		return err
 	}
 	if s.Outcome == Reproduced {
 		if s.Rebuilt != s.Resource.Image || s.Comparison != "" || s.Reason != "" {

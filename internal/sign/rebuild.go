@@ -8,17 +8,19 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-// What rebuilders say: SLSA's types of predicate, and the build type that tells a
-// rebuild's provenance from that of a release's builds.
+// What rebuilders say: SLSA's types of predicate, the build type that tells a
+// rebuild's provenance from that of a release's builds, and the type of what is said
+// before there is a release.
 const (
 	summaryType    = "https://slsa.dev/verification_summary/v1"
 	provenanceType = "https://slsa.dev/provenance/v1"
 	rebuildType    = "https://gitlab.com/tailsbuild/tailsbuild/docs/audit.md#rebuild-v1"
+	commitmentType = "https://gitlab.com/tailsbuild/tailsbuild/docs/audit.md#commitment-v1"
 )
 
 // SignRebuild signs what a rebuilder says about somebody's release, as [Key.Sign]
-// does: a verification summary, or the provenance of a rebuild. Anything else, what
-// makes a release above all, is a *[StatementError].
+// does: a verification summary, the provenance of a rebuild, or a commitment. Anything
+// else, what makes a release above all, is a *[StatementError].
 func (k *Key) SignRebuild(ctx context.Context, statement []byte) ([]byte, error) {
 	if err := rebuilders(statement); err != nil {
 		return nil, &StatementError{Err: err}
@@ -36,7 +38,7 @@ func rebuilders(statement []byte) error {
 		return err
 	}
 	switch st.GetPredicateType() {
-	case summaryType:
+	case summaryType, commitmentType:
 		return nil
 	case provenanceType:
 		def := st.GetPredicate().GetFields()["buildDefinition"].GetStructValue()

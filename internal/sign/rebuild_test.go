@@ -15,6 +15,7 @@ func TestSignRebuild(t *testing.T) {
 	}
 	for name, good := range map[string][]byte{
 		"summary":    of(summaryType, `{"a":1}`),
+		"commitment": of(commitmentType, `{"a":1}`),
 		"provenance": of(provenanceType, `{"buildDefinition":{"buildType":"`+rebuildType+`"}}`),
 	} {
 		b, err := key.SignRebuild(context.Background(), good)
