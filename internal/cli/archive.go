@@ -24,6 +24,7 @@ type archived struct {
 	Arch    string `json:"arch"`
 	Lock    string `json:"lock"`
 	Image   string `json:"image,omitempty"` // "" when they refer to none
+	Blind   bool   `json:"blind,omitempty"` // the lock in them records none either
 	*sealed
 	Layout string `json:"layout"`
 }
@@ -34,9 +35,12 @@ func (r archived) text(w io.Writer) {
 	fmt.Fprintf(w, "%s %s for %s\n", r.Recipe, r.Version, r.Arch)
 	fmt.Fprintf(w, "  inputs     %d, %s\n", r.Inputs, size(r.Size))
 	fmt.Fprintf(w, "  artifact   %s\n", r.Manifest)
-	if r.Image == "" {
+	switch {
+	case r.Blind:
+		fmt.Fprintf(w, "  image      none: they don't say which one comes out\n")
+	case r.Image == "":
 		fmt.Fprintf(w, "  image      none: they refer to no image\n")
-	} else {
+	default:
 		fmt.Fprintf(w, "  image      %s\n", r.Image)
 	}
 	fmt.Fprintf(w, "  layout     %s\n", r.Layout)
@@ -76,6 +80,7 @@ type archiveFlags struct {
 	output   string
 	releases string
 	detached bool
+	blind    bool
 	all      bool
 }
 
@@ -92,9 +97,14 @@ common.
 
 The artifact refers to the image that the lock records. Where the lock was recorded
 without the size of the image's manifest, that is read from the release in
-RELEASES/NAME. What DIR held before is replaced.`,
+RELEASES/NAME. What DIR held before is replaced.
+
+With --blind, it refers to no image and the lock in it records none: auditors can then
+commit to what comes out before they could know it from elsewhere, see tailsbuild audit
+commit.`,
 		Example: `  tailsbuild archive mqtt
   tailsbuild archive --all --output sealed
+  tailsbuild archive mqtt --blind --output mqtt.blind
   tailsbuild build mqtt --sealed dist/mqtt.inputs --offline`,
 	}
 	f.recipes.add(cmd)
@@ -103,8 +113,12 @@ RELEASES/NAME. What DIR held before is replaced.`,
 	cmd.Flags().StringVar(&f.output, "output", "", "`DIR` for one layout with all of them (default RELEASES/NAME.inputs for each)")
 	cmd.Flags().StringVar(&f.releases, "releases", "dist", "`DIR` with the releases")
 	cmd.Flags().BoolVar(&f.detached, "detached", false, "refer to no image, so that no release is needed")
+	cmd.Flags().BoolVar(&f.blind, "blind", false, "say nowhere which image comes out, for auditors who commit to one before it is published")
 	cmd.Flags().BoolVar(&f.all, "all", false, "all recipes of the project")
 	return leaf(cmd, cobra.ArbitraryArgs, func(ctx context.Context, args []string) error {
+		if f.detached && f.blind {
+			return usagef("--blind leaves out more than --detached does")
+		}
 		if err := sealable(f.recipes); err != nil {
 			return err
 		}
@@ -127,6 +141,10 @@ func (a *app) archive(ctx context.Context, f archiveFlags, args []string) error 
 	}
 	images := make([]*ocispec.Descriptor, len(todo))
 	for i, l := range todo {
+		if f.blind {
+			l.seal = l.seal.Blind()
+			continue
+		}
 		if images[i], err = f.image(l); err != nil {
 			return err
 		}
@@ -136,11 +154,11 @@ func (a *app) archive(ctx context.Context, f archiveFlags, args []string) error 
 		return err
 	}
 	if f.output != "" {
-		return a.writeArchive(ctx, f.output, store, todo, images)
+		return a.writeArchive(ctx, f, f.output, store, todo, images)
 	}
 	for i, l := range todo {
 		dir := filepath.Join(f.releases, l.closure[0].Name+".inputs")
-		if err := a.writeArchive(ctx, dir, store, todo[i:i+1], images[i:i+1]); err != nil {
+		if err := a.writeArchive(ctx, f, dir, store, todo[i:i+1], images[i:i+1]); err != nil {
 			return err
 		}
 	}
@@ -203,7 +221,7 @@ func (a *app) fetchAll(ctx context.Context, f archiveFlags, p *project, todo []*
 }
 
 // writeArchive writes the sealed inputs of all of todo into one layout at dir.
-func (a *app) writeArchive(ctx context.Context, dir string, store *inputs.Store, todo []*loaded, images []*ocispec.Descriptor) (err error) {
+func (a *app) writeArchive(ctx context.Context, f archiveFlags, dir string, store *inputs.Store, todo []*loaded, images []*ocispec.Descriptor) (err error) {
 	if err := checkArchive(dir); err != nil {
 		return err
 	}
@@ -226,6 +244,7 @@ func (a *app) writeArchive(ctx context.Context, dir string, store *inputs.Store,
 		r := archived{
 			Recipe: l.seal.Recipe, Version: version(l.closure[0]), Arch: l.seal.Arch, Lock: l.lock.Digest().String(),
 			sealed: newSealed(l.seal, desc), Layout: dir,
+			Blind: f.blind,
 		}
 		if images[i] != nil {
 			r.Image = images[i].Digest.String()

@@ -471,3 +471,44 @@ func FuzzSealedManifest(f *testing.F) {
 		}
 	})
 }
+
+// TestBlind: sealed inputs that say which image comes out, and how, are the same as
+// those that don't, but for that.
+func TestBlind(t *testing.T) {
+	s, store := fullSeal(t)
+	blind := func(s *Seal, image *ocispec.Descriptor) (*Artifact, ocispec.Descriptor) {
+		t.Helper()
+		a := must[*Artifact](t)(openSealed(t, writeSealed(t, s, store, image, nil)).Artifact("mqtt", "x86_64"))
+		return a, must[ocispec.Descriptor](t)(a.Blind())
+	}
+	a, want := blind(s.Blind(), nil)
+	if a.Digest != want.Digest || want.Size != int64(len(a.raw)) || want.MediaType != ocispec.MediaTypeImageManifest {
+		t.Errorf("those that are blind are %s, not %+v", a.Digest, want)
+	}
+	recorded := *s
+	locked := *s.Lock
+	locked.SetImage(lock.Image{Arch: "aarch64", Plan: s.Plan.String(), Digest: sealedImage.Digest.String()})
+	recorded.Lock = &locked
+	for name, test := range map[string]struct {
+		seal  *Seal
+		image *ocispec.Descriptor
+	}{
+		"of an image":           {s, sealedImage},
+		"with a recorded image": {&recorded, nil},
+		"with both":             {&recorded, sealedImage},
+	} {
+		a, got := blind(test.seal, test.image)
+		if a.Digest == want.Digest || got.Digest != want.Digest || got.Size != want.Size {
+			t.Errorf("%s: %s, blind %+v, want %+v", name, a.Digest, got, want)
+		}
+	}
+	other := *s
+	other.Files = maps.Clone(s.Files)
+	other.Files["mqtt/files/etc/x"] = []byte("y\n")
+	if _, got := blind(&other, sealedImage); got.Digest == want.Digest {
+		t.Error("other inputs are the same")
+	}
+	if len(s.Blind().Lock.Images) > 0 || len(recorded.Lock.Images) != 1 {
+		t.Error("blinding changes the lock that it is of")
+	}
+}
