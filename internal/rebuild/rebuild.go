@@ -67,6 +67,7 @@ type Attempt struct {
 	built      *builder.Result        // nil when nothing came out
 	output     lock.Output            // that built was made for
 	comparison *diffoscope.Comparison // of the published image and built's
+	committed  *Secret                // nil when nothing was committed to
 }
 
 // Options say how a rebuild is judged.
@@ -77,6 +78,9 @@ type Options struct {
 	// one that was expected, or not made of the recipe that was. With any, the
 	// outcome is Different even when the two images are the same.
 	Against []string
+	// Committed is what was committed to before the image was public, nil for nothing.
+	// When that is another image, the outcome is Different.
+	Committed *Secret
 }
 
 // A MismatchError reports a build that is not a rebuild of the release: What, for
@@ -92,7 +96,7 @@ func (e *MismatchError) Error() string {
 // against it, and Different otherwise. When another toolchain record was used,
 // images that differ give ToolchainMismatch: that may be all there is to it.
 func Compare(ctx context.Context, p *Published, built *builder.Result, opts Options) (*Attempt, error) {
-	a := &Attempt{published: p, built: built, output: opts.Output}
+	a := &Attempt{published: p, built: built, output: opts.Output, committed: opts.Committed}
 	if err := a.check(); err != nil {
 		return nil, err
 	}
@@ -111,7 +115,8 @@ func Compare(ctx context.Context, p *Published, built *builder.Result, opts Opti
 	if a.comparison, err = diffoscope.Compare(ctx, theirs, ours); err != nil {
 		return nil, fmt.Errorf("comparison: %w", err)
 	}
-	if err := a.judge(opts.Against); err != nil {
+	against := append(a.committed.against(p.Image.Digest), opts.Against...)
+	if err := a.judge(against); err != nil {
 		return nil, err
 	}
 	return a, nil

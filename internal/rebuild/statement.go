@@ -123,7 +123,7 @@ func checkKey(dir string, key *sign.PublicKey, signers []string) error {
 func (a *Attempt) summary(who Auditor) *evidence.Summary {
 	s := &evidence.Summary{
 		Builder: who.Builder, Versions: a.versions(who), At: who.At.UTC().Truncate(time.Millisecond),
-		Outcome: a.outcome, Reason: a.reason,
+		Outcome: a.outcome, Reason: a.reason, Reveal: a.committed.reveal(a.outcome),
 	}
 	// A name that can't be one is an error of the statement.
 	s.Resource, _ = evidence.NewResource(a.published.Name, a.published.Image.Digest)

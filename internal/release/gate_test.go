@@ -73,12 +73,12 @@ func source(t *testing.T, visit func(path string, file *ast.File)) {
 // call each: a statement by a method of reproduced, and one of platforms for their
 // index, a reference by one of gatedImage, TUF metadata, which is all that the third
 // takes, by package trustroot, and what a rebuilder says, which is all that the fourth
-// takes, by methods of Attempt and of Agreement.
+// takes, by methods of Attempt, of Agreement and of Commitment.
 var callers = map[string][]string{
 	"Sign":          {"internal/release/platforms.go platforms.sign", "internal/release/write.go reproduced.sign"},
 	"SignReference": {"internal/release/reference.go gatedImage.sign"},
 	"SignMetadata":  {"internal/trustroot/sign.go signWith"},
-	"SignRebuild":   {"internal/rebuild/agreement.go Agreement.sign", "internal/rebuild/statement.go Attempt.sign"},
+	"SignRebuild":   {"internal/rebuild/agreement.go Agreement.sign", "internal/rebuild/commitment.go Commitment.sign", "internal/rebuild/statement.go Attempt.sign"},
 }
 
 // TestOneSigner holds the source to what the package promises: one call of the
@@ -246,10 +246,11 @@ func TestOneMaker(t *testing.T) {
 
 // TestOneAttempt checks that only Compare and Fail make an auditor's attempt, that
 // only the comparison's judge makes one that speaks for an image, that only Agree,
-// for package assess, makes an agreement, and that little calls their sign.
+// for package assess, makes an agreement, that only Commit makes a commitment, and that
+// little calls their sign.
 func TestOneAttempt(t *testing.T) {
 	makers, praised, signed := []string(nil), []string(nil), []string(nil)
-	agreements, agreeing := []string(nil), []string(nil)
+	agreements, agreeing, commitments := []string(nil), []string(nil), []string(nil)
 	source(t, func(path string, file *ast.File) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "Agree" {
@@ -273,6 +274,8 @@ func TestOneAttempt(t *testing.T) {
 						makers = append(makers, funcName(f))
 					case "Agreement": // that of package evidence has the same name
 						agreements = append(agreements, funcName(f))
+					case "Commitment": // that, too
+						commitments = append(commitments, funcName(f))
 					}
 				case *ast.SelectorExpr:
 					if n.Sel.Name == "sign" {
@@ -290,11 +293,12 @@ func TestOneAttempt(t *testing.T) {
 		}
 	})
 	for what, list := range map[string][2][]string{
-		"Attempt is named":   {makers, {"Compare", "Fail"}},
-		"Agreement is named": {agreements, {"Agree", "Agree"}},
-		"Agree is called":    {agreeing, {"internal/assess/agreement.go"}},
-		"sign is called":     {signed, {"Agreement.State", "Attempt.attach"}},
-		"an outcome is set":  {praised, {"Attempt.judge Reproduced", "Attempt.judge Different", "Attempt.judge ToolchainMismatch", "Attempt.judge Different"}},
+		"Attempt is named":    {makers, {"Compare", "Fail"}},
+		"Agreement is named":  {agreements, {"Agree", "Agree"}},
+		"Commitment is named": {commitments, []string{"Commit", "Commitment.State"}},
+		"Agree is called":     {agreeing, {"internal/assess/agreement.go"}},
+		"sign is called":      {signed, {"Agreement.State", "Commitment.State", "Attempt.attach"}},
+		"an outcome is set":   {praised, {"Attempt.judge Reproduced", "Attempt.judge Different", "Attempt.judge ToolchainMismatch", "Attempt.judge Different"}},
 	} {
 		if !slices.Equal(list[0], list[1]) {
 			t.Errorf("%s in %q, want %q alone", what, list[0], list[1])

@@ -8,6 +8,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,24 +53,54 @@ func Index(ctx context.Context, dir, content string, key *sign.Key) (*release.Re
 }
 
 // Sealed is [Release] with sealed inputs, and a toolchain record.
-func Sealed(ctx context.Context, dir, content string, key *sign.Key, output lock.Output) (*release.Release, error) {
-	work, err := os.MkdirTemp(filepath.Dir(dir), "store-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(work)
-	opts := release.Options{Dir: dir, Key: key, Version: "0.1.0"}
-	if opts.Store, err = inputs.OpenStore(work); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(opts.Store.Path(rootfs.SHA256), []byte(rootfsContent), 0o444); err != nil {
-		return nil, err
-	}
-	seal := &inputs.Seal{
+func Sealed(ctx context.Context, dir, content string, key *sign.Key, output lock.Output) (r *release.Release, err error) {
+	err = withStore(dir, func(store *inputs.Store) error {
+		opts := release.Options{Dir: dir, Key: key, Version: "0.1.0", Store: store}
+		r, err = create(ctx, content, locked(output), newSeal(output), opts, "x86_64")
+		return err
+	})
+	return r, err
+}
+
+// Blind makes a layout in the folder dir with the sealed inputs of [Sealed], as they
+// are before anybody knows which image comes out.
+func Blind(ctx context.Context, dir string, output lock.Output) error {
+	return withStore(dir, func(store *inputs.Store) (err error) {
+		w, err := oci.Create(dir)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, w.Abort()) }()
+		desc, err := newSeal(output).Blind().Write(ctx, w, store, nil)
+		if err != nil {
+			return err
+		}
+		return w.Commit([]ocispec.Descriptor{desc})
+	})
+}
+
+func newSeal(output lock.Output) *inputs.Seal {
+	return &inputs.Seal{
 		Recipe: closure[0].Name, Arch: "x86_64", Plan: plan, Lock: locked(output), Inputs: []lock.Input{rootfs},
 		Files: map[string][]byte{"mqtt/recipe.hcl": closure[0].Bytes, "alpine-3.19/recipe.hcl": closure[1].Bytes},
 	}
-	return create(ctx, content, locked(output), seal, opts, "x86_64")
+}
+
+// withStore calls do with a store that has the inputs, beside the folder dir.
+func withStore(dir string, do func(*inputs.Store) error) error {
+	work, err := os.MkdirTemp(filepath.Dir(dir), "store-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	store, err := inputs.OpenStore(work)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(store.Path(rootfs.SHA256), []byte(rootfsContent), 0o444); err != nil {
+		return err
+	}
+	return do(store)
 }
 
 // Rebuild makes what the auditor's builder would make in the folder dir: an image
