@@ -28,7 +28,7 @@ const placeTimeout = 2 * time.Minute
 // their own places.
 func (a *Assessor) rebuilds(ctx context.Context, s *Assessment) {
 	v := &votes{
-		policy: a.opts.Policy, assessment: s, provenance: map[signedDigest]*evidence.Rebuild{},
+		policy: a.opts.Policy, trusted: a.trusted, assessment: s, provenance: map[signedDigest]*evidence.Rebuild{},
 		own: sync.OnceValue(func() []*release.Verification { return a.signedBy(s) }),
 	}
 	all := slices.Clone(s.Contents.Statements)
@@ -51,6 +51,9 @@ func (a *Assessor) rebuilds(ctx context.Context, s *Assessment) {
 		v.addSummary(&all[i])
 	}
 	s.Facts.Rebuilds = v.newest()
+	if a.scope(s.Facts.Reference).Rebuilds.Committed {
+		s.Facts.Built = s.built(v.own())
+	}
 }
 
 // A place is where a rebuilder has statements, and what was found there.
@@ -106,6 +109,7 @@ func (a *Assessor) readPlace(ctx context.Context, location string, s *Assessment
 // votes sorts what rebuilders say.
 type votes struct {
 	policy     *policy.Policy
+	trusted    release.Trusted
 	assessment *Assessment
 	// provenance has that of rebuilds.
 	provenance map[signedDigest]*evidence.Rebuild
@@ -170,6 +174,7 @@ func (v *votes) addSummary(st *release.Statement) {
 	one.Builder, one.Outcome = summary.Builder, verdict.Outcome(summary.Outcome)
 	one.At, one.Reason, one.Resource = summary.At, summary.Reason, summary.Resource.String()
 	one.Problem = v.problem(rebuilder, summary)
+	one.Commitment = v.commitment(rebuilder, summary)
 	v.all = append(v.all, one)
 }
 

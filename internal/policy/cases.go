@@ -56,6 +56,9 @@ type CaseRebuild struct {
 	Builder, Outcome    string
 	Age                 time.Duration
 	Logged, Timestamped bool
+	// Committed is when the image was committed to: "before" it was signed, "after"
+	// that, or "never".
+	Committed string
 }
 
 // A CaseSigner is who signs in a case: by a key's ID, or by a certificate.
@@ -140,6 +143,7 @@ func (e *evaluator) caseRebuild(p *Policy, b *hclschema.Block) CaseRebuild {
 		By: e.caseSigner(b, who), Builder: builder, Outcome: b.Text("outcome"),
 		Age:    time.Duration(b.Number("age")) * 24 * time.Hour,
 		Logged: b.Text("logged") == "true", Timestamped: b.Text("timestamped") == "true",
+		Committed: b.Text("committed"),
 	}
 }
 

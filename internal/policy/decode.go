@@ -155,7 +155,8 @@ func (e *evaluator) rebuilds(p *Policy, s *Scope, b *hclschema.Block) Rebuilds {
 	known, others := p.rebuilding(), p.Others(s)
 	r := Rebuilds{
 		Minimum: int(b.Number("minimum")), Organisations: others, Different: Answer(b.Text("different")),
-		MaximumAge: time.Duration(b.Number("maximum_age")) * 24 * time.Hour, Range: b.Range,
+		MaximumAge: time.Duration(b.Number("maximum_age")) * 24 * time.Hour,
+		Committed:  b.Text("committed") == "true", Range: b.Range,
 	}
 	if b.Has("organisations") {
 		r.Organisations = slices.DeleteFunc(others, func(name string) bool { return !slices.Contains(b.Texts("organisations"), name) })

@@ -42,6 +42,9 @@ func (p *Policy) Explain(s *Scope) []Demand {
 	} else {
 		say("rebuilders", "No rebuild is asked for, unless the release itself asks for some.")
 	}
+	if s.Rebuilds.Committed {
+		say("committed", "%s", s.explainCommitted())
+	}
 	switch {
 	case len(p.Rebuilders) == 0:
 	case s.Rebuilds.Different == Warn:
@@ -107,6 +110,13 @@ func (r *Rebuilds) explainAge() string {
 		return ""
 	}
 	return fmt.Sprintf(", in the last %d days", int(r.MaximumAge.Hours())/24)
+}
+
+func (s *Scope) explainCommitted() string {
+	if s.Timestamp {
+		return "A rebuild counts only when it was committed to before the image was signed, by the timestamps of both."
+	}
+	return "A rebuild counts only when it was committed to before the image was built, as the rebuilder itself dates it."
 }
 
 // explainUnreachable says whose statements have to be readable, "" if nobody's are

@@ -130,7 +130,10 @@ type Rebuilds struct {
 	Different Answer
 	// MaximumAge is that of a statement that counts; 0 is any.
 	MaximumAge time.Duration
-	Range      hcl.Range
+	// Committed says that only those count that were committed to before the image was
+	// signed.
+	Committed bool
+	Range     hcl.Range
 }
 
 // Privileges are what an image may ask for.

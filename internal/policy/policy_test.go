@@ -95,7 +95,7 @@ func TestDecode(t *testing.T) {
 			{
 				Pattern: newPattern("registry.example/services/*"), TrustRoot: "tails", Signers: []string{"onionshare"},
 				Foreign: Warn, Unsigned: Ask, Size: 64 << 20,
-				Rebuilds:   Rebuilds{Minimum: 1, Organisations: []string{"debian", "riseup"}, Different: Warn, MaximumAge: 90 * 24 * time.Hour},
+				Rebuilds:   Rebuilds{Minimum: 1, Organisations: []string{"debian", "riseup"}, Different: Warn, MaximumAge: 90 * 24 * time.Hour, Committed: true},
 				Privileges: Privileges{Highest: 2, Allowed: got.Scopes[0].Privileges.Allowed},
 			},
 			// What is left out is strict.
@@ -245,7 +245,7 @@ func TestCaseErrors(t *testing.T) {
 func TestExplain(t *testing.T) {
 	p := decodeFile(t, "testdata/good/full.hcl")
 	for i, want := range []string{
-		"trust_root signers rebuilders different statements privileges end_of_support size foreign unsigned",
+		"trust_root signers rebuilders committed different statements privileges end_of_support size foreign unsigned",
 		"trust_root transparency_log timestamp rebuilders different statements privileges end_of_support foreign unsigned",
 	} {
 		var about []string

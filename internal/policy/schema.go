@@ -143,6 +143,7 @@ var rebuildersType = &hclschema.BlockType{
 		{Name: "organisations", Type: hclschema.Texts, Filled: true, Check: checkName, Doc: "Of which. Without it, of all that the file has rebuilders of."},
 		{Name: "different", Type: hclschema.Text, Default: string(Refuse), Check: hclschema.OneOf([]string{"refuse", "warn"}, "Unknown answer", "answer to a rebuild that is different"), Doc: "What happens when a rebuilder of the file got something different, and as many as have to got the same: `refuse` the image until it is known why, or `warn` and go by the others. Without a block, it is refused."},
 		{Name: "maximum_age", Type: hclschema.Number, Min: 1, Max: 3650, Doc: "In days, how old a statement may be that counts. A statement that was withdrawn can be hidden from who reads, but not for longer than that."},
+		{Name: "committed", Type: hclschema.Boolean, Default: "false", Doc: "Whether only those count who [committed](audit.md#committing-first) to the image before it was signed, so that nobody has copied its digest. With `timestamp = \"required\"` by timestamps, else by what the statements say, which the rebuilder can date back."},
 	},
 }
 

@@ -82,6 +82,7 @@ var testType = &hclschema.BlockType{
 				{Name: "identity", Type: hclschema.Text, Check: checkName, Doc: "Which of the rebuilder's identities, in place of a key; the first when the rebuilder has no keys."},
 				extensionsSaid,
 				{Name: "builder", Type: hclschema.Text, Check: checkBuilder, Doc: "The builder id that the statement names; the rebuilder's own when it is left out."},
+				{Name: "committed", Type: hclschema.Text, Default: "never", Check: hclschema.OneOf([]string{"before", "after", "never"}, "Unknown time", "time of a commitment"), Doc: "When the rebuilder committed to the image: `before` it was signed, `after` that, or `never`."},
 			}, marks...),
 		},
 	},

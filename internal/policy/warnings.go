@@ -77,6 +77,9 @@ func (w *warner) useless(s *Scope) {
 	case !asked && s.Sigstore != "":
 		w.warn(s.Range, "Sigstore is not asked", "Both log entries and timestamps are optional in the scope. Ask for one, or remove its sigstore.")
 	}
+	if s.Rebuilds.Committed && !s.Timestamp {
+		w.warn(s.Rebuilds.Range, "Commitments can be dated back", "Without timestamps, a commitment is as old as the rebuilder says. Write timestamp = \"required\" in the scope.")
+	}
 	own := w.p.organisations(s)
 	for _, r := range w.p.Rebuilders {
 		if s.Rebuilds.Minimum > 0 && slices.Contains(own, r.Organisation) {

@@ -38,23 +38,43 @@ func factsOf(p *policy.Policy, c policy.Case) Facts {
 		Reference: c.Image, Digest: digest.FromString(c.Image), Size: c.Size,
 		Root:         rootOf(p, c),
 		Privileges:   Privileges{Known: true, IDs: c.Privileges},
-		EndOfSupport: c.EndOfSupport,
+		EndOfSupport: c.EndOfSupport, Built: signedOf(c),
 	}
 	if s := scopeOf(p, c); s != nil {
 		f.Sigstore = s.Sigstore
 	}
 	for _, s := range c.Signatures {
-		f.Signatures = append(f.Signatures, Signature{Key: s.By.Key, Certificate: s.By.Certificate, Listed: s.Listed, Logged: s.Logged, Timestamped: s.Timestamped})
+		f.Signatures = append(f.Signatures, Signature{
+			Key: s.By.Key, Certificate: s.By.Certificate, Listed: s.Listed, Logged: s.Logged, Timestamped: s.Timestamped, Time: signedOf(c),
+		})
 	}
 	for _, r := range c.Rebuilds {
 		f.Rebuilds = append(f.Rebuilds, Rebuild{
 			Key: r.By.Key, Certificate: r.By.Certificate, Builder: r.Builder, Outcome: Outcome(r.Outcome), At: c.Now.Add(-r.Age), Logged: r.Logged, Timestamped: r.Timestamped,
+			Commitment: committedOf(c, r),
 		})
 	}
 	for _, name := range c.Unread {
 		f.Unread = append(f.Unread, Unread{Rebuilder: name, Place: "its place", Problem: "not read in this test"})
 	}
 	return f
+}
+
+// signedOf returns when the image of a test was built and signed: before all else.
+func signedOf(c policy.Case) time.Time { return c.Now.AddDate(-101, 0, 0) }
+
+// committedOf returns the commitment of a rebuilder.
+func committedOf(c policy.Case, r policy.CaseRebuild) Commitment {
+	at := signedOf(c)
+	switch r.Committed {
+	case "before":
+		at = at.Add(-time.Hour)
+	case "after":
+		at = at.Add(time.Hour)
+	default:
+		return Commitment{}
+	}
+	return Commitment{Statement: digest.FromString("commitment"), At: at, Time: at}
 }
 
 func rootOf(p *policy.Policy, c policy.Case) Root {

@@ -26,6 +26,9 @@ type Facts struct {
 	// Sigstore is the name of the one whose logs and timestamp authorities were asked
 	// about the signatures and statements, "" when none was.
 	Sigstore string `json:"sigstore,omitempty"`
+	// Built is when the image was known at the latest, as those say who made it: when the
+	// first of its builds was finished, or the trust root had it.
+	Built time.Time `json:"built,omitzero"`
 	// Signatures are valid signatures of Digest.
 	Signatures []Signature `json:"signatures,omitempty"`
 	// Rebuilds are statements about Digest whose signatures are valid.
@@ -141,6 +144,22 @@ type Rebuild struct {
 
 	Logged      bool `json:"logged,omitempty"`
 	Timestamped bool `json:"timestamped,omitempty"`
+	// Commitment is what was said before the image was known; it is zero when nothing
+	// was.
+	Commitment Commitment `json:"commitment,omitzero"`
+}
+
+// A Commitment is a statement from before an image was known, of which the rebuild's
+// shows that it is about this one.
+type Commitment struct {
+	// Statement is its digest.
+	Statement digest.Digest `json:"statement"`
+	// At is when it says that it was made, and Time the earliest timestamp of it by an
+	// authority of Sigstore, zero when there is none.
+	At   time.Time `json:"at,omitzero"`
+	Time time.Time `json:"time,omitzero"`
+	// Problem says why it isn't about this image, or nobody's who counts; "" if it is.
+	Problem string `json:"problem,omitempty"`
 }
 
 // An Unread is a place of statements of the rebuilder called Rebuilder that could not

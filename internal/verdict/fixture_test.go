@@ -51,6 +51,7 @@ type rules struct {
 	foreign, unsigned string
 	log, timestamp    bool
 	minimum           int
+	committed         bool
 	tier              int
 	support           string
 	size              bool
@@ -96,7 +97,7 @@ func (r rules) decode(t testing.TB) *policy.Policy {
 		b.WriteString("  size = \"1MiB\"\n")
 	}
 	if r.minimum > 0 {
-		fmt.Fprintf(&b, "  rebuilders {\n    minimum = %d\n  }\n", r.minimum)
+		fmt.Fprintf(&b, "  rebuilders {\n    minimum = %d\n    committed = %v\n  }\n", r.minimum, r.committed)
 	}
 	fmt.Fprintf(&b, "  privileges {\n    highest_tier = %d\n  }\n}\n", r.tier)
 	p, diags := policy.Decode("policy.hcl", []byte(b.String()))
@@ -122,7 +123,13 @@ func certified(environment string) *sign.Certificate {
 
 // signedAs is a signature with all marks, by a key that nobody knows.
 func signedAs(c *sign.Certificate) Signature {
-	return Signature{Key: keyOf("stranger"), Certificate: c, Logged: true, Timestamped: true}
+	return marked(Signature{Key: keyOf("stranger"), Certificate: c})
+}
+
+// marked returns s in a log, and with a timestamp of an hour ago.
+func marked(s Signature) Signature {
+	s.Logged, s.Timestamped, s.Time = true, true, now.Add(-time.Hour)
+	return s
 }
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -136,10 +143,11 @@ var goodFacts = sync.OnceValue(func() Facts {
 		Reference: imageName + ":2.7.9-r0", Digest: digest.FromString("image"), Size: 1 << 20,
 		Root:         Root{Name: "root", Verified: Yes, Expires: now.Add(time.Second), Listed: Yes, Newest: Yes},
 		Sigstore:     "log",
-		Signatures:   []Signature{{Key: keyOf("ours"), Listed: true, Logged: true, Timestamped: true}},
+		Signatures:   []Signature{marked(Signature{Key: keyOf("ours"), Listed: true})},
 		Rebuilds:     []Rebuild{rebuild("a1", "a"), rebuild("b1", "b")},
 		Privileges:   Privileges{Known: true},
 		EndOfSupport: now.Add(time.Second),
+		Built:        now.Add(-time.Hour),
 	}
 })
 
@@ -149,7 +157,20 @@ func thorough() bool {
 }
 
 func rebuild(key, builder string) Rebuild {
-	return Rebuild{Key: keyOf(key), Builder: "https://" + builder + ".example", Outcome: Reproduced, Logged: true, Timestamped: true}
+	return Rebuild{
+		Key: keyOf(key), Builder: "https://" + builder + ".example", Outcome: Reproduced, Logged: true, Timestamped: true,
+		Commitment: commitment(-2 * time.Hour),
+	}
+}
+
+// commitment returns one of a time since now.
+func commitment(at time.Duration) Commitment {
+	return Commitment{Statement: digest.FromString("commitment"), At: now.Add(at), Time: now.Add(at)}
+}
+
+func commits(r Rebuild, c Commitment) Rebuild {
+	r.Commitment = c
+	return r
 }
 
 var strict = rules{
@@ -170,9 +191,13 @@ func allRules() []rules {
 						for tier := range 4 {
 							for _, support := range []string{"warn", "refuse"} {
 								for _, size := range bools {
-									all = append(all, rules{
-										vouch[0], vouch[1], answers[0], answers[1], log, timestamp, minimum, tier, support, size,
-									})
+									r := rules{
+										vouch[0], vouch[1], answers[0], answers[1], log, timestamp, minimum, false, tier, support, size,
+									}
+									all = append(all, r)
+									if r.committed = true; minimum == 2 {
+										all = append(all, r)
+									}
 								}
 							}
 						}

@@ -83,3 +83,33 @@ func TestResult(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestCommitted: a policy's tests can say when an image was committed to.
+func TestCommitted(t *testing.T) {
+	r := rules{signers: true, foreign: "refuse", unsigned: "refuse", minimum: 1, committed: true, support: "refuse"}
+	for when, want := range map[string]string{`committed = "before"`: "trusted", `committed = "after"`: "refused", ``: "refused"} {
+		for _, r.timestamp = range []bool{true, false} {
+			src := `test "a" {
+  image  = "registry.example/a"
+  expect = "` + want + `"
+  signature "ours" {
+    timestamped = true
+  }
+  rebuild "a" {
+    outcome     = "reproduced"
+    timestamped = true
+    ` + when + `
+  }
+}
+`
+			p := r.decode(t)
+			cases, diags := policy.DecodeCases("t", []byte(src), p)
+			if diags.HasErrors() {
+				t.Fatal(diags)
+			}
+			if r := Test(p, cases[0]); !r.Passed {
+				t.Errorf("%s: %+v", when, r)
+			}
+		}
+	}
+}

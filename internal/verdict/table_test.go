@@ -69,13 +69,13 @@ var dimensions = sync.OnceValue(func() []dimension {
 		{"asks", []value{v("nothing", keep), v("two", func(f *Facts) { f.Root.MinimumRebuilders = 2 })}, "nothing>two"},
 		{"signatures", []value{
 			v("ours-listed-marked", keep),
-			v("ours-marked", signed(Signature{Key: ours, Logged: true, Timestamped: true})),
+			v("ours-marked", signed(marked(Signature{Key: ours}))),
 			v("ours-logged", signed(Signature{Key: ours, Logged: true})),
 			v("ours", signed(Signature{Key: ours})),
-			v("listed-marked", signed(Signature{Key: stranger, Listed: true, Logged: true, Timestamped: true})),
-			v("stranger-marked", signed(Signature{Key: stranger, Logged: true, Timestamped: true})),
+			v("listed-marked", signed(marked(Signature{Key: stranger, Listed: true}))),
+			v("stranger-marked", signed(marked(Signature{Key: stranger}))),
 			v("stranger", signed(Signature{Key: stranger})),
-			v("two-halves", signed(Signature{Key: ours, Listed: true}, Signature{Key: stranger, Logged: true, Timestamped: true})),
+			v("two-halves", signed(Signature{Key: ours, Listed: true}, marked(Signature{Key: stranger}))),
 			v("certified-marked", signed(signedAs(certified("release")))),
 			v("other-environment", signed(signedAs(certified("staging")))),
 			v("other-sigstore", func(f *Facts) { f.Sigstore = "other" }),
@@ -90,7 +90,10 @@ var dimensions = sync.OnceValue(func() []dimension {
 			v("a+own", rebuilt(rebuild("a1", "a"), rebuild("own", "own"))),
 			v("a+b-certified", rebuilt(rebuild("a1", "a"), Rebuild{
 				Key: stranger, Certificate: certified("b"), Builder: "https://b.example", Outcome: Reproduced, Logged: true, Timestamped: true,
+				Commitment: commitment(-2 * time.Hour),
 			})),
+			v("a+b-uncommitted", rebuilt(rebuild("a1", "a"), commits(rebuild("b1", "b"), Commitment{}))),
+			v("a+b-late", rebuilt(rebuild("a1", "a"), commits(rebuild("b1", "b"), commitment(-time.Hour)))),
 			v("a-as-b", rebuilt(rebuild("a1", "b"))),
 			v("stranger", rebuilt(rebuild("stranger", "a"))),
 			v("a-failed", rebuilt(says(rebuild("a1", "a"), BuildFailed))),
@@ -98,7 +101,7 @@ var dimensions = sync.OnceValue(func() []dimension {
 			v("own-different", rebuilt(rebuild("a1", "a"), rebuild("b1", "b"), says(rebuild("own", "x"), Different))),
 			v("a+b-odd", rebuilt(rebuild("a1", "a"), says(rebuild("b1", "b"), "fine"))),
 			v("none", rebuilt()),
-		}, "a+b>a a+b-certified>a a>none a+a>a a>a-as-b a>stranger a>a-failed a>a+b-different a+b>own-different a>a+b-odd a+own>a"},
+		}, "a+b>a a+b-certified>a a>none a+a>a a>a-as-b a>stranger a>a-failed a>a+b-different a+b>own-different a>a+b-odd a+own>a a+b>a+b-uncommitted a+b>a+b-late a+b-uncommitted>a a+b-late>a"},
 		{"privileges", []value{
 			v("none", keep),
 			v("shown", asks("cap.KILL")), v("asked", asks("net.outbound", "cap.KILL")), v("host", asks("net.host")),
@@ -175,7 +178,7 @@ var oracle = []rule{
 		if w.is("asks", "two") {
 			need = 2
 		}
-		return organisationsOf(w) < need
+		return organisationsOf(r, w) < need
 	}},
 	{"another sigstore", func(r rules, w world) bool {
 		return (r.log || r.timestamp) && w.is("signatures", "other-sigstore")
@@ -200,8 +203,15 @@ var oracle = []rule{
 	}},
 }
 
-func organisationsOf(w world) int {
+func organisationsOf(r rules, w world) int {
 	switch {
+	case r.committed && r.timestamp && !signs(r, w):
+		return 0 // nobody knows when the image was signed
+	case w.is("rebuilds", "a+b-uncommitted", "a+b-late"):
+		if r.committed {
+			return 1
+		}
+		return 2
 	case w.is("rebuilds", "a+b", "a+b-certified", "own-different"):
 		return 2
 	case w.is("rebuilds", "a", "a+a", "a+own", "a+b-different", "a+b-odd"):
@@ -217,6 +227,11 @@ func vouches(r rules, w world) bool {
 	if w.is("target", "other") {
 		listed = !w.is("root", "other")
 	}
+	return signs(r, w) && (listed || !r.root)
+}
+
+// signs reports whether somebody has signed as it is asked for, or nobody has to.
+func signs(r rules, w world) bool {
 	by := true
 	switch {
 	case r.signers && r.timestamp:
@@ -228,7 +243,7 @@ func vouches(r rules, w world) bool {
 	case r.log || r.timestamp:
 		by = w.is("signatures", "ours-listed-marked", "listed-marked")
 	}
-	return by && (listed || !r.root)
+	return by
 }
 
 func expected(r rules, w world) (Kind, string) {

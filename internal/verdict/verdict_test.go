@@ -68,6 +68,8 @@ func TestZeroScope(t *testing.T) {
 func TestReasons(t *testing.T) {
 	foreign := strict
 	foreign.foreign, foreign.unsigned, foreign.log, foreign.timestamp = "warn", "ask", false, false
+	commit, dated := strict, strict
+	commit.committed, dated.committed, dated.timestamp = true, true, false
 	for name, test := range map[string]struct {
 		rules rules
 		set   func(f *Facts)
@@ -97,6 +99,38 @@ func TestReasons(t *testing.T) {
 			b.Logged = false
 			f.Rebuilds = []Rebuild{rebuild("a1", "a"), b}
 		}, Refused, "too-few-rebuilds"},
+		"uncommitted": {commit, func(f *Facts) {
+			f.Rebuilds = []Rebuild{rebuild("a1", "a"), commits(rebuild("b1", "b"), Commitment{})}
+		}, Refused, "too-few-rebuilds"},
+		"committed late": {commit, func(f *Facts) {
+			f.Rebuilds = []Rebuild{rebuild("a1", "a"), commits(rebuild("b1", "b"), commitment(-time.Hour))}
+		}, Refused, "too-few-rebuilds"},
+		"committed, no timestamp": {commit, func(f *Facts) {
+			f.Rebuilds = []Rebuild{rebuild("a1", "a"), commits(rebuild("b1", "b"), Commitment{Statement: "x", At: now.Add(-24 * time.Hour)})}
+		}, Refused, "too-few-rebuilds"},
+		"committed elsewhere": {commit, func(f *Facts) {
+			c := commitment(-24 * time.Hour)
+			c.Problem = "it is of another builder"
+			f.Rebuilds = []Rebuild{rebuild("a1", "a"), commits(rebuild("b1", "b"), c)}
+		}, Refused, "too-few-rebuilds"},
+		"signed before": {commit, func(f *Facts) {
+			again := marked(Signature{Key: keyOf("ours")})
+			again.Time = now.Add(-3 * time.Hour)
+			f.Signatures = append(f.Signatures[:1:1], again)
+		}, Refused, "too-few-rebuilds"},
+		"signed before by a stranger": {commit, func(f *Facts) {
+			again := marked(Signature{Key: keyOf("stranger")})
+			again.Time = now.Add(-3 * time.Hour)
+			f.Signatures = append(f.Signatures[:1:1], again)
+		}, Trusted, "rebuilt vouched signed"},
+		"built before":            {dated, func(f *Facts) { f.Built = now.Add(-3 * time.Hour) }, Refused, "too-few-rebuilds"},
+		"built nobody knows when": {dated, func(f *Facts) { f.Built = time.Time{} }, Refused, "too-few-rebuilds"},
+		"committed, undated": {dated, func(f *Facts) {
+			f.Rebuilds = []Rebuild{rebuild("a1", "a"), commits(rebuild("b1", "b"), Commitment{Statement: "x"})}
+		}, Refused, "too-few-rebuilds"},
+		"committed, only dated": {dated, func(f *Facts) {
+			f.Rebuilds = []Rebuild{rebuild("a1", "a"), commits(rebuild("b1", "b"), Commitment{Statement: "x", At: now.Add(-24 * time.Hour)})}
+		}, Trusted, "rebuilt vouched signed"},
 		"flawed": {strict, func(f *Facts) {
 			b := rebuild("b1", "b")
 			b.Problem = "it is of another image"

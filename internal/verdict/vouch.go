@@ -240,7 +240,9 @@ func (j *judge) counts(r *policy.Rebuilder, s Rebuild) bool {
 	case !slices.Contains(j.organisations(), r.Organisation):
 		why = "the policy doesn't ask for one by " + r.Organisation
 	default:
-		return true
+		if why = j.uncommitted(s.Commitment); why == "" {
+			return true
+		}
 	}
 	j.warn(NotCounted, "A rebuild by %s doesn't count: %s.", r.Name, why)
 	return false

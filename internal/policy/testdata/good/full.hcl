@@ -102,6 +102,7 @@ scope "registry.example/services/*" {
     organisations = ["debian", "riseup"]
     different     = "warn"
     maximum_age   = 90
+    committed     = true
   }
   privileges {
     highest_tier = 2

@@ -21,8 +21,9 @@ scope "a/*" {
   trust_root = "tails"
   transparency_log = "optional"
   timestamp        = "optional"
-  rebuilders { # WARNING: Rebuilder doesn't count
+  rebuilders { # WARNING: Commitments can be dated back # WARNING: Rebuilder doesn't count
     minimum = 1
+    committed = true
   }
 }
 scope "a/b*" { # WARNING: Scope never matches # WARNING: No rebuild is asked for
