@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"golang.org/x/sys/unix"
@@ -76,19 +80,20 @@ func TestScripts(t *testing.T) {
 			return errors.Join(os.Chmod(e.WorkDir, 0o755), os.Chmod(filepath.Dir(e.WorkDir), 0o755))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":    code,
-			"apks":    apks(),
-			"nobody":  nobody,
-			"tmpfs":   tmpfs,
-			"empty":   empty,
-			"signal":  signal,
-			"gone":    gone,
-			"alpine":  alpine,
-			"spoil":   spoil,
-			"serve":   serve,
-			"token":   token,
-			"valid":   valid,
-			"service": service,
+			"code":     code,
+			"apks":     apks(),
+			"nobody":   nobody,
+			"tmpfs":    tmpfs,
+			"empty":    empty,
+			"signal":   signal,
+			"gone":     gone,
+			"alpine":   alpine,
+			"spoil":    spoil,
+			"serve":    serve,
+			"token":    token,
+			"valid":    valid,
+			"service":  service,
+			"registry": inProcess,
 		},
 	})
 }
@@ -136,6 +141,16 @@ func token(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Rename(made.Config, config))
 	ts.Setenv("TOKEN_KEY", kmstest.TokenKey)
 	ts.Setenv("TOKEN_P384", kmstest.TokenP384)
+}
+
+// inProcess starts a registry, which $REGISTRY names: registry.
+func inProcess(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: registry")
+	}
+	s := httptest.NewServer(registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0))))
+	ts.Defer(s.Close)
+	ts.Setenv("REGISTRY", strings.TrimPrefix(s.URL, "http://"))
 }
 
 // valid checks that every line of stdout has the form that docs/schemas/NAME.json

@@ -33,6 +33,7 @@ type auditFlags struct {
 	ownKey  string
 	builder string
 	publish string
+	reveal  string // what opens commitments
 	output  string
 	work    string
 	many    manyFlags
@@ -69,6 +70,7 @@ func (f *auditFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.source, "source", "", "`DIR` with recipes, that the release's have to be the same as")
 	flags.BoolVar(&f.force, "other-toolchain", false, "rebuild even when this tailsbuild's toolchain record is another than the release's")
 	flags.StringVar(&f.publish, "publish", "", "`DIR`, or oci:HOST/REPO, that the signed statements are added to")
+	flags.StringVar(&f.reveal, "reveal", "", "`FILE`, or the folder with all of them, that opens the commitment made by audit commit")
 	flags.StringVar(&f.output, "output", "audit", "`DIR` for the reports")
 	f.draw.add(cmd)
 }
@@ -99,6 +101,9 @@ func (f *auditFlags) check() error {
 	}
 	if f.publish != "" && f.ownKey == "" {
 		return usagef("--publish needs --own-key and --builder-id: only what is signed is published")
+	}
+	if f.reveal != "" && f.ownKey == "" {
+		return usagef("--reveal needs the --own-key and --builder-id that have committed")
 	}
 	return nil
 }
@@ -135,7 +140,7 @@ root of the policy, as trust-root:NAME. See docs/audit.md.`,
 	}
 	f.add(cmd)
 	f.many.add(cmd)
-	cmd.AddCommand(a.auditWithdrawCommand(), a.auditSummaryCommand())
+	cmd.AddCommand(a.auditCommitCommand(), a.auditWithdrawCommand(), a.auditSummaryCommand())
 	return leaf(cmd, cobra.MaximumNArgs(1), func(ctx context.Context, args []string) error {
 		if err := errors.Join(f.check(), f.many.check(f, len(args))); err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -25,7 +24,8 @@ type oneAudit struct {
 	draw      *progress.Display
 	out       *audited
 	published *rebuild.Published
-	missing   error // what of the sealed inputs isn't where the release is
+	missing   error           // what of the sealed inputs isn't where the release is
+	secret    *rebuild.Secret // nil when nothing was committed to
 }
 
 func (t *oneAudit) close() error { return builder.Remove(t.work) }
@@ -102,7 +102,7 @@ func (t *oneAudit) attempt(ctx context.Context) (*rebuild.Attempt, error) {
 	}
 	var attempt *rebuild.Attempt
 	err = t.step("compare", func() (err error) {
-		attempt, err = rebuild.Compare(ctx, t.published, built, rebuild.Options{Output: l.plan.Output(), Against: against})
+		attempt, err = rebuild.Compare(ctx, t.published, built, rebuild.Options{Output: l.plan.Output(), Against: against, Committed: t.secret})
 		return err
 	})
 	return attempt, err
@@ -137,31 +137,35 @@ func (t *oneAudit) unpack(ctx context.Context) (*loaded, *inputs.Store, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if l.plan.Runs() {
-		if err := builder.CheckArch(p.Arch); err != nil {
-			return nil, nil, fmt.Errorf("the release is for %s: %w", p.Arch, err)
-		}
-	}
 	l.seal.Plan = p.Plan // under which the lock has the published image
 	if err := artifact.Check(l.seal); err != nil {
 		return nil, nil, err
 	}
 	t.out.Inputs, t.out.InputsSize = len(l.seal.Inputs), l.seal.Size()
-	store, err := inputs.OpenStore(filepath.Join(t.work, "store"))
-	if err != nil {
+	if err := t.committed(artifact); err != nil {
 		return nil, nil, err
 	}
-	fetcher := &inputs.Fetcher{Store: store, Sealed: s, Offline: true, Report: func(inputs.Transfer) {}}
-	return l, store, fetcher.Fetch(ctx, l.seal.Inputs)
+	store, err := unsealed(ctx, s, l, t.work)
+	return l, store, err
+}
+
+// committed finds what opens the auditor's commitment to the release's sealed inputs,
+// as they were before the image was known.
+func (t *oneAudit) committed(a *inputs.Artifact) error {
+	blind, err := a.Blind()
+	if err != nil {
+		return err
+	}
+	if t.secret, err = t.reveal(blind.Digest); t.secret != nil {
+		t.out.Committed = t.secret.Image
+	}
+	return err
 }
 
 // build builds once, with the variation that auditors have.
 func (t *oneAudit) build(ctx context.Context, l *loaded, store *inputs.Store) (*builder.Result, error) {
-	work, start := filepath.Join(t.work, "build"), time.Now()
-	if err := os.Mkdir(work, 0o700); err != nil {
-		return nil, err
-	}
-	built, err := builder.BuildOne(ctx, builder.Auditor, l.plan, builder.Options{Store: store, Work: work, Progress: t.draw})
+	start := time.Now()
+	built, err := buildAs(ctx, l, store, t.work, t.draw)
 	t.out.Phases = append(t.out.Phases, phase{"build", time.Since(start).Seconds()})
 	if err != nil {
 		return nil, err

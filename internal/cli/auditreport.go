@@ -44,6 +44,8 @@ type audited struct {
 	// Expected is the image that somebody else says it is.
 	Expected digest.Digest `json:"expected,omitempty"`
 	Source   *sourced      `json:"source,omitempty"`
+	// Committed is the image that was committed to before it was published.
+	Committed digest.Digest `json:"committed,omitempty"`
 	// Signer is the key of the release, and Toolchain its toolchain record.
 	Signer    string          `json:"signer"`
 	Plan      digest.Digest   `json:"plan"`
@@ -100,12 +102,11 @@ func (o *audited) Rows() [][2]string {
 	default:
 		add("rebuilt", "%s, ANOTHER", o.Rebuilt)
 	}
-	switch o.Expected {
-	case "":
-	case o.Image:
-		add("expected", "%s, the same", o.Expected)
-	default:
-		add("expected", "%s, ANOTHER", o.Expected)
+	if o.Expected != "" {
+		add("expected", "%s, %s", o.Expected, o.same(o.Expected))
+	}
+	if o.Committed != "" {
+		add("committed", "%s, %s, before it was published", o.Committed, o.same(o.Committed))
 	}
 	if o.Reason != "" {
 		add("reason", "%s", o.Reason)
@@ -142,6 +143,14 @@ func (o *audited) Rows() [][2]string {
 	add("time", "%.1f s at %s (%s)", o.Seconds, o.At.Format(time.RFC3339), strings.Join(phases, ", "))
 	add("report", "%s", o.Report)
 	return rows
+}
+
+// same says whether the published image is this one.
+func (o *audited) same(image digest.Digest) string {
+	if image == o.Image {
+		return "the same"
+	}
+	return "ANOTHER"
 }
 
 // Comparison is the text of the comparison, "" when there is nothing to see.

@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
@@ -77,6 +78,9 @@ bootc read: as the tag sha256-DIGEST.sig beside the image. It has to be the key 
 signed the release, which is verified first, and REF has to end in what the release
 is, NAME:VERSION-rN: podman then refuses the image under any other name.
 
+A folder with the sealed inputs of one recipe that refer to no image, from tailsbuild
+archive --blind, is copied as well, for tailsbuild audit commit.
+
 Registries are logged in to as docker and podman do. --proxy socks5h://HOST:PORT, or
 the same in ALL_PROXY, puts everything behind Tor.`,
 		Example: `  tailsbuild push mqtt registry.example.org/tails/mqtt:2.7.9-r0
@@ -121,7 +125,10 @@ func (e *changedReleaseError) Error() string {
 
 func (a *app) push(ctx context.Context, f *pushFlags, dir string, ref registry.Reference, named []*release.ReferenceSignature, key *sign.Key) error {
 	var p *transfer.Pushed
-	err := a.move(&f.movingFlags, "push "+ref.String(), func(opts transfer.Options) error {
+	err := a.move(&f.movingFlags, "push "+ref.String(), func(opts transfer.Options) (err error) {
+		if p, err = pushSealed(ctx, dir, ref, opts); p != nil || err != nil {
+			return err
+		}
 		return fromFolder(dir, func(image *transfer.Image) (err error) {
 			if named != nil && named[0].Image != image.Digest {
 				return &changedReleaseError{Dir: dir, Was: named[0].Image, Is: image.Digest}
@@ -144,4 +151,22 @@ func (a *app) push(ctx context.Context, f *pushFlags, dir string, ref registry.R
 		}
 	}
 	return a.out.print(pushed{Reference: ref.String(), Image: p.Image.Digest, Named: named != nil, Moved: p})
+}
+
+// pushSealed copies sealed inputs that are alone in a folder. It returns nil for a
+// folder with anything else.
+func pushSealed(ctx context.Context, dir string, ref registry.Reference, opts transfer.Options) (*transfer.Pushed, error) {
+	f, err := transfer.OpenFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if len(f.Images) > 0 {
+		return nil, nil
+	}
+	s, err := f.Artifact(inputs.SealedType)
+	if s == nil || err != nil {
+		return nil, err
+	}
+	return s.ToRegistry(ctx, ref, opts)
 }

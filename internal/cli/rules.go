@@ -63,6 +63,15 @@ var rules = []rule{
 	on(func(*rebuild.ReleaseKeyError) outcome {
 		return outcome{code: exitRefused, hint: "make a key for audits alone: tailsbuild key new --out audit"}
 	}),
+	on(func(*rebuild.OtherCommitmentError) outcome {
+		return outcome{code: exitUsage, hint: "audit without --reveal, or with the commitment, key and builder that belong together"}
+	}),
+	on(func(*committedError) outcome {
+		return outcome{code: exitUsage, hint: "reveal that one; or remove it, and it can never be revealed"}
+	}),
+	on(func(*inputs.NotBlindError) outcome {
+		return outcome{code: exitInputs, hint: "who knows what has to come out proves nothing; ask for those of tailsbuild archive --blind"}
+	}),
 	on(func(*assess.TooFewError) outcome {
 		return outcome{code: exitRefused, hint: "see who counts, and who doesn't and why: tailsbuild verify"}
 	}),

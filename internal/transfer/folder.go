@@ -55,6 +55,38 @@ func Pull(ctx context.Context, ref registry.Reference, platform, dir string, opt
 	return moved, nil
 }
 
+// PullArtifact copies the artifact of a type that ref names, which refers to nothing,
+// to the layout that it makes at dir. What refers to it stays where it is.
+func PullArtifact(ctx context.Context, ref registry.Reference, artifactType, dir string, opts Options) (err error) {
+	r, err := OpenReference(ctx, ref, "", opts)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%s: %w", ref, err)
+		}
+	}()
+	m, err := r.manifest(ctx, r.Image.Digest)
+	if err != nil {
+		return err
+	}
+	if m == nil || m.Content.ArtifactType != artifactType || m.Content.Subject != nil {
+		return &oci.FormatError{What: "manifest " + r.Image.Digest.String(), Detail: "not an artifact of type " + artifactType + " that refers to nothing"}
+	}
+	w, err := oci.Create(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Abort()) }()
+	_, index, err := (&Set{Image: m, origin: r}).Write(ctx, w, opts)
+	if err != nil {
+		return err
+	}
+	return w.Commit(index)
+}
+
 // ToFolder copies the image, with everything that is attached to it, to the layout
 // that it makes at dir, as [Pull] does. What an older layout there has isn't moved.
 func (i *Image) ToFolder(ctx context.Context, dir string, opts Options) (moved *Moved, err error) {

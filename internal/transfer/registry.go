@@ -65,21 +65,30 @@ type Pushed struct {
 // where it allows that, so that an interrupted copy goes on. It is a *[MovedError]
 // when somebody else writes the tag meanwhile.
 func (i *Image) ToRegistry(ctx context.Context, ref registry.Reference, opts Options) (*Pushed, error) {
-	pushed, err := i.toRegistry(ctx, ref, opts.withDefaults())
+	if ref.Tag() == "" {
+		return nil, &registry.ReferenceError{Reference: ref.String(), Err: errors.New("it has no tag")}
+	}
+	s, err := i.Collect(ctx, opts)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ref, err)
+	}
+	return s.ToRegistry(ctx, ref, opts)
+}
+
+// ToRegistry is [Image.ToRegistry] of what was found already, or of an artifact that
+// refers to nothing.
+func (s *Set) ToRegistry(ctx context.Context, ref registry.Reference, opts Options) (*Pushed, error) {
+	if ref.Tag() == "" {
+		return nil, &registry.ReferenceError{Reference: ref.String(), Err: errors.New("it has no tag")}
+	}
+	pushed, err := s.toRegistry(ctx, ref, opts.withDefaults())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
 	return pushed, nil
 }
 
-func (i *Image) toRegistry(ctx context.Context, ref registry.Reference, opts Options) (*Pushed, error) {
-	if ref.Tag() == "" {
-		return nil, &registry.ReferenceError{Reference: ref.String(), Err: errors.New("it has no tag")}
-	}
-	s, err := i.Collect(ctx, opts)
-	if err != nil {
-		return nil, err
-	}
+func (s *Set) toRegistry(ctx context.Context, ref registry.Reference, opts Options) (*Pushed, error) {
 	blobs, total, err := blobsOf(append(s.images(), s.Attached...), opts.MaxBytes)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,306 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/spf13/cobra"
+
+	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
+	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
+	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
+	"gitlab.com/tailsbuild/tailsbuild/internal/transfer"
+)
+
+// secretFile is what an auditor keeps of a commitment, in a folder with the name of
+// the sealed inputs.
+const secretFile = "commitment.json"
+
+// secretPath returns where in the folder dir the secret of sealed inputs is.
+func secretPath(dir string, manifest digest.Digest) string {
+	return filepath.Join(dir, strings.Replace(manifest.String(), ":", "-", 1), secretFile)
+}
+
+// A committed is a commitment that was published. The image that it is to is not in
+// it: what is printed may end in a log that others read.
+type committed struct {
+	Target string        `json:"target"`
+	Recipe string        `json:"recipe"`
+	Inputs digest.Digest `json:"inputs"`
+	// By is who says it, KeyID the key.
+	By        string `json:"by"`
+	KeyID     string `json:"keyId"`
+	Published string `json:"published"`
+	// Secret is the file that shows what was committed to.
+	Secret string `json:"secret"`
+}
+
+func (c committed) kind() string { return "commitment" }
+
+func (c committed) text(w io.Writer) {
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "  %-10s %s\n", name, progress.Clean(fmt.Sprintf(format, args...)))
+	}
+	fmt.Fprintf(w, "%s was built, and what came out is committed to\n", progress.Clean(c.Target))
+	line("inputs", "%s, of %s", c.Inputs, c.Recipe)
+	line("signed", "by %s, with key %s", c.By, c.KeyID)
+	line("added to", "%s", c.Published)
+	line("secret", "%s: show it to nobody before the image is published", c.Secret)
+	line("next", "when it is, with the same key and builder: tailsbuild audit REF --reveal %s", c.Secret)
+}
+
+// commitFlags say which sealed inputs are committed to.
+type commitFlags struct {
+	auditFlags
+	recipe string
+}
+
+func (a *app) auditCommitCommand() *cobra.Command {
+	var f commitFlags
+	cmd := &cobra.Command{
+		Use:   "commit DIR|REF --own-key FILE --builder-id URI --publish PLACE",
+		Short: "Build what is not published yet, and commit to what came out",
+		Long: `Builds sealed inputs that don't say which image comes out of them, from tailsbuild
+archive --blind, as audit does: with an empty store, no network and a variation of its
+own. Then it says, in a signed statement, that something came out, with a hash of that
+which nobody can read and nobody else can use. What opens it is in DIR/sha256-HEX, for
+audit --reveal once the image is published. Who reveals has built the image, and has
+not copied its digest; policies can ask for that. See docs/audit.md.`,
+		Example: `  tailsbuild audit commit mqtt.blind --own-key my.key --builder-id https://rebuild.example/v1 --publish statements
+  tailsbuild audit dist/mqtt --key tails.pub --reveal commitments --own-key my.key --builder-id https://rebuild.example/v1 --publish statements`,
+	}
+	f.addOwn(cmd, "builder-id")
+	flags := cmd.Flags()
+	flags.StringVar(&f.publish, "publish", "", "`DIR`, or oci:HOST/REPO, that the statement is added to")
+	flags.StringVar(&f.expect, "expect", "", "`DIGEST` of the sealed inputs' manifest, from who has published them")
+	flags.StringVar(&f.recipe, "recipe", "", "`NAME` of the recipe, when there are sealed inputs of several")
+	flags.StringVar(&f.output, "output", "commitments", "`DIR` for what opens the commitments")
+	flags.StringVar(&f.work, "work", "", "`DIR` to work in, which nothing is left in (default in tailsbuild's cache folder)")
+	f.judge.proxyFlag.add(cmd)
+	f.draw.add(cmd)
+	return leaf(cmd, cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		if err := f.checkSay("builder-id"); err != nil {
+			return err
+		}
+		return a.auditCommit(ctx, f, args[0])
+	})
+}
+
+func (a *app) auditCommit(ctx context.Context, f commitFlags, target string) (err error) {
+	work, err := f.scratch()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, work.remove()) }()
+	open, err := a.askForSigner(ctx, f.ownKey, f.pass, f.asked)
+	if err != nil {
+		return err
+	}
+	key, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	d, err := a.display(f.draw)
+	if err != nil {
+		return err
+	}
+	c := &commits{auditor: &auditor{app: a, flags: f.auditFlags, work: work.dir}, recipe: f.recipe, draw: d}
+	made, err := c.commit(ctx, target)
+	if err := errors.Join(err, d.Close()); err != nil {
+		return err
+	}
+	st, secret, err := made.State(ctx, key, rebuild.Auditor{Builder: f.builder, Version: thisVersion().Version, At: time.Now()})
+	if err != nil {
+		return err
+	}
+	out := committed{
+		Target: target, Recipe: secret.Recipe, Inputs: secret.Inputs, By: f.builder, KeyID: secret.Key,
+		Published: f.publish, Secret: secretPath(f.output, secret.Inputs),
+	}
+	if err := keepSecret(out.Secret, secret); err != nil {
+		return err
+	}
+	// Before anybody can see it, it is nothing that was said.
+	if err := c.publish(ctx, []rebuild.Statement{st}); err != nil {
+		return errors.Join(err, os.Remove(out.Secret))
+	}
+	return a.out.print(out)
+}
+
+// A committedError reports that the file that opens an earlier commitment to the same
+// sealed inputs is there.
+type committedError struct{ File string }
+
+func (e *committedError) Error() string {
+	return e.File + ": there is a commitment to these sealed inputs already"
+}
+
+// keepSecret writes the file that opens a commitment, for this user alone.
+func keepSecret(path string, s *rebuild.Secret) error {
+	b, err := s.Encode()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return writeFile(path, b, 0o600)
+}
+
+// A commits is the build of sealed inputs that is committed to.
+type commits struct {
+	*auditor
+	recipe string
+	draw   *progress.Display
+}
+
+func (c *commits) commit(ctx context.Context, target string) (*rebuild.Commitment, error) {
+	dir, err := c.sealed(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	s, err := inputs.OpenSealed(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	artifact, err := c.artifact(s)
+	if err != nil {
+		return nil, err
+	}
+	of := rebuild.Unpublished{Recipe: artifact.Recipe}
+	if of.Inputs, err = artifact.CheckBlind(); err != nil {
+		return nil, err
+	}
+	if file := secretPath(c.flags.output, artifact.Digest); exists(file) {
+		return nil, &committedError{File: file}
+	}
+	l, err := c.unpackSealed(s, artifact, filepath.Join(c.work, "recipes"), false)
+	if err != nil {
+		return nil, err
+	}
+	if err := artifact.Check(l.seal); err != nil {
+		return nil, err
+	}
+	store, err := unsealed(ctx, s, l, c.work)
+	if err != nil {
+		return nil, err
+	}
+	of.Lock, of.Output = l.lock.Digest(), l.plan.Output()
+	built, err := buildAs(ctx, l, store, c.work, c.draw)
+	if err != nil {
+		return nil, l.place(err)
+	}
+	var salt evidence.Salt
+	if _, err := rand.Read(salt[:]); err != nil {
+		return nil, err
+	}
+	return rebuild.Commit(of, built, salt)
+}
+
+// sealed returns the folder with the sealed inputs that target names.
+func (c *commits) sealed(ctx context.Context, target string) (string, error) {
+	if !isReference(target) {
+		return target, nil
+	}
+	ref, err := registry.ParseReference(target)
+	if err != nil {
+		return "", err
+	}
+	dir, step := filepath.Join(c.work, "sealed"), c.draw.Step("get "+target)
+	err = transfer.PullArtifact(ctx, ref, inputs.SealedType, dir, transfer.Options{Registry: fetchOptions(c.flags.judge.proxy)})
+	step.Done(err)
+	return dir, err
+}
+
+// artifact returns the sealed inputs that are meant: the only ones for this machine.
+func (c *commits) artifact(s *inputs.Sealed) (*inputs.Artifact, error) {
+	arch, err := machineArch()
+	if err != nil {
+		return nil, err
+	}
+	name, all := c.recipe, s.Recipes(arch)
+	if name == "" && len(all) > 1 {
+		return nil, usagef("there are sealed inputs of %s; name one with --recipe", strings.Join(all, ", "))
+	}
+	artifact, err := s.Artifact(cmp.Or(name, strings.Join(all, "")), arch)
+	if err != nil {
+		return nil, err
+	}
+	if want := digest.Digest(c.flags.expect); want != "" && want != artifact.Digest {
+		return nil, &inputs.SealedError{Dir: s.Dir(), Err: fmt.Errorf("they are %s, and %s was expected", artifact.Digest, want)}
+	}
+	return artifact, nil
+}
+
+// unsealed returns a store below the folder work that has the inputs of l, all from s.
+func unsealed(ctx context.Context, s *inputs.Sealed, l *loaded, work string) (*inputs.Store, error) {
+	if l.plan.Runs() {
+		if err := builder.CheckArch(l.seal.Arch); err != nil {
+			return nil, fmt.Errorf("they are for %s: %w", l.seal.Arch, err)
+		}
+	}
+	store, err := inputs.OpenStore(filepath.Join(work, "store"))
+	if err != nil {
+		return nil, err
+	}
+	fetcher := &inputs.Fetcher{Store: store, Sealed: s, Offline: true, Report: func(inputs.Transfer) {}}
+	return store, fetcher.Fetch(ctx, l.seal.Inputs)
+}
+
+// buildAs builds once, with the variation that auditors have.
+func buildAs(ctx context.Context, l *loaded, store *inputs.Store, work string, d *progress.Display) (*builder.Result, error) {
+	work = filepath.Join(work, "build")
+	if err := os.Mkdir(work, 0o700); err != nil {
+		return nil, err
+	}
+	return builder.BuildOne(ctx, builder.Auditor, l.plan, builder.Options{Store: store, Work: work, Progress: d})
+}
+
+// reveal returns what opens the auditor's commitment to the blind form of sealed
+// inputs. It is nil when nothing is to be revealed or, of several audits, nothing was
+// committed to.
+func (u *auditor) reveal(manifest digest.Digest) (*rebuild.Secret, error) {
+	file := u.flags.reveal
+	if file == "" {
+		return nil, nil
+	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		file = secretPath(file, manifest)
+	}
+	b, err := readFile(file, rebuild.MaxSecret)
+	if errors.Is(err, fs.ErrNotExist) && u.flags.many.all != "" && file != u.flags.reveal {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := rebuild.OpenSecret(file, b)
+	if err != nil {
+		return nil, err
+	}
+	key, err := u.key()
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Check(manifest, u.flags.builder, key.Public())
+}
+
+// exists reports whether there is a file.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
