@@ -41,16 +41,17 @@ func (t *oneAudit) step(name string, f func() error) error {
 
 // verify gets the release into a folder, and verifies it as a user would.
 func (t *oneAudit) verify(ctx context.Context) error {
-	var dir string
+	var got obtained
 	err := t.step("get", func() (err error) {
-		dir, t.missing, err = t.obtain(ctx, t.target, filepath.Join(t.work, "release"))
+		got, err = t.obtain(ctx, t.target, filepath.Join(t.work, "release"))
+		t.missing, t.out.Fetched = got.missing, got.fetched
 		return err
 	})
 	if err != nil {
 		return asBroken(err)
 	}
 	err = t.step("verify", func() (err error) {
-		t.published, err = t.by.open(ctx, dir, t.target, t.flags.judge)
+		t.published, err = t.by.open(ctx, got.dir, t.target, t.flags.judge)
 		return err
 	})
 	if err != nil {

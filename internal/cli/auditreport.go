@@ -55,10 +55,12 @@ type audited struct {
 	OtherToolchain string `json:"otherToolchain,omitempty"`
 	// Inputs is how many there were, all from the release, and InputsSize the bytes
 	// of all.
-	Inputs     int               `json:"inputs"`
-	InputsSize int64             `json:"inputsSize"`
-	Variation  map[string]string `json:"variation,omitempty"`
-	Log        []string          `json:"log,omitempty"` // the end of what a failed step wrote
+	Inputs     int   `json:"inputs"`
+	InputsSize int64 `json:"inputsSize"`
+	// Fetched is how many bytes a registry has sent, 0 when none was asked.
+	Fetched   int64             `json:"fetched,omitempty"`
+	Variation map[string]string `json:"variation,omitempty"`
+	Log       []string          `json:"log,omitempty"` // the end of what a failed step wrote
 	// BuilderID and KeyID are the auditor's own, "" when nothing was signed.
 	BuilderID string    `json:"builderId,omitempty"`
 	KeyID     string    `json:"keyId,omitempty"`
@@ -120,6 +122,9 @@ func (o *audited) Rows() [][2]string {
 	add("plan", "%s", o.Plan)
 	if o.Inputs > 0 {
 		add("inputs", "%d, %s, all from the release", o.Inputs, size(o.InputsSize))
+	}
+	if o.Fetched > 0 {
+		add("fetched", "%s, from the registry", size(o.Fetched))
 	}
 	add("toolchain", "output %d, BuildKit %s with compatibility %d, %s", o.Toolchain.Compatibility, o.Toolchain.BuildKit, o.Toolchain.BuildKitCompatibility, o.Toolchain.Compression)
 	if o.OtherToolchain != "" {

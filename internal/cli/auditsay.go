@@ -219,6 +219,6 @@ func (u *auditor) published(ctx context.Context, target string) (*rebuild.Publis
 
 // fetch returns the folder with the release that target names.
 func (u *auditor) fetch(ctx context.Context, target string) (string, error) {
-	dir, missing, err := u.obtain(ctx, target, filepath.Join(u.work, "release"))
-	return dir, asBroken(errors.Join(missing, err))
+	got, err := u.obtain(ctx, target, filepath.Join(u.work, "release"))
+	return got.dir, asBroken(errors.Join(got.missing, err))
 }

@@ -155,43 +155,51 @@ func isExport(arg string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// obtain returns the folder with the release that target names: itself, or one that
-// is made at dir of a reference or an export file. missing says what of the sealed
-// inputs a registry doesn't have any more, so that all of them were left out.
-func (u *auditor) obtain(ctx context.Context, target, dir string) (folder string, missing, err error) {
+// An obtained is a release in a folder.
+type obtained struct {
+	dir string
+	// missing says what of the sealed inputs a registry doesn't have any more, so that
+	// all of them were left out.
+	missing error
+	fetched int64 // bytes that a registry has sent
+}
+
+// obtain returns the release that target names: itself, or one that is made at dir of
+// a reference or an export file.
+func (u *auditor) obtain(ctx context.Context, target, dir string) (got obtained, err error) {
 	f := u.flags.judge
 	opts := transfer.Options{Registry: fetchOptions(f.proxy)}
 	switch {
 	case isReference(target):
 		ref, err := registry.ParseReference(target)
 		if err != nil {
-			return "", nil, err
+			return got, err
 		}
-		missing, err = u.pull(ctx, ref, dir, opts)
-		return dir, missing, err
+		return u.pull(ctx, ref, dir, opts)
 	case isExport(target):
-		return dir, nil, extract(ctx, target, dir, opts)
+		return obtained{dir: dir}, extract(ctx, target, dir, opts)
 	}
-	return target, nil, nil
+	return obtained{dir: target}, nil
 }
 
 // pull fetches all of a release, or what there is without the sealed inputs.
-func (u *auditor) pull(ctx context.Context, ref registry.Reference, dir string, opts transfer.Options) (missing, err error) {
+func (u *auditor) pull(ctx context.Context, ref registry.Reference, dir string, opts transfer.Options) (got obtained, err error) {
 	moved, err := transfer.Pull(ctx, ref, u.flags.judge.platform, dir, opts)
 	var status *registry.StatusError
 	if errors.As(err, &status) && status.Code == statusNotFound {
 		opts.Without = []string{inputs.SealedType}
 		var again error
 		if moved, again = transfer.Pull(ctx, ref, u.flags.judge.platform, dir, opts); again != nil {
-			return nil, err
+			return got, err
 		}
-		missing, err = err, nil
+		got.missing, err = err, nil
 	}
 	if err != nil {
-		return nil, err
+		return got, err
 	}
 	u.warnProblems(moved.Problems)
-	return missing, nil
+	got.dir, got.fetched = dir, moved.Sent
+	return got, nil
 }
 
 const statusNotFound = 404
