@@ -37,6 +37,10 @@ var definitions = []definition{
 	{"junk-many", fetched(worldBase), openJunk("verify beside 1,000 junk bundles", manyJunk)},
 	{"push", nothing, (*bench).openPush},
 	{"pull", nothing, (*bench).openPull},
+	{"audit-sftp", fetched("sftp"), audits("sftp")},
+	{"audit-mqtt", fetched("mqtt"), audits("mqtt")},
+	{"audit-registry", fetched("registry"), audits("registry")},
+	{"audit-all", fetched(worldBase), (*bench).openAuditAll},
 }
 
 // nothing is to be fetched.
@@ -105,8 +109,10 @@ type benchCase struct {
 	contenders []*contender
 	daemon     *daemon      // the warm one, or nil
 	milli      bool         // it takes milliseconds, and memory counts
+	peak       bool         // memory counts
 	end        func() error // clears up, or nil
 	notes      []string
+	late       func() []string // notes on all rounds, or nil
 }
 
 func (c *benchCase) close() error {
@@ -168,7 +174,11 @@ type figure struct {
 // figures returns the columns: what takes milliseconds is not in seconds.
 func (c *benchCase) figures() []figure {
 	if !c.milli {
-		return []figure{{"wall s", wall}, {"CPU s", cpu}}
+		all := []figure{{"wall s", wall}, {"CPU s", cpu}}
+		if c.peak {
+			all = append(all, figure{"peak MB", peak})
+		}
+		return all
 	}
 	milli := func(of func(cost) float64) func(cost) float64 {
 		return func(c cost) float64 { return 1000 * of(c) }
@@ -196,7 +206,11 @@ func (c *benchCase) write(w io.Writer) error {
 			row(r.name, func(f figure) any { return r.of(us, k, f.of) }, "")
 		}
 	}
-	for _, note := range c.notes {
+	notes := c.notes
+	if c.late != nil {
+		notes = append(notes, c.late()...)
+	}
+	for _, note := range notes {
 		fmt.Fprintln(&s, note)
 	}
 	_, err := io.WriteString(w, s.String())
@@ -221,6 +235,15 @@ func (k *contender) over(other *contender, of func(cost) float64) spread {
 	var values []float64
 	for i, c := range k.costs {
 		values = append(values, of(c)/of(other.costs[i]))
+	}
+	return spreadOf(values)
+}
+
+// more returns how much more k took than the other in the same round.
+func (k *contender) more(other *contender, of func(cost) float64) spread {
+	var values []float64
+	for i, c := range k.costs {
+		values = append(values, of(c)-of(other.costs[i]))
 	}
 	return spreadOf(values)
 }

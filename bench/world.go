@@ -69,34 +69,41 @@ func (b *bench) openWorld(ctx context.Context) (*world, error) {
 	return w, nil
 }
 
-// buildReleases builds and signs the images, each with another file.
-func (b *bench) buildReleases(ctx context.Context) error {
-	w := b.world
-	recipes := filepath.Join(w.dir, "recipes")
+// helloProject makes a project of small recipes in the folder recipes, each with another
+// file, and locks them. It returns their names.
+func (b *bench) helloProject(ctx context.Context, recipes string, count int) ([]string, error) {
 	if err := copyProject(b.recipes(), recipes, worldBase); err != nil {
-		return err
+		return nil, err
 	}
 	inputs, err := b.ours.inputs(ctx, b.recipes(), worldBase)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	mirror := filepath.Join(w.dir, "mirror")
+	mirror := recipes + ".mirror"
 	if err := b.mirror(inputs, mirror); err != nil {
-		return err
+		return nil, err
 	}
 	var names []string
-	for i := range images {
+	for i := range count {
 		name := imageName(i)
 		names = append(names, name)
 		recipe := fmt.Sprintf("service %q {\n  version = \"1.0.0\"\n  epoch = 1735689600\n  summary = \"Says hello\"\n  license = \"Apache-2.0\"\n"+
 			"  arch = [\"x86_64\"]\n  base = %q\n  file \"/etc/hello\" {\n    content = \"hello %d\\n\"\n  }\n}\n", name, worldBase, i)
 		dir := filepath.Join(recipes, name)
 		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "recipe.hcl"), []byte(recipe), 0o644)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	lock := append([]string{"lock", "--recipes", recipes, "--store", b.ours.store, "--mirror", mirror, "--offline", "--progress", "quiet"}, names...)
-	if err := start(b.ours.command(ctx, lock...)).wait(); err != nil {
+	return names, start(b.ours.command(ctx, lock...)).wait()
+}
+
+// buildReleases builds and signs the images.
+func (b *bench) buildReleases(ctx context.Context) error {
+	w := b.world
+	recipes := filepath.Join(w.dir, "recipes")
+	names, err := b.helloProject(ctx, recipes, images)
+	if err != nil {
 		return err
 	}
 	if err := b.ours.build(ctx, recipes, names...); err != nil {
