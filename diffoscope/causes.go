@@ -85,8 +85,16 @@ func surer(x, y cause.Confidence) int {
 // follows from others, and last what is not known.
 func (c *causes) list() []Cause {
 	list := make([]Cause, 0, len(c.order))
+	explained := false
 	for _, key := range c.order {
 		list = append(list, *c.groups[key])
+		explained = explained || key.name != cause.Unknown && key.name != cause.Consequence
+	}
+	for i := range list {
+		// Something has to be what the rest follows from.
+		if why := &list[i].Cause; why.Name == cause.Consequence && !explained {
+			why.Name, why.Confidence, why.Detail = cause.Unknown, cause.Possible, ""
+		}
 	}
 	slices.SortStableFunc(list, func(x, y Cause) int {
 		return cmp.Or(cmp.Compare(place(x.Name), place(y.Name)), surer(x.Confidence, y.Confidence), cmp.Compare(y.N, x.N))
@@ -98,7 +106,7 @@ func place(n cause.Name) int {
 	switch n {
 	case cause.Unknown:
 		return 2
-	case cause.BuildID, cause.Signature:
+	case cause.BuildID, cause.Signature, cause.Consequence:
 		return 1
 	}
 	return 0

@@ -78,7 +78,9 @@ func compareDocuments(r *recorder, at trail, a, b document, follows func(path st
 // A memberWalk compares two JSON values.
 type memberWalk struct {
 	emit func(*Difference)
-	list []*Difference
+	// reorders says that an array with the same in another order is one difference.
+	reorders bool
+	list     []*Difference
 	// found says that any member differs; structure, that one is on one side only.
 	found, structure bool
 }
@@ -119,6 +121,11 @@ func (w *memberWalk) compareObjects(path string, a, b map[string]any) {
 }
 
 func (w *memberWalk) compareArrays(path string, a, b []any) {
+	if w.reorders && reordered(a, b) {
+		w.found = true
+		w.emit(&Difference{Kind: KindOrder, Name: path, A: member(a), B: member(b), Offset: -1})
+		return
+	}
 	for i := range max(len(a), len(b)) {
 		var x, y any
 		if i < len(a) {
@@ -147,6 +154,25 @@ func (w *memberWalk) compareOne(path string, a, b any, inA, inB bool) {
 func (w *memberWalk) add(path string, a, b *Value) {
 	w.found = true
 	w.emit(&Difference{Kind: KindMember, Name: path, A: a, B: b, Offset: -1})
+}
+
+// reordered reports whether two arrays, which have no others in them, have the same
+// values in another order.
+func reordered(a, b []any) bool {
+	if len(a) != len(b) || slices.ContainsFunc(a, isComposite) || slices.ContainsFunc(b, isComposite) || slices.Equal(a, b) {
+		return false
+	}
+	count := make(map[any]int, len(a))
+	for i := range a {
+		count[a[i]]++
+		count[b[i]]--
+	}
+	for _, n := range count {
+		if n != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func isComposite(v any) bool {

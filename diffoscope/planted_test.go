@@ -88,15 +88,15 @@ func TestPlanted(t *testing.T) {
 				got := p.causes(t, tools)
 				mu.Lock()
 				defer mu.Unlock()
+				for _, c := range got {
+					t.Logf("%s %s, %d at %q: %q %q, %s, mend %q", c.Name, c.Confidence, c.N, c.Places[0], c.A, c.B, c.Detail, c.Mend)
+				}
 				if slices.ContainsFunc(got, p.named) {
 					named++
 					return
 				}
 				missed = append(missed, p.name)
-				t.Logf("want %s with %q, got", p.want, p.mend)
-				for _, c := range got {
-					t.Logf("  %s %s, %d at %q: %q %q, %s, mend %q", c.Name, c.Confidence, c.N, c.Places[0], c.A, c.B, c.Detail, c.Mend)
-				}
+				t.Logf("MISSED: want %s with %q", p.want, p.mend)
 			})
 		}
 	})

@@ -60,7 +60,7 @@ var plantedTimes = []planted{
 	{name: "pod2man", want: cause.Timestamp, mend: "SOURCE_DATE_EPOCH", needs: "pod2man", a: sameClock, b: nextWeek,
 		script: makePod + `pod2man <x.pod >$OUT/x.1`, fixed: makePod + `SOURCE_DATE_EPOCH=0 pod2man <x.pod >$OUT/x.1`},
 	{name: "groff -Tps", want: cause.Timestamp, mend: "SOURCE_DATE_EPOCH", needs: "groff", a: sameClock, b: laterClock, script: `echo text | groff -Tps >$OUT/x.ps`, fixed: `export SOURCE_DATE_EPOCH=0; echo text | groff -Tps >$OUT/x.ps`},
-	{name: "go -X", want: cause.Timestamp, mend: "SOURCE_DATE_EPOCH", needs: "go", a: `NOW=$(date -Is)`, b: `NOW=$(date -Is -d tomorrow)`,
+	{name: "go -X", want: cause.Timestamp, mend: "SOURCE_DATE_EPOCH", needs: "go", a: `NOW=$(date -Is)`, b: `NOW=$(date -Is -d '3 days')`,
 		script: helloGo + `go build -trimpath -ldflags "-X main.built=$NOW" -o $OUT/x .`, fixed: helloGo + `go build -trimpath -ldflags "-X main.built=$(date -Is -d @0)" -o $OUT/x .`},
 	{name: "certificate", want: cause.Timestamp, mend: "certificate", needs: "openssl", a: fixedKey + sameClock, b: fixedKey + nextWeek,
 		script: `openssl req -x509 -key key.pem -subj /CN=x -set_serial 1 -days 10 -out $OUT/x.crt`, fixed: `:`},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A trail is the way to a difference: the names of the nodes above it, and the
@@ -66,6 +67,9 @@ func (r *recorder) admitTree(at trail, d *Difference) bool {
 	in := at.in(d.Name)
 	if d.Format != "" {
 		in = in.as(d.Format)
+	}
+	if slices.ContainsFunc(d.Children, func(c *Difference) bool { return strings.HasPrefix(c.Name, "Go ") || c.Name == ".gopclntab" }) {
+		in = in.as("go") // what mends a program depends on its compiler
 	}
 	kept := d.Children[:0]
 	for _, child := range d.Children {

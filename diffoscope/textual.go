@@ -73,7 +73,7 @@ func jsonMembers(a, b []byte) []*Difference {
 			return nil
 		}
 	}
-	w := &memberWalk{}
+	w := &memberWalk{reorders: true}
 	w.emit = func(d *Difference) { w.list = append(w.list, d) }
 	w.compare("", values[0], values[1])
 	if !w.structure && !(w.found && bytes.Equal(shape(a), shape(b))) {

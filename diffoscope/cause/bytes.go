@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path"
 	"time"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // byBytes is for binary values of which nothing is known: a number of four bytes, in
@@ -43,12 +45,19 @@ func (s *sight) numbers(a, b uint32) (Cause, bool) {
 
 // byName is for what only one side has: a temporary file has another name there.
 func (s *sight) byName() []Cause {
-	if base := path.Base(s.file); s.Kind == "entry" && temporary(base) {
-		c := Cause{Name: Random, Confidence: Likely, Detail: "a temporary name", A: base}
+	name, detail := path.Base(s.file), "a temporary name"
+	if s.field != "" {
+		name, detail = s.field, "a name with random digits"
+	}
+	if s.field == "" && s.Kind == "entry" && temporary(name) || s.field != "" && digitsAtEnd.MatchString(name) {
+		c := Cause{Name: Random, Confidence: Likely, Detail: detail, A: name}
 		if s.OnlyB {
-			c.A, c.B = "", base
+			c.A, c.B = "", name
 		}
 		return []Cause{c}
 	}
 	return nil
 }
+
+// digitsAtEnd are what gcc -flto puts behind the names of sections.
+var digitsAtEnd = lazyregexp.New(`[._-][0-9a-f]{12,}( strings)?$`)

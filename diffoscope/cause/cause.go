@@ -30,6 +30,7 @@ const (
 	Compression  Name = "compression"
 	ShadowDay    Name = "shadow-day"
 	Signature    Name = "signature"
+	Consequence  Name = "consequence" // it follows from what else differs in the file
 	Unknown      Name = "unknown"
 )
 

@@ -44,18 +44,25 @@ var places = []placeRule{
 	// Build IDs.
 	{lazyregexp.New(`/[^/]*(build[ -]?id|gnu\.build-id|gnu_build_id)[^/]*/$|/\.note\.go\.buildid/`), buildID},
 
+	// Tables of offsets and sizes, and sums, which follow from the rest.
+	{lazyregexp.New(`/elf/.*/((section|program) headers?( table)?|elf header|entry|\.(symtab|dynsym|dynamic|hash|gnu\.hash|gnu\.version(_r)?|got(\.plt)?|plt(\.got|\.sec)?|rela?\.[a-z._]+|relr\.dyn|eh_frame(_hdr)?|gnu_debuglink|debug_aranges|note\.gnu\.build-id|init_array|fini_array)|after [^/]*)( strings)?/$`), follows},
+
 	// How it was compressed.
-	{lazyregexp.New(`/(gzip|xz|zstd|bzip2|lzma|zip|png|layer)/.*/(os|xfl|extra flags|level|method|window[^/]*|block[^/]*|dictionary[^/]*|filters?|strategy|frames?|check|preset|compressed[^/]*)/$`), compressed},
+	{lazyregexp.New(`/xz/.*/sizes in the block header/$`), always(Parallelism, Certain, "xz writes blocks with their sizes when it has several threads")},
+	{lazyregexp.New(`/(gzip|xz|zstd|bzip2|lzma|zip|png|layer)/.*/(os|xfl|flags|extra flags|level|method|window[^/]*|block[^/]*|dictionary[^/]*|filters?|strategy|frames?|check|preset|compressed[^/]*)/$`), compressed},
 	{lazyregexp.New(`/(gzip)/.*/(name|original name|file ?name|fname)/$`), always(Compression, Certain, "gzip's header has the file's name")},
 	{lazyregexp.New(`^/compression/`), compressed},
 	{lazyregexp.New(`^/unexplained/([^ ]*/)?(gzip|xz|zstd|bzip2|lzma|png)/ /`), always(Compression, Likely, "the same content, compressed in another way")},
 
+	{lazyregexp.New(`/[^/]*(crc-?32|adler-?32|checksum|digest|sha(1|256|512)|md5|size|length|offset)[^/]*/$`), sums},
+
 	// Times, owners and modes of members.
 	{lazyregexp.New(`/[^/]*(mtime|atime|ctime|modified|modification time|creation[ _-]date|creation time|revision[ _-]date|created|timestamp|time ?stamp|not ?before|not ?after|build ?date|builddate|date|time)/$`), stamped},
 	{lazyregexp.New(`/(mode|permissions?|external attributes?)/$`), mode},
-	{lazyregexp.New(`/(uid|gid|uname|gname|owner|group|user)/$`), owned},
+	{lazyregexp.New(`/([^/]* )?(uid|gid|uname|gname|owner|group|user)/$`), owned},
 
 	// Order.
+	{lazyregexp.New(`^/order/([^ ]*/)?json/ /`), arrayOrder},
 	{lazyregexp.New(`^/order/|/order( of [^/]*)?/$`), func(s *sight) (Cause, bool) {
 		return Cause{Name: Order, Confidence: Likely, Detail: "the same members in another order", A: s.A, B: s.B}, true
 	}},
@@ -113,6 +120,22 @@ func stamped(s *sight) (Cause, bool) {
 	return c, true
 }
 
+// follows is for what is a consequence of the rest of the file.
+func follows(s *sight) (Cause, bool) {
+	return Cause{Name: Consequence, Confidence: Likely, Detail: "offsets and sizes follow from what else differs", A: s.A, B: s.B}, true
+}
+
+// sums is for sizes and sums, which are numbers.
+func sums(s *sight) (Cause, bool) {
+	c, _ := follows(s)
+	c.Detail = "sums and sizes follow from what else differs"
+	return c, s.Kind == "part" && isNumber(s.A) && isNumber(s.B)
+}
+
+func isNumber(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789abcdefABCDEFx") == ""
+}
+
 // mode is for permission bits: files are made with 0666 or 0777 less the umask.
 func mode(s *sight) (Cause, bool) {
 	a, errA := strconv.ParseUint(s.A, 8, 32)
@@ -134,6 +157,15 @@ func mode(s *sight) (Cause, bool) {
 			c.Confidence = Certain
 			c.Detail = fmt.Sprintf("the umask was %s and %s", v.A, v.B)
 		}
+	}
+	return c, true
+}
+
+// arrayOrder is for an array of JSON that has the same in another order.
+func arrayOrder(s *sight) (Cause, bool) {
+	c, ok := shuffledWords(s, found{a: s.A, b: s.B})
+	if !ok {
+		c = Cause{Name: HashOrder, Confidence: Likely, Detail: "the same values in another order", A: s.A, B: s.B}
 	}
 	return c, true
 }

@@ -14,7 +14,7 @@ type mendRule struct {
 var (
 	anywhere = lazyregexp.New(``)
 	inHeader = lazyregexp.New(`^/header/`)
-	inConfig = lazyregexp.New(`^/member/|/(config|manifest)/`)
+	inConfig = lazyregexp.New(`^/member// /`)
 	inGzip   = lazyregexp.New(`/gzip/`)
 	inZip    = lazyregexp.New(`/(zip|jar)/|\.(zip|jar|war|whl|ipa|apk)/`)
 	inAr     = lazyregexp.New(`/ar/|\.a/`)
@@ -101,6 +101,7 @@ var mends = []mendRule{
 	{HashOrder, anywhere, "sort before writing; PYTHONHASHSEED=0, PERL_HASH_SEED=0"},
 
 	{Random, inX509, "make no keys or certificates in the build: make them at the first start"},
+	{Random, lazyregexp.New(`/\.gnu\.lto|shstrtab`), "gcc -frandom-seed=$FILE"},
 	{Random, anywhere, "derive it from the content, or fix the seed: no mktemp, uuidgen or $RANDOM in what is written"},
 	{BuildID, inGo, "go build -trimpath -ldflags=-buildid="},
 	{BuildID, anywhere, "mend what else differs; -Wl,--build-id=sha1, or none, and not uuid"},

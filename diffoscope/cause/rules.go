@@ -224,7 +224,7 @@ func builtPath(s *sight, f found) (Cause, bool) {
 	}
 	i := len(a) - 1 - same
 	switch {
-	case start < len(a) && start < len(b) && a[start] == b[start]:
+	case start < len(a) && start < len(b) && a[start] == b[start], !boundary(f.before):
 		return c, false
 	case same == 0 && i >= 0 && temporary(a[len(a)-1]) && temporary(b[len(b)-1]):
 		return tempName(s, f)
@@ -240,6 +240,16 @@ func builtPath(s *sight, f found) (Cause, bool) {
 		c.Confidence = Possible
 	}
 	return c, true
+}
+
+// boundary reports whether a path can begin after what is before it: not in the
+// middle of a word, such as base64's, but after an option, as in -I/usr/include.
+func boundary(before string) bool {
+	if before == "" || !isWord(before[len(before)-1]) && before[len(before)-1] != '+' {
+		return true
+	}
+	words := strings.FieldsFunc(before, between)
+	return len(words) > 0 && words[len(words)-1][0] == '-'
 }
 
 // buildRoots are where builds are made.

@@ -63,7 +63,7 @@ func (s *sight) zonesApart(d time.Duration, zoned bool) bool {
 			return (d - (b - a)).Abs() < 10*time.Minute
 		}
 	}
-	if d.Abs() < 15*time.Minute || d.Abs() > 26*time.Hour {
+	if d.Abs() < 15*time.Minute || d.Abs() > 26*time.Hour || (d.Abs()-24*time.Hour).Abs() < 2*time.Second {
 		return false
 	}
 	rest := d.Abs() % (15 * time.Minute)
