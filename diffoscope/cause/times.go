@@ -95,10 +95,10 @@ func apart(d time.Duration, step time.Duration) string {
 	if d == 0 {
 		return "the same time, written in two ways"
 	}
-	return words(d.Abs(), step) + " apart"
+	return lasts(d.Abs(), step) + " apart"
 }
 
-func words(d, step time.Duration) string {
+func lasts(d, step time.Duration) string {
 	units := []struct {
 		d    time.Duration
 		name string
