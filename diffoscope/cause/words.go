@@ -21,6 +21,7 @@ var nameWords = map[Name]string{
 	Compression:  "compression",
 	ShadowDay:    "day of the password change",
 	Signature:    "signature",
+	Consequence:  "consequence of what else differs",
 	Unknown:      "not explained",
 }
 

@@ -47,7 +47,7 @@ var mayImport = map[string][]string{
 		"internal/lock", "internal/oci",
 	},
 	"internal/release": {
-		"builder", "diffoscope", "diffoscope/report", "internal/evidence", "internal/sign", "internal/inputs",
+		"builder", "diffoscope", "diffoscope/cause", "diffoscope/report", "internal/evidence", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/recipe", "internal/declared", "internal/inventory",
 	},
 	"builder": {

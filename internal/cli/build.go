@@ -324,6 +324,7 @@ func (b *build) reproduce(ctx context.Context, l *loaded, opts builder.Options, 
 func (b *build) built(l *loaded, pair *builder.Pair) release.Build {
 	made := release.Build{
 		Closure: l.closure,
+		Recipes: filepath.Dir(filepath.Dir(l.path)),
 		Files:   l.files,
 		Arch:    l.plan.Arch(),
 		Plan:    l.plan.Digest(),

@@ -34,6 +34,9 @@ import (
 type Build struct {
 	// Closure is the recipe, then its base.
 	Closure []*recipe.Recipe
+	// Recipes is the folder of the recipes' folders, for the lines that a report
+	// names.
+	Recipes string
 	// Files has the content of the recipe's file blocks that name a source, by
 	// the path in the image.
 	Files map[string][]byte
@@ -160,7 +163,7 @@ func compare(ctx context.Context, b Build) (*reproduced, error) {
 			layoutA.Close()
 		}
 	}()
-	if err := identical(ctx, b.A, b.B); err != nil {
+	if err := identical(ctx, &b); err != nil {
 		return nil, err
 	}
 	image, err := readImage(ctx, layoutA, b.A.Image)
@@ -180,24 +183,25 @@ func compare(ctx context.Context, b Build) (*reproduced, error) {
 	}, nil
 }
 
-// identical compares the two layouts from their bytes and returns nil when both
-// hold the same image, and a *DifferentError when they don't.
-func identical(ctx context.Context, a, b *builder.Result) error {
-	imageA, err := openImage(a)
+// identical compares the layouts of the two builds from their bytes and returns nil
+// when both hold the same image, and a *DifferentError when they don't.
+func identical(ctx context.Context, b *Build) error {
+	imageA, err := openImage(b.A)
 	if err != nil {
 		return err
 	}
 	defer imageA.Close()
-	imageB, err := openImage(b)
+	imageB, err := openImage(b.B)
 	if err != nil {
 		return err
 	}
 	defer imageB.Close()
-	cmp, err := diffoscope.Compare(ctx, imageA, imageB)
+	cmp, err := diffoscope.CompareBuilds(ctx, imageA, imageB, b.known())
 	if err != nil {
 		return fmt.Errorf("comparison: %w", err)
 	}
-	return judge(cmp, a, b)
+	b.trace(cmp.Causes)
+	return judge(cmp, b.A, b.B)
 }
 
 // judge reads the comparison of a and b. The digests, which it doesn't need, have
