@@ -12,17 +12,6 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
 
-const tracedBase = `base "alpine" {
-  version        = "3.20.1"
-  license        = "MIT"
-  end_of_support = "2026-04-01"
-  packages       = ["tzdata"]
-  rootfs {
-    url = "https://example.org/rootfs.tar.gz"
-  }
-}
-`
-
 const tracedService = `service "mqtt" {
   version = "1.0"
   license = "MIT"
@@ -54,42 +43,6 @@ const tracedService = `service "mqtt" {
   }
 }
 `
-
-// TestOrigin: each place of an image leads to the lines that put it there.
-func TestOrigin(t *testing.T) {
-	service, _ := recipe.Decode("mqtt/recipe.hcl", []byte(tracedService), recipe.Env{})
-	base, _ := recipe.Decode("alpine/recipe.hcl", []byte(tracedBase), recipe.Env{})
-	if service == nil || base == nil || service.Build == nil || base.Rootfs == nil {
-		t.Fatal("the recipes can't be read")
-	}
-	for _, c := range []struct {
-		place string
-		why   cause.Name
-		file  string
-		text  string // the beginning of the line
-	}{
-		{"layer 0|etc/issue|content", cause.Timestamp, "alpine", "rootfs"},
-		{"layer 1|usr/share/zoneinfo/UTC|mtime", cause.Timestamp, "alpine", "packages"},
-		{"layer 2|usr/bin/mqtt|content|.gopclntab", cause.BuildPath, "mqtt", `go build -o "$OUT/usr/bin/mqtt"`},
-		{"layer 2|usr/bin/other|content", cause.BuildPath, "mqtt", `go build -o "$OUT/usr/bin/other"`},
-		{"layer 2|etc/builder|content", cause.Hostname, "mqtt", "hostname"},
-		{"layer 2|etc/built|content", cause.Epoch, "mqtt", "date >"},
-		{"layer 2|usr/share/unknown|content", cause.Hostname, "mqtt", "hostname"},
-		{"layer 2|usr/share/unknown|content", cause.Unknown, "mqtt", "run"},
-		{"layer 2|etc/mqtt.conf|mode", cause.Umask, "mqtt", `file "/etc/mqtt.conf"`},
-		{"layer 2|etc/shadow|content", cause.ShadowDay, "mqtt", `user "mqtt"`},
-		{"layer 2|var/lib/mqtt/|mode", cause.Umask, "mqtt", `user "mqtt"`},
-		{"layer 2|data/|mode", cause.Umask, "mqtt", "runtime"},
-		{"layer 2|lib/apk/db/installed|content", cause.Unknown, "mqtt", "packages"},
-		{"config|created", cause.Timestamp, "mqtt", "runtime"},
-	} {
-		r, rng := origin([]*recipe.Recipe{service, base}, strings.Split(c.place, "|"), c.why)
-		line := strings.TrimSpace(strings.Split(string(r.Bytes), "\n")[max(rng.Start.Line, 1)-1])
-		if r.Name != c.file || !strings.HasPrefix(line, c.text) {
-			t.Errorf("%s because of %s: got %s:%d, %q", c.place, c.why, r.Name, rng.Start.Line, line)
-		}
-	}
-}
 
 // TestTraced: what differs is explained by what varied, and with the recipe's line.
 func TestTraced(t *testing.T) {
