@@ -355,6 +355,7 @@ func (b *build) create(ctx context.Context, t target, builds []release.Build, ou
 	var different *release.DifferentError
 	if errors.As(err, &different) {
 		out.Report = different.Report
+		out.differed(different.Comparison)
 	}
 	if err != nil {
 		return err

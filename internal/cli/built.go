@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
@@ -103,14 +104,18 @@ type made struct {
 	// every signature, in words.
 	Certificate *sign.Certificate `json:"certificate,omitempty"`
 	Services    string            `json:"services,omitempty"`
+	// Causes say why the builds differ, the most certain and frequent first.
+	Causes []why `json:"causes,omitempty"`
 
-	verify string // the command that verifies the release
+	comparison *diffoscope.Comparison
+	verify     string // the command that verifies the release
 }
 
 func (m *made) text(w io.Writer, name string) {
 	if len(m.Lacks) > 0 {
 		line(w, "lacks", "%s (tailsbuild build --arch all %s)", strings.Join(m.Lacks, ", "), name)
 	}
+	m.because(w)
 	if m.Report != "" {
 		line(w, "report", "%s", m.Report)
 	}

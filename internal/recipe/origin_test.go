@@ -88,4 +88,3 @@ func TestOrigin(t *testing.T) {
 		}
 	}
 }
-
