@@ -170,7 +170,7 @@ func audits(name string) func(*bench, context.Context) (*benchCase, error) {
 				after: func() error { return os.RemoveAll(built) },
 				run: func(ctx context.Context) error {
 					return a.run(ctx, nil, "build", name, "--recipes", a.recipes, "--store", b.ours.store, "--builder", "c",
-						"--offline", "--skip-tests", "--progress", "quiet", "--output", built)
+						"--offline", "--progress", "quiet", "--output", built)
 				},
 			},
 		}}, nil
