@@ -38,6 +38,7 @@ func parseAr(in *input, b *builder) error {
 			b.file.Format = Deb
 		}
 		part := Part{Name: m.name, Open: in.open(m.data, m.size), Offset: m.data, Size: m.size, Fields: m.fields}
+		part.Derived = m.isIndex()
 		if !b.add(part) {
 			return nil
 		}
@@ -82,6 +83,15 @@ func (in *input) arMember(offset int64, longNames []byte) (arMember, error) {
 	field("gid", text(34, 40), 34, 40)
 	field("mode", text(40, 48), 40, 48)
 	return m, nil
+}
+
+// isIndex reports whether a member says where others are, and the symbols in them.
+func (m *arMember) isIndex() bool {
+	switch m.name {
+	case "/", "//", "/SYM64/", "__.SYMDEF", "__.SYMDEF SORTED", "__.SYMDEF_64":
+		return true
+	}
+	return false
 }
 
 // resolve replaces a name that stands elsewhere: GNU's in the member called "//",

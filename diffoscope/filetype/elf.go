@@ -185,7 +185,8 @@ func (s elfSection) inFile() bool {
 // addHeader adds the header's fields.
 func (f *elfFile) addHeader(b *builder) {
 	of := func(name, value string, offset int64, size int64) {
-		b.add(Part{Name: name, Value: value, Of: "ELF header", Offset: offset, Size: size})
+		follows := name == "entry" || strings.HasSuffix(name, " headers")
+		b.add(Part{Name: name, Value: value, Of: "ELF header", Derived: follows, Offset: offset, Size: size})
 	}
 	word := int64(4)
 	if f.wide {
@@ -204,14 +205,14 @@ func (f *elfFile) addHeader(b *builder) {
 
 // addPieces adds everything that has bytes in the file.
 func (f *elfFile) addPieces(b *builder) error {
-	list := []piece{f.rawPiece(b, "ELF header", 0, int64(len(f.head)))}
+	list := []piece{f.derivedPiece(b, "ELF header", 0, int64(len(f.head)))}
 	for _, t := range []struct {
 		name    string
 		offset  int64
 		n, size int
 	}{{"program header table", f.phoff, f.phnum, f.phsize}, {"section header table", f.shoff, f.shnum, f.shsize}} {
 		if length := int64(t.n) * int64(t.size); length > 0 && f.has(t.offset, length) {
-			list = append(list, f.rawPiece(b, t.name, t.offset, length))
+			list = append(list, f.derivedPiece(b, t.name, t.offset, length))
 		}
 	}
 	for _, s := range f.sections {
@@ -228,7 +229,7 @@ func (f *elfFile) addPieces(b *builder) error {
 
 // addSection adds a section's content, and what explains it.
 func (f *elfFile) addSection(b *builder, s elfSection) {
-	p := Part{Name: s.name, Open: f.open(s.offset, s.size), Offset: s.offset, Size: s.size}
+	p := Part{Name: s.name, Open: f.open(s.offset, s.size), Derived: s.follows(), Offset: s.offset, Size: s.size}
 	p.Fields = []Part{
 		{Name: "type", Value: strings.TrimPrefix(s.typ.String(), "SHT_"), Of: "section header table"},
 		{Name: "flags", Value: elfFlags(s.flags), Of: "section header table"},
@@ -253,6 +254,24 @@ var stringless = []string{
 	".interp", ".comment", ".go.buildinfo", ".gnu_debuglink", ".got", ".got.plt", ".eh_frame", ".eh_frame_hdr",
 	".debug_abbrev", ".debug_aranges", ".debug_ranges", ".debug_rnglists", ".debug_loc", ".debug_loclists",
 	".debug_frame", ".debug_addr",
+}
+
+// follows reports whether a section has little but addresses, sizes and names of what
+// is in others.
+func (s elfSection) follows() bool {
+	switch s.typ {
+	case elf.SHT_STRTAB:
+		return s.flags&elf.SHF_ALLOC == 0
+	case elf.SHT_REL, elf.SHT_RELA, elf.SHT_HASH, elf.SHT_GNU_HASH, elf.SHT_GNU_VERSYM:
+		return true
+	}
+	switch s.name {
+	case ".debug_str", ".debug_line_str", ".debug_info":
+		return false
+	case ".eh_frame", ".eh_frame_hdr", ".got", ".got.plt", ".typelink", ".itablink", ".go.module", ".go.fipsinfo":
+		return true
+	}
+	return strings.HasPrefix(s.name, ".debug_")
 }
 
 func elfFlags(flags elf.SectionFlag) string {

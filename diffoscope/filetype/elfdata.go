@@ -39,7 +39,8 @@ func (f *elfFile) decompress(p *Part, s elfSection) {
 	}
 }
 
-// addNotes adds a field for each note, those with an id first in what they say.
+// addNotes adds a field for each note. IDs of the build follow from all else, unless
+// they are random.
 func (f *elfFile) addNotes(b *builder) {
 	for _, s := range f.sections {
 		if s.typ != elf.SHT_NOTE || s.size > maxELFField || !s.inFile() {
@@ -58,7 +59,7 @@ func (f *elfFile) addNotes(b *builder) {
 			}
 			owner := string(bytes.TrimRight(data[at+12:int64(at)+12+namesz], "\x00"))
 			name, value := elfNote(owner, typ, data[desc:desc+descsz])
-			if !b.add(Part{Name: name, Value: value, Of: s.name, Offset: s.offset + desc, Size: descsz}) {
+			if !b.add(Part{Name: name, Value: value, Of: s.name, Derived: strings.HasSuffix(name, " build id"), Offset: s.offset + desc, Size: descsz}) {
 				return
 			}
 			at = int(desc + (descsz+3)&^3)

@@ -131,7 +131,8 @@ func (f *peFile) sectionName(raw []byte) string {
 
 func (f *peFile) addFields(b *builder) {
 	of := func(name, value string, offset, size int64) {
-		b.add(Part{Name: name, Value: value, Of: "headers", Offset: offset, Size: size})
+		follows := name == "checksum" || name == "entry"
+		b.add(Part{Name: name, Value: value, Of: "headers", Derived: follows, Offset: offset, Size: size})
 	}
 	opt := f.coffAt + 20
 	of("timestamp", peTime(binary.LittleEndian.Uint32(f.coff[4:])), f.coffAt+4, 4)

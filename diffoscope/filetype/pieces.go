@@ -1,6 +1,7 @@
 package filetype
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 )
@@ -19,6 +20,13 @@ func (in *input) rawPiece(b *builder, name string, offset, size int64) piece {
 	}}
 }
 
+// derivedPiece is one that follows from others.
+func (in *input) derivedPiece(b *builder, name string, offset, size int64) piece {
+	return piece{name, offset, size, func() {
+		b.add(Part{Name: name, Open: in.open(offset, size), Derived: true, Offset: offset, Size: size})
+	}}
+}
+
 // addPieces adds pieces in the file's order, and parts for what is between them and
 // after them.
 func (in *input) addPieces(b *builder, list []piece) error {
@@ -26,7 +34,7 @@ func (in *input) addPieces(b *builder, list []piece) error {
 	end, last := int64(0), "the beginning"
 	for _, p := range append(list, piece{offset: in.Size(), add: func() {}}) {
 		if gap := p.offset - end; gap > 0 {
-			in.rawPiece(b, "after "+last, end, gap).add()
+			in.gap(b, "after "+last, end, gap).add()
 		}
 		p.add()
 		if b.err != nil {
@@ -37,4 +45,14 @@ func (in *input) addPieces(b *builder, list []piece) error {
 		}
 	}
 	return nil
+}
+
+// gap is a piece between others. If it is only there to align the next, it follows
+// from them.
+func (in *input) gap(b *builder, name string, offset, size int64) piece {
+	const page = 64 << 10
+	if data, err := in.bytes(offset, min(size, page)); size <= page && err == nil && len(bytes.Trim(data, "\x00")) == 0 {
+		return in.derivedPiece(b, name, offset, size)
+	}
+	return in.rawPiece(b, name, offset, size)
 }

@@ -143,7 +143,7 @@ func (m tarMember) fields() []Part {
 		{Name: "atime", Value: timeText(h.AccessTime)},
 		{Name: "ctime", Value: timeText(h.ChangeTime)},
 		{Name: "linkname", Value: h.Linkname, Offset: at + 157, Size: 100},
-		{Name: "header format", Value: h.Format.String(), Offset: at + 257, Size: 8},
+		{Name: "header format", Value: h.Format.String(), Derived: true, Offset: at + 257, Size: 8},
 	}
 	if h.Devmajor != 0 || h.Devminor != 0 {
 		list = append(list, Part{Name: "device", Value: fmt.Sprintf("%d:%d", h.Devmajor, h.Devminor), Offset: at + 329, Size: 16})
