@@ -14,14 +14,19 @@ type partsPair struct {
 	files    [2]*filetype.File
 	depth    int
 	children []*Difference
-	derived  []*Difference
-	// found has those of children that stand for a part of both files, by its name.
-	found map[string]int
+	findings
 }
 
 func (p *partsPair) add(d *Difference) {
 	if d = p.count(p.parent, d); d != nil {
 		p.children = append(p.children, d)
+	}
+}
+
+// record counts and keeps what was found out about a part.
+func (p *partsPair) record(part *filetype.Part, d *Difference) {
+	if d = p.count(p.parent, d); d != nil {
+		p.keep(part, d)
 	}
 }
 
@@ -47,15 +52,14 @@ func (p *partsPair) compare() error {
 	if err != nil {
 		return err
 	}
+	p.children = p.telling()
 	if d := orderDifference("parts", append(common, more...)); d != nil {
 		p.add(d)
 	}
 	if err := p.between(); err != nil || len(p.children) > 0 {
 		return err
 	}
-	for _, d := range p.derived {
-		p.add(d)
-	}
+	p.children = p.derived()
 	return nil
 }
 
@@ -96,12 +100,10 @@ func (p *partsPair) compareParts(which func(*filetype.Part) bool) ([]position, e
 
 // wanted reports whether the part that part explains, if any, is known to differ.
 func (p *partsPair) wanted(part *filetype.Part) bool {
-	_, differs := p.found[part.Of]
-	return part.Of == "" || differs
+	return part.Of == "" || p.differs(part.Of)
 }
 
-// both compares two parts of one name, and lists what it finds: in the place of the
-// part that they explain, when nothing better is known of that.
+// both compares two parts of one name.
 func (p *partsPair) both(a, b *filetype.Part) error {
 	if !p.wanted(a) {
 		return nil
@@ -110,27 +112,12 @@ func (p *partsPair) both(a, b *filetype.Part) error {
 	if d == nil || err != nil {
 		return err
 	}
-	if a.Derived && b.Derived {
-		p.derived = append(p.derived, d)
-		return nil
-	}
-	if at, ok := p.found[a.Of]; ok && len(p.children[at].Children) == 0 && p.children[at].Diff == nil {
-		p.children[at] = d
-		return nil
-	}
-	p.add(d)
-	if p.found == nil {
-		p.found = map[string]int{}
-	}
-	p.found[a.Name] = len(p.children) - 1
+	p.record(a, d)
 	return nil
 }
 
 // lonely reports a part that one file has.
 func (p *partsPair) lonely(part *filetype.Part, side int) {
-	if part.Derived {
-		return
-	}
 	d := &Difference{Kind: KindPart, Name: part.Name, Offset: -1}
 	v := &Value{Text: part.Value, Size: part.Size}
 	*d.side(side) = v
@@ -141,7 +128,7 @@ func (p *partsPair) lonely(part *filetype.Part, side int) {
 		}
 		v.Excerpt = b
 	}
-	p.add(d)
+	p.record(part, d)
 }
 
 // beginning returns the first bytes of a part's content.
@@ -219,7 +206,7 @@ func (p *partsPair) fields(a, b *filetype.Part) ([]*Difference, error) {
 		}
 		if d != nil && f.Derived && g.Derived {
 			d.Name = a.Name + " " + d.Name
-			p.derived = append(p.derived, d)
+			p.record(f, d)
 		} else if d != nil {
 			add(d)
 		}

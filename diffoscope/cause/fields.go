@@ -69,7 +69,7 @@ var places = []placeRule{
 
 	// The machine.
 	{lazyregexp.New(`/(goarch|go(amd64|arm|arm64|386|mips|ppc64|riscv64)|machine|architecture|arch|e_machine|e_flags|class|isa|cpu ?type)/$`), always(Architecture, Likely, "built for another machine")},
-	{lazyregexp.New(`/(go|buildinfo|go build info|elf)/.*/(-trimpath|build\t-trimpath|trimpath)/$`), always(BuildPath, Certain, "one of the two was built with -trimpath")},
+	{lazyregexp.New(`/(go|buildinfo|go build info|elf)/.*/(setting )?(-trimpath|trimpath)/$`), always(BuildPath, Certain, "one of the two was built with -trimpath")},
 	{lazyregexp.New(`/(host ?name|build ?host|buildhost|packager ?host)/$`), always(Hostname, Certain, "")},
 }
 

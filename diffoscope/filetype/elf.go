@@ -241,7 +241,7 @@ func (f *elfFile) addSection(b *builder, s elfSection) {
 	name := b.last()
 	switch {
 	case s.typ == elf.SHT_SYMTAB:
-		b.add(Part{Name: "symbols", Text: true, Of: name, Open: f.symbols(s)})
+		b.add(Part{Name: "symbols", Text: true, Of: name, Derived: true, Open: f.symbols(s)})
 	case s.typ == elf.SHT_DYNSYM:
 		b.add(Part{Name: "dynamic symbols", Text: true, Of: name, Open: f.symbols(s)})
 	case s.typ == elf.SHT_PROGBITS && s.flags&elf.SHF_EXECINSTR == 0 && !slices.Contains(stringless, s.name):
@@ -256,22 +256,30 @@ var stringless = []string{
 	".debug_frame", ".debug_addr",
 }
 
-// follows reports whether a section has little but addresses, sizes and names of what
-// is in others.
+// follows reports whether a section is nearly always another because something else
+// is: code and data with addresses in them, tables of what is elsewhere. What they
+// have of a build, and is no address, is in their strings.
 func (s elfSection) follows() bool {
 	switch s.typ {
 	case elf.SHT_STRTAB:
 		return s.flags&elf.SHF_ALLOC == 0
-	case elf.SHT_REL, elf.SHT_RELA, elf.SHT_HASH, elf.SHT_GNU_HASH, elf.SHT_GNU_VERSYM:
+	case elf.SHT_SYMTAB, elf.SHT_REL, elf.SHT_RELA, elf.SHT_HASH, elf.SHT_GNU_HASH, elf.SHT_GNU_VERSYM, elf.SHT_DYNAMIC,
+		elf.SHT_INIT_ARRAY, elf.SHT_FINI_ARRAY:
 		return true
+	case elf.SHT_NOTE:
+		return strings.Contains(s.name, "build-id") || strings.Contains(s.name, "buildid")
+	case elf.SHT_PROGBITS:
+		return slices.ContainsFunc(following, func(name string) bool {
+			return s.name == name || strings.HasPrefix(s.name, name+".")
+		}) || strings.HasPrefix(s.name, ".debug_")
 	}
-	switch s.name {
-	case ".debug_str", ".debug_line_str", ".debug_info":
-		return false
-	case ".eh_frame", ".eh_frame_hdr", ".got", ".got.plt", ".typelink", ".itablink", ".go.module", ".go.fipsinfo":
-		return true
-	}
-	return strings.HasPrefix(s.name, ".debug_")
+	return false
+}
+
+// following are names of such sections, and how those begin.
+var following = []string{
+	".text", ".init", ".fini", ".plt", ".got", ".data", ".rodata", ".sdata", ".tdata", ".eh_frame", ".eh_frame_hdr",
+	".gcc_except_table", ".gopclntab", ".gosymtab", ".typelink", ".itablink", ".noptrdata", ".go.module", ".go.fipsinfo",
 }
 
 func elfFlags(flags elf.SectionFlag) string {

@@ -3,6 +3,7 @@ package filetype
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -41,7 +42,8 @@ func parseSqlite(in *input, b *builder) error {
 	f.pages = in.Size() / f.page
 	for _, h := range sqliteFields {
 		n := binary.BigEndian.Uint32(head[h.offset:])
-		b.field(h.name, decimal(n), h.offset, 4)
+		follows := slices.Contains([]string{"changes", "version valid for change", "page count", "first free page", "free pages"}, h.name)
+		b.add(Part{Name: h.name, Value: decimal(n), Derived: follows, Offset: h.offset, Size: 4})
 	}
 	b.field("page size", decimal(f.page), 16, 2)
 	b.field("encoding", sqliteEncoding(f.charset), 56, 4)

@@ -1,0 +1,65 @@
+package diffoscope
+
+import (
+	"debug/elf"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
+)
+
+// buildProgram builds a small program in Go.
+func buildProgram(tb testing.TB, flags ...string) string {
+	tb.Helper()
+	if _, err := exec.LookPath("go"); err != nil {
+		tb.Skip("no go")
+	}
+	dir := tb.TempDir()
+	check(tb, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/m\ngo 1.24\n"), 0o600))
+	check(tb, os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nfunc main() { println(1) }\n"), 0o600))
+	cmd := exec.Command("go", append(append([]string{"build", "-buildvcs=false"}, flags...), "-o", "p", ".")...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		tb.Fatalf("%v\n%s", err, out)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "p"))
+	check(tb, err)
+	return string(b)
+}
+
+// TestTrimpath: nearly every section differs, and yet only the setting is listed, and
+// what is left of the paths.
+func TestTrimpath(t *testing.T) {
+	c := compareContents(t, "p", buildProgram(t), buildProgram(t, "-trimpath"))
+	got := leaves(c, false)
+	if len(got) > 6 || !strings.HasSuffix(got[0], "content > setting -trimpath: - | true") {
+		t.Errorf("got %s", strings.Join(got, "\n"))
+	}
+	for _, l := range got[1:] {
+		if !strings.Contains(l, " strings: ") {
+			t.Errorf("got %s", l)
+		}
+	}
+	if c.Causes[0].Name != cause.BuildPath || c.Causes[0].Confidence != cause.Certain {
+		t.Errorf("got %+v", c.Causes[0])
+	}
+}
+
+// TestFlippedBit: one bit of the code differs, and the section and offset are named.
+func TestFlippedBit(t *testing.T) {
+	program := buildProgram(t)
+	f, err := elf.NewFile(strings.NewReader(program))
+	check(t, err)
+	const at = 12345
+	flipped := []byte(program)
+	flipped[f.Section(".text").Offset+at] ^= 1
+	c := compareContents(t, "p", program, string(flipped))
+	for path, d := range c.Differences[0].Leaves() {
+		if path[len(path)-1] != ".text" || d.Offset != at {
+			t.Errorf("got %q at %d", path, d.Offset)
+		}
+	}
+}
