@@ -3,7 +3,8 @@
 # crun, uidmap (to build without root), git, make and certificates from the
 # distribution, Go 1.26.8 into .tools/, and the Go modules. Where no test may be
 # skipped (TAILSBUILD_REQUIRE_ALL), also podman, docker, a token in software, a C
-# compiler, jq and QEMU for aarch64. It asks for root only if a package is missing.
+# compiler, jq, QEMU for aarch64 and what writes the formats that comparisons know.
+# It asks for root only if a package is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,6 +38,11 @@ missing_packages() {
     [[ $(uname -m) != x86_64 || -e $emulator ]] || echo qemu-user-static
     command -v gcc >/dev/null || printf '%s
 ' gcc libc6-dev
+    # What makes the files that comparisons take apart.
+    local program
+    for program in python3 sqlite3 openssl zip zstd bzip2 xz:xz-utils msgfmt:gettext; do
+      command -v "${program%:*}" >/dev/null || echo "${program#*:}"
+    done
   fi
   [[ -e /etc/ssl/certs/ca-certificates.crt || -e /etc/pki/tls/certs/ca-bundle.crt || -e /etc/ssl/cert.pem ]] || echo ca-certificates
 }

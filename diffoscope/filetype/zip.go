@@ -113,12 +113,12 @@ func (in *input) zip64Directory(dir *zipDirectory) error {
 // A zipMember is one member. local is where its local header stands, data where the
 // content does.
 type zipMember struct {
-	name                string
-	flags, method       uint16
-	packed, size        int64
-	central, local      int64
-	data                int64
-	fields, localFields []Part
+	name           string
+	flags, method  uint16
+	packed, size   int64
+	central, local int64
+	data           int64
+	fields         []Part
 }
 
 // zipCentral reads a central directory header (section 4.3.12), and returns how many
