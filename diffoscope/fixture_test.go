@@ -210,3 +210,5 @@ func lutimes(name string, at time.Time) error {
 	ts := []unix.Timespec{unix.NsecToTimespec(at.UnixNano()), unix.NsecToTimespec(at.UnixNano())}
 	return unix.UtimesNanoAt(unix.AT_FDCWD, name, ts, unix.AT_SYMLINK_NOFOLLOW)
 }
+
+func timeHour(n int) time.Duration { return time.Duration(n) * time.Hour }

@@ -2,6 +2,7 @@ package diffoscope
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -98,7 +99,7 @@ func compareLayerPair(ctx context.Context, r *recorder, at trail, a, b *Image, l
 // oneSided reports a layer that only one image has. It reads the layer to
 // its end all the same: a damaged one is an error wherever it is.
 func oneSided(ctx context.Context, r *recorder, at trail, i *Image, n, side int) (*Difference, error) {
-	sum, err := layerTree{i, n}.walk(ctx, func(*entry) error { return nil })
+	sum, err := layerTree{i, n, nil}.walk(ctx, func(*entry) error { return nil })
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +113,10 @@ func oneSided(ctx context.Context, r *recorder, at trail, i *Image, n, side int)
 }
 
 // comparePair compares a layer of each image.
-func comparePair(ctx context.Context, r *recorder, at trail, a, b *Image, l layerPair) (*Difference, error) {
-	p := newPair(r, at, l.name(), a.limits, layerTree{a, l.a[0]}, layerTree{b, l.b[0]})
+func comparePair(ctx context.Context, r *recorder, at trail, a, b *Image, l layerPair) (d *Difference, err error) {
+	x, y := layerTree{a, l.a[0], &keeper{}}, layerTree{b, l.b[0], &keeper{}}
+	defer func() { err = errors.Join(err, x.Close(), y.Close()) }()
+	p := newPair(r, at, l.name(), a.limits, x, y)
 	if err := p.compare(ctx); err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func (t *mergedTree) walk(ctx context.Context, fn func(*entry) error) (*summary,
 	t.sizes = nil
 	for n := len(t.layers) - 1; n >= 0; n-- {
 		m.here = map[pathKey]hiding{}
-		layer, err := layerTree{t.image, t.layers[n]}.walk(ctx, func(e *entry) error {
+		layer, err := layerTree{t.image, t.layers[n], nil}.walk(ctx, func(e *entry) error {
 			if !m.visible(e) {
 				return nil
 			}
@@ -61,7 +61,7 @@ func (t *mergedTree) again(ctx context.Context, wants func(int) bool, last int, 
 			}
 		}
 		if end >= 0 {
-			err := layerTree{t.image, n}.again(ctx, func(k int) bool { return wants(base + k) }, end,
+			err := layerTree{t.image, n, nil}.again(ctx, func(k int) bool { return wants(base + k) }, end,
 				func(k int, r contentReader) error { return fn(base+k, r) })
 			if err != nil {
 				return err

@@ -287,7 +287,7 @@ func (s nameSet) shared(t nameSet) int {
 // readNames returns the first names in a layer, without its directories, which most
 // layers have in common.
 func readNames(ctx context.Context, image *Image, n, names int, size int64) (nameSet, error) {
-	lr, err := layerTree{image, n}.open()
+	lr, err := layerTree{image, n, nil}.open()
 	if err != nil {
 		return nil, err
 	}

@@ -80,12 +80,9 @@ func (a *arena) inFile(r io.Reader, limit int64) (*spool, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.file == nil {
-		f, err := os.CreateTemp("", "tailsbuild-compare-")
+		f, err := unnamed()
 		if err != nil {
 			return nil, err
-		}
-		if err := os.Remove(f.Name()); err != nil {
-			return nil, errors.Join(err, f.Close())
 		}
 		a.file = f
 	}
@@ -115,6 +112,18 @@ func (s *spool) release() {
 	case s.offset+s.Size() == s.arena.end:
 		s.arena.end = s.offset
 	}
+}
+
+// unnamed opens a new file that has no name.
+func unnamed() (*os.File, error) {
+	f, err := os.CreateTemp("", "tailsbuild-compare-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // close forgets all contents.

@@ -43,6 +43,7 @@ type contentReader interface {
 type layerTree struct {
 	image *Image
 	n     int
+	kept  *keeper // nil if it is read once
 }
 
 func (t layerTree) form() string { return formImage }
@@ -56,6 +57,9 @@ func (t layerTree) walk(ctx context.Context, fn func(*entry) error) (*summary, e
 	if err != nil {
 		return nil, err
 	}
+	if t.kept != nil && lr.Compression() != "" {
+		lr.Copy(t.kept)
+	}
 	sum, err := walkEntries(ctx, lr, fn)
 	if err != nil {
 		return nil, err
@@ -67,7 +71,10 @@ func (t layerTree) walk(ctx context.Context, fn func(*entry) error) (*summary, e
 }
 
 func (t layerTree) again(ctx context.Context, wants func(int) bool, last int, fn func(int, contentReader) error) error {
-	lr, err := t.open()
+	lr, err := t.kept.open("layer "+t.image.layers[t.n].Digest.String(), t.image.layerLimits())
+	if lr == nil && err == nil {
+		lr, err = t.open()
+	}
 	if err != nil {
 		return err
 	}
@@ -96,6 +103,9 @@ func entriesAgain(ctx context.Context, lr *oci.LayerReader, wants func(int) bool
 	return nil
 }
 
+// Close forgets what was kept of the layer.
+func (t layerTree) Close() error { return t.kept.Close() }
+
 // A tarTree is a tar that belongs to no image.
 type tarTree struct {
 	file   *os.File
@@ -115,7 +125,9 @@ func (t *tarTree) section() (*io.SectionReader, error) {
 }
 
 func (t *tarTree) open(r io.Reader, size int64) (*oci.LayerReader, error) {
-	return oci.OpenTar(io.NopCloser(r), size, t.path, t.limits.layer())
+	limits := t.limits.layer()
+	limits.Lenient = true
+	return oci.OpenTar(io.NopCloser(r), size, t.path, limits)
 }
 
 func (t *tarTree) walk(ctx context.Context, fn func(*entry) error) (*summary, error) {

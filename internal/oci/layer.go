@@ -83,11 +83,10 @@ func (l *Layout) OpenLayer(desc ocispec.Descriptor, limits LayerLimits) (*LayerR
 	return openLayer(blob, desc, "layer "+desc.Digest.String(), limits)
 }
 
-// OpenTar reads a tar that belongs to no image, plain or compressed with gzip or zstd,
-// of size bytes, as a layer. Nothing says which digest it should have. What names it in
-// errors.
+// OpenTar reads a tar of size bytes that belongs to no image as a layer: a plain one or,
+// with LayerLimits.Lenient, what it looks like. Nothing says which digest it should
+// have. What names it in errors.
 func OpenTar(r io.ReadCloser, size int64, what string, limits LayerLimits) (*LayerReader, error) {
-	limits.Lenient = true
 	return openLayer(r, ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayer, Size: size}, what, limits)
 }
 
@@ -164,6 +163,10 @@ func (r *LayerReader) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// Copy has every byte of the uncompressed tar written to w, too, from now on. Errors of
+// w are its own business. It is called before Next.
+func (r *LayerReader) Copy(w io.Writer) { r.meter.copy = w }
 
 // Header returns the bytes of the current entry's header as they are in the tar,
 // extended headers included. They are valid until the next call of Next.
@@ -252,6 +255,7 @@ type meter struct {
 	n     int64
 	limit int64
 	what  string
+	copy  io.Writer // or nil
 }
 
 func (m *meter) Read(p []byte) (int, error) {
@@ -261,5 +265,8 @@ func (m *meter) Read(p []byte) (int, error) {
 		return 0, &LimitError{m.what, m.n, m.limit}
 	}
 	m.hash.Write(p[:n])
+	if m.copy != nil {
+		_, _ = m.copy.Write(p[:n]) // see Copy
+	}
 	return n, err
 }
