@@ -206,7 +206,7 @@ func (p *partsPair) fields(a, b *filetype.Part) ([]*Difference, error) {
 		}
 		if d != nil && f.Derived && g.Derived {
 			d.Name = a.Name + " " + d.Name
-			p.record(f, d)
+			p.record(&filetype.Part{Name: d.Name, Derived: true}, d)
 		} else if d != nil {
 			add(d)
 		}

@@ -205,7 +205,8 @@ func (f *elfFile) addHeader(b *builder) {
 
 // addPieces adds everything that has bytes in the file.
 func (f *elfFile) addPieces(b *builder) error {
-	list := []piece{f.derivedPiece(b, "ELF header", 0, int64(len(f.head)))}
+	// Without the magic number, which would make the header a file of its own.
+	list := []piece{f.derivedPiece(b, "ELF header", 4, int64(len(f.head))-4)}
 	for _, t := range []struct {
 		name    string
 		offset  int64
@@ -243,7 +244,7 @@ func (f *elfFile) addSection(b *builder, s elfSection) {
 	case s.typ == elf.SHT_SYMTAB:
 		b.add(Part{Name: "symbols", Text: true, Of: name, Derived: true, Open: f.symbols(s)})
 	case s.typ == elf.SHT_DYNSYM:
-		b.add(Part{Name: "dynamic symbols", Text: true, Of: name, Open: f.symbols(s)})
+		b.add(Part{Name: "dynamic symbols", Text: true, Open: f.symbols(s)})
 	case s.typ == elf.SHT_PROGBITS && s.flags&elf.SHF_EXECINSTR == 0 && !slices.Contains(stringless, s.name):
 		b.add(Part{Name: s.name + " strings", Text: true, Of: name, Open: f.traces(p.Open)})
 	}
@@ -261,9 +262,7 @@ var stringless = []string{
 // have of a build, and is no address, is in their strings.
 func (s elfSection) follows() bool {
 	switch s.typ {
-	case elf.SHT_STRTAB:
-		return s.flags&elf.SHF_ALLOC == 0
-	case elf.SHT_SYMTAB, elf.SHT_REL, elf.SHT_RELA, elf.SHT_HASH, elf.SHT_GNU_HASH, elf.SHT_GNU_VERSYM, elf.SHT_DYNAMIC,
+	case elf.SHT_STRTAB, elf.SHT_SYMTAB, elf.SHT_DYNSYM, elf.SHT_REL, elf.SHT_RELA, elf.SHT_HASH, elf.SHT_GNU_HASH, elf.SHT_GNU_VERSYM, elf.SHT_DYNAMIC,
 		elf.SHT_INIT_ARRAY, elf.SHT_FINI_ARRAY:
 		return true
 	case elf.SHT_NOTE:

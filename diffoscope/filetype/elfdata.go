@@ -39,8 +39,11 @@ func (f *elfFile) decompress(p *Part, s elfSection) {
 	}
 }
 
+// uuidSize is how many bytes an id has that ld made at random.
+const uuidSize = 16
+
 // addNotes adds a field for each note. IDs of the build follow from all else, unless
-// they are random.
+// they look random.
 func (f *elfFile) addNotes(b *builder) {
 	for _, s := range f.sections {
 		if s.typ != elf.SHT_NOTE || s.size > maxELFField || !s.inFile() {
@@ -59,7 +62,7 @@ func (f *elfFile) addNotes(b *builder) {
 			}
 			owner := string(bytes.TrimRight(data[at+12:int64(at)+12+namesz], "\x00"))
 			name, value := elfNote(owner, typ, data[desc:desc+descsz])
-			if !b.add(Part{Name: name, Value: value, Of: s.name, Derived: strings.HasSuffix(name, " build id"), Offset: s.offset + desc, Size: descsz}) {
+			if !b.add(Part{Name: name, Value: value, Of: s.name, Derived: strings.HasSuffix(name, " build id") && descsz != uuidSize, Offset: s.offset + desc, Size: descsz}) {
 				return
 			}
 			at = int(desc + (descsz+3)&^3)
@@ -150,7 +153,7 @@ func (f *elfFile) addDynamic(b *builder) {
 		name string
 	}{{elf.DT_SONAME, "soname"}, {elf.DT_NEEDED, "needed"}, {elf.DT_RPATH, "rpath"}, {elf.DT_RUNPATH, "runpath"}} {
 		if list := values[d.tag]; len(list) > 0 {
-			b.add(Part{Name: d.name, Value: strings.Join(list, " "), Of: s.name})
+			b.add(Part{Name: d.name, Value: strings.Join(list, " ")})
 		}
 	}
 }

@@ -55,7 +55,9 @@ func parseLdCache(in *input, b *builder) error {
 		}
 		return nil
 	})})
-	b.add(Part{Name: "content", Open: in.open(0, in.Size()), Size: in.Size()})
+	// Without the beginning of the magic number, which would make it a cache again.
+	const begin = 12
+	b.add(Part{Name: "content", Open: in.open(begin, in.Size()-begin), Offset: begin, Size: in.Size() - begin})
 	return nil
 }
 

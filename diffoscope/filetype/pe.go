@@ -49,7 +49,7 @@ func parsePE(in *input, b *builder) error {
 	f.addFields(b)
 	f.addDebug(b)
 	end := f.coffAt + int64(len(f.coff)+len(f.opt)+40*len(f.sections))
-	list := []piece{f.rawPiece(b, "headers", 0, end)}
+	list := []piece{f.rawPiece(b, "headers", 2, end-2)} // without the magic number
 	if at, size := f.directory(pe.IMAGE_DIRECTORY_ENTRY_SECURITY); size > 0 && f.has(at, size) {
 		list = append(list, f.rawPiece(b, "certificate table", at, size))
 	}

@@ -46,13 +46,22 @@ func parsePEM(in *input, b *builder) error {
 		}
 		p := pemPart(block, alone)
 		p.Offset, p.Size = int64(start), int64(end-start)
-		list = append(list, piece{p.Name, p.Offset, p.Size, func() { b.add(p) }})
+		list = append(list, piece{p.Name, p.Offset, p.Size, func() { b.add(p.withoutBytes()) }})
 		rest = after
 	}
 	if len(list) == 0 {
 		return ErrUnknown
 	}
 	return in.addPieces(b, list)
+}
+
+// withoutBytes returns p with no bytes of the file, if fields say all that is in them:
+// nothing more is to be shown of a private key.
+func (p Part) withoutBytes() Part {
+	if p.Open == nil {
+		p.Size = 0
+	}
+	return p
 }
 
 func pemPart(block *pem.Block, alone bool) Part {
@@ -71,6 +80,7 @@ func pemPart(block *pem.Block, alone bool) Part {
 			if !alone {
 				p.Name += " " + cert.Subject.String()
 			}
+			return p
 		}
 	}
 	p.Encoding = "base64"
@@ -126,7 +136,14 @@ func certificateFields(c *x509.Certificate) []Part {
 		{Name: "signature algorithm", Value: c.SignatureAlgorithm.String()},
 	}
 	for _, e := range c.Extensions {
-		list = append(list, Part{Name: "extension " + e.Id.String(), Value: fmt.Sprintf("%x", e.Value)})
+		name, keyID := "extension "+e.Id.String(), false
+		switch e.Id.String() {
+		case "2.5.29.14":
+			name, keyID = "subject key id", true
+		case "2.5.29.35":
+			name, keyID = "authority key id", true
+		}
+		list = append(list, Part{Name: name, Value: fmt.Sprintf("%x", e.Value), Derived: keyID})
 	}
-	return append(list, Part{Name: "signature", Value: digest(c.Signature)})
+	return append(list, Part{Name: "signature", Value: digest(c.Signature), Derived: true})
 }

@@ -28,12 +28,12 @@ func (in *input) derivedPiece(b *builder, name string, offset, size int64) piece
 }
 
 // addPieces adds pieces in the file's order, and parts for what is between them and
-// after them.
+// after them. What is before the first is the magic number, or nothing is there.
 func (in *input) addPieces(b *builder, list []piece) error {
 	slices.SortStableFunc(list, func(x, y piece) int { return cmp.Compare(x.offset, y.offset) })
-	end, last := int64(0), "the beginning"
+	end, last := int64(0), ""
 	for _, p := range append(list, piece{offset: in.Size(), add: func() {}}) {
-		if gap := p.offset - end; gap > 0 {
+		if gap := p.offset - end; gap > 0 && last != "" {
 			in.gap(b, "after "+last, end, gap).add()
 		}
 		p.add()
