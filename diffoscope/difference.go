@@ -128,6 +128,9 @@ type Difference struct {
 	A, B *Value
 	// Offset is that of the first differing byte, -1 when it has no meaning.
 	Offset int64
+	// Near says what that byte belongs to, for example "main.main+0x1b" in a program,
+	// "" if that isn't known. It comes from the first image: quote it.
+	Near string
 	// Line is that of the first differing line, from 1, and 0 for binary content.
 	Line int
 	// Format is what the content was taken apart as, for example "gzip": then the

@@ -60,6 +60,7 @@ type jsonDifference struct {
 	A        *jsonValue       `json:"a,omitempty"`
 	B        *jsonValue       `json:"b,omitempty"`
 	Offset   *int64           `json:"offset,omitempty"`
+	Near     string           `json:"near,omitempty"`
 	Line     int              `json:"line,omitempty"`
 	Children []jsonDifference `json:"children,omitempty"`
 	Format   string           `json:"format,omitempty"`
@@ -103,7 +104,7 @@ func newJSONDifferences(list []*Difference) []jsonDifference {
 	for _, d := range list {
 		j := jsonDifference{
 			Kind: d.Kind, Name: utf8Text(d.Name), A: newJSONValue(d.A), B: newJSONValue(d.B),
-			Line: d.Line, Children: newJSONDifferences(d.Children),
+			Near: utf8Text(d.Near), Line: d.Line, Children: newJSONDifferences(d.Children),
 			Format: utf8Text(d.Format), Diff: utf8Text(string(d.Diff)), DiffCut: d.DiffCut,
 		}
 		if d.Cause != nil {

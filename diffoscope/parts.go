@@ -241,6 +241,9 @@ func (p *partsPair) inside(d *Difference, a, b *filetype.Part) (*Difference, err
 	}
 	switch {
 	case err == nil && !same:
+		if a.Near != nil && d.Offset >= 0 && d.Line == 0 {
+			d.Near = a.Near(d.Offset)
+		}
 		return d, nil
 	case err == nil && a.Encoding != b.Encoding:
 		d.Kind, d.A, d.B = KindCompression, text(orNone(a.Encoding)), text(orNone(b.Encoding))

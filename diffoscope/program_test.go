@@ -48,18 +48,33 @@ func TestTrimpath(t *testing.T) {
 	}
 }
 
-// TestFlippedBit: one bit of the code differs, and the section and offset are named.
+// TestFlippedBit: one bit of the code differs, and section, offset and function are
+// named, in a program without symbols, too.
 func TestFlippedBit(t *testing.T) {
-	program := buildProgram(t)
+	t.Run("symbols", func(t *testing.T) { testFlippedBit(t, buildProgram(t)) })
+	t.Run("stripped", func(t *testing.T) { testFlippedBit(t, buildProgram(t, "-ldflags=-s -w")) })
+}
+
+func testFlippedBit(t *testing.T, program string) {
 	f, err := elf.NewFile(strings.NewReader(program))
 	check(t, err)
-	const at = 12345
+	// The first instructions of main.main are where the entry of the symbol says.
+	symbols, err := elf.NewFile(strings.NewReader(buildProgram(t)))
+	check(t, err)
+	list, err := symbols.Symbols()
+	check(t, err)
+	at := int64(-1)
+	for _, s := range list {
+		if s.Name == "main.main" {
+			at = int64(s.Value-symbols.Section(".text").Addr) + 5
+		}
+	}
 	flipped := []byte(program)
-	flipped[f.Section(".text").Offset+at] ^= 1
+	flipped[int64(f.Section(".text").Offset)+at] ^= 1
 	c := compareContents(t, "p", program, string(flipped))
 	for path, d := range c.Differences[0].Leaves() {
-		if path[len(path)-1] != ".text" || d.Offset != at {
-			t.Errorf("got %q at %d", path, d.Offset)
+		if path[len(path)-1] != ".text" || d.Offset != at || d.Near != "main.main+0x5" {
+			t.Errorf("got %q at %d, in %s", path, d.Offset, d.Near)
 		}
 	}
 }

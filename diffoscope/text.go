@@ -265,7 +265,11 @@ func (t *textWriter) leaf(indent int, d *Difference) {
 	case d.Line > 0:
 		t.line(indent, "%s: first difference in line %d, at byte %d%s", title(d), d.Line, d.Offset, why)
 	case d.Offset >= 0:
-		t.line(indent, "%s: first difference at byte %d%s", title(d), d.Offset, why)
+		near := ""
+		if d.Near != "" {
+			near = ", in " + quote(d.Near)
+		}
+		t.line(indent, "%s: first difference at byte %d%s%s", title(d), d.Offset, near, why)
 	default:
 		t.line(indent, "%s%s", title(d), why)
 	}

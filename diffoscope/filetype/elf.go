@@ -230,7 +230,7 @@ func (f *elfFile) addPieces(b *builder) error {
 
 // addSection adds a section's content, and what explains it.
 func (f *elfFile) addSection(b *builder, s elfSection) {
-	p := Part{Name: s.name, Open: f.open(s.offset, s.size), Derived: s.follows(), Offset: s.offset, Size: s.size}
+	p := Part{Name: s.name, Open: f.open(s.offset, s.size), Derived: s.follows(), Near: f.near(s), Offset: s.offset, Size: s.size}
 	p.Fields = []Part{
 		{Name: "type", Value: strings.TrimPrefix(s.typ.String(), "SHT_"), Of: "section header table"},
 		{Name: "flags", Value: elfFlags(s.flags), Of: "section header table"},

@@ -84,6 +84,9 @@ type Part struct {
 	// Derived says that the part follows from others: a checksum, a length, an offset.
 	// It is only of interest when nothing else in the file differs.
 	Derived bool
+	// Near says what is at an offset of the content, for example in which function, ""
+	// where that isn't known. It is nil for contents that have no names for places.
+	Near func(offset int64) string
 	// Offset and Size are which bytes of the file the part stands for, for what no
 	// part explains. A part that repeats what others have, for people, has no Size.
 	Offset, Size int64

@@ -2,6 +2,8 @@ package filetype
 
 import (
 	"bytes"
+	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"io"
 	"testing"
@@ -49,6 +51,9 @@ func check(t *testing.T, name string, data []byte) {
 		}
 		if p.Open == nil {
 			continue
+		}
+		if p.Near != nil {
+			p.Near(p.Size / 2)
 		}
 		r, err := p.Open()
 		if err != nil {
@@ -108,6 +113,28 @@ func FuzzBzip2(f *testing.F) {
 func FuzzELF(f *testing.F) {
 	fuzz(f, "x", made(f, []string{"gcc", "strip"}, `printf 'int f(void) { return 1; } const char d[] = __DATE__ __FILE__;' >m.c
 gcc -c -g -gz=zlib m.c; gcc -shared -nostdlib -Wl,--build-id=sha1,-rpath,/opt/lib -o m.so m.c; strip m.so`, "m.o", "m.so")...)
+}
+
+// FuzzGoFunctions is for the table of functions alone, which is large in programs.
+func FuzzGoFunctions(f *testing.F) {
+	le := binary.LittleEndian
+	seed := append(le.AppendUint32(nil, 0xfffffff1), 0, 0, 1, 8)
+	for _, word := range []uint64{2, 0, 0, 72, 0, 0, 0, 80} {
+		seed = le.AppendUint64(seed, word)
+	}
+	seed = append(seed, "main\x00...\x00\x00\x00\x00\x18\x00\x00\x00\x10\x00\x00\x00\x18\x00\x00\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
+	f.Add(seed, int64(17))
+	f.Fuzz(func(t *testing.T, data []byte, offset int64) {
+		file := &elfFile{input: newInput(bytes.NewReader(data), fuzzLimits), order: le, wide: true, head: make([]byte, 64)}
+		file.sections = []elfSection{{name: ".gopclntab", typ: elf.SHT_PROGBITS, size: int64(len(data))}}
+		name, start := file.goFunctionAt(elfSection{name: ".text"}, offset)
+		if name != "" && start > offset {
+			t.Errorf("%q at %d", name, start)
+		}
+		if bytes.Equal(data, seed) && offset == 17 && (name != "main" || start != 16) {
+			t.Errorf("got %q at %d", name, start)
+		}
+	})
 }
 
 func FuzzPyc(f *testing.F) {

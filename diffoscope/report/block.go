@@ -200,6 +200,9 @@ func (v *view) content(d *diffoscope.Difference, id string) *content {
 		c.Where = fmt.Sprintf("first difference in line %s, at byte %s", number(d.Line), number(int(d.Offset)))
 	case d.Offset >= 0:
 		c.Where = fmt.Sprintf("first difference at byte %s", number(int(d.Offset)))
+		if d.Near != "" {
+			c.Where += ", in " + diffoscope.Quote(d.Near)
+		}
 	}
 	if len(d.Diff) > 0 {
 		c.Lines = true
