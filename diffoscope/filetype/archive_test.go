@@ -109,6 +109,14 @@ zip -q z.zip f big; printf comment | zip -qz z.zip; zip -qX x.zip f; mkdir META-
 	}
 }
 
+// TestZipLocal: what a local header says otherwise is a field of its own.
+func TestZipLocal(t *testing.T) {
+	need(t, "zip")
+	data := read(t, run(t, `printf hello >f; touch -d 2024-01-02T03:04:04Z f; zip -qX z.zip f`), "z.zip")
+	data[10], data[6] = 0, 8
+	want(t, parse(t, "z.zip", data), "f/mtime", "2024-01-02T03:04:04", "f/local mtime", "2024-01-02T03:00:00", "f/local flags", "0x8")
+}
+
 // TestAPK: three gzip members, and the first two have no end of a tar.
 func TestAPK(t *testing.T) {
 	need(t, "gzip", "tar", "head")

@@ -111,7 +111,10 @@ func (b *builder) field(name, value string, offset, size int64) bool {
 
 // decimal returns n as a field's value.
 func decimal[T int | int32 | int64 | uint8 | uint16 | uint32 | uint64](n T) string {
-	return fmt.Sprint(n)
+	if n < 0 {
+		return strconv.FormatInt(int64(n), 10)
+	}
+	return strconv.FormatUint(uint64(n), 10)
 }
 
 func hexadecimal[T uint8 | uint16 | uint32 | uint64](n T) string { return fmt.Sprintf("0x%x", n) }

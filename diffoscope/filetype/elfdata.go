@@ -12,8 +12,13 @@ import (
 	"github.com/klauspost/compress/zlib"
 )
 
-// maxELFField is how many bytes of a section are read for fields.
-const maxELFField = 1 << 20
+const (
+	// maxELFField is how many bytes of a section are read for fields, and of all with
+	// notes together.
+	maxELFField = 1 << 20
+	// maxELFStrings is how many libraries or paths a program may ask for.
+	maxELFStrings = 500
+)
 
 // decompress changes p so that its content is decompressed (System V ABI,
 // "Compression Header").
@@ -45,10 +50,12 @@ const uuidSize = 16
 // addNotes adds a field for each note. IDs of the build follow from all else, unless
 // they look random.
 func (f *elfFile) addNotes(b *builder) {
+	left := int64(maxELFField)
 	for _, s := range f.sections {
-		if s.typ != elf.SHT_NOTE || s.size > maxELFField || !s.inFile() {
+		if s.typ != elf.SHT_NOTE || s.size > left || !s.inFile() {
 			continue
 		}
+		left -= s.size
 		data, err := f.bytes(s.offset, s.size)
 		if err != nil {
 			continue
@@ -140,7 +147,7 @@ func (f *elfFile) addDynamic(b *builder) {
 	for ; len(data) >= step; data = data[step:] {
 		tag := elf.DynTag(f.word(data, data))
 		value := f.word(data[step/2:], data[step/2:])
-		if tag == elf.DT_NULL || len(values[tag]) >= 10_000 {
+		if tag == elf.DT_NULL || len(values[tag]) >= maxELFStrings {
 			break
 		}
 		switch tag {

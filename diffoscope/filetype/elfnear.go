@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // near returns a Part's Near for a section: the symbol that has an offset, or the
@@ -17,10 +18,9 @@ func (f *elfFile) near(s elfSection) func(int64) string {
 	return func(offset int64) string {
 		name, start := "", int64(0)
 		for _, typ := range []elf.SectionType{elf.SHT_SYMTAB, elf.SHT_DYNSYM} {
-			for _, table := range f.sections {
-				if table.typ == typ && name == "" {
-					name, start = f.symbolAt(table, s, offset)
-				}
+			is := func(table elfSection) bool { return table.typ == typ }
+			if i := slices.IndexFunc(f.sections, is); i >= 0 && name == "" {
+				name, start = f.symbolAt(f.sections[i], s, offset)
 			}
 		}
 		if name == "" && s.flags&elf.SHF_EXECINSTR != 0 {

@@ -13,15 +13,17 @@ type input struct {
 	format string
 	limits Limits
 	// raw counts the bytes of contents that stand in the file as they are: the file
-	// has no more. decoded counts the others.
-	raw, decoded *meter
+	// has no more. decoded counts those that are decoded, rendered those that are shown
+	// as text.
+	raw, decoded, rendered *meter
 }
 
 func newInput(c Content, l Limits) *input {
 	return &input{
 		Content: c, limits: l,
-		raw:     &meter{what: "bytes of contents that overlap", limit: c.Size()},
-		decoded: &meter{what: "bytes of decoded contents", limit: l.Decoded},
+		raw:      &meter{what: "bytes of contents that overlap", limit: c.Size()},
+		decoded:  &meter{what: "bytes of decoded contents", limit: l.Decoded},
+		rendered: &meter{what: "bytes of text", limit: min(l.Decoded, renderingFactor*c.Size()+1<<20)},
 	}
 }
 
@@ -67,7 +69,11 @@ func (in *input) open(offset, size int64) func() (io.ReadCloser, error) {
 
 // decode returns a Part's Open for bytes that decoder decodes.
 func (in *input) decode(decoder func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
-	count := &counter{meter: in.decoded}
+	return metering(in.decoded, decoder)
+}
+
+func metering(m *meter, decoder func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
+	count := &counter{meter: m}
 	return func() (io.ReadCloser, error) {
 		src, err := decoder()
 		if err != nil {

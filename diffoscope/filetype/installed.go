@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// maxPackageFields is how many fields a package may have: there are 21.
+const maxPackageFields = 100
+
 // installedKeys are the fields that apk has for a package, in its database and in
 // indexes (apk-tools' apk_package.c).
 var installedKeys = map[string]string{
@@ -58,7 +61,7 @@ func installedPackage(in *input, record []byte, offset int64) (Part, error) {
 			}
 			continue
 		}
-		if !ok || len(key) != 1 {
+		if !ok || len(key) != 1 || len(p.Fields) > maxPackageFields {
 			return Part{}, ErrUnknown
 		}
 		if key == "P" {

@@ -100,7 +100,7 @@ func (m *marshal) object(as style) (string, error) {
 		if len(kept) > maxMarshalValue {
 			kept = kept[:maxMarshalValue] + "..."
 		}
-		if err := m.charge(len(kept)); err != nil {
+		if err := m.charge(len(kept) + 16); err != nil {
 			return "", err
 		}
 		m.refs[ref] = strings.Clone(kept)

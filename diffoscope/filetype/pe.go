@@ -5,6 +5,7 @@ import (
 	"debug/pe"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -39,11 +40,11 @@ func parsePE(in *input, b *builder) error {
 	if err := f.readHeaders(); err != nil {
 		return err
 	}
-	for _, s := range f.sections {
-		if s.name == ".data" || s.name == ".go.buildinfo" {
-			if data, err := f.bytes(s.offset, min(s.size, maxELFField)); err == nil {
-				addGoBuild(b, data, s.name, s.offset)
-			}
+	hasGo := func(s peSection) bool { return s.name == ".data" || s.name == ".go.buildinfo" }
+	if i := slices.IndexFunc(f.sections, hasGo); i >= 0 {
+		s := f.sections[i]
+		if data, err := f.bytes(s.offset, min(s.size, maxELFField)); err == nil {
+			addGoBuild(b, data, s.name, s.offset)
 		}
 	}
 	f.addFields(b)

@@ -14,8 +14,12 @@ import (
 	"time"
 )
 
-// maxPEM is how many bytes a file with PEM blocks may have.
-const maxPEM = 4 << 20
+const (
+	// maxPEM is how many bytes a file with PEM blocks may have.
+	maxPEM = 4 << 20
+	// maxPEMHeaders is how many headers of a block are looked at.
+	maxPEMHeaders = 100
+)
 
 func sniffPEM(head []byte, _ string) bool {
 	return isText(head) && bytes.Contains(head, []byte("-----BEGIN "))
@@ -66,7 +70,7 @@ func (p Part) withoutBytes() Part {
 
 func pemPart(block *pem.Block, alone bool) Part {
 	p := Part{Name: strings.ToLower(block.Type)}
-	for _, key := range slices.Sorted(maps.Keys(block.Headers)) {
+	for _, key := range slices.Sorted(maps.Keys(block.Headers))[:min(len(block.Headers), maxPEMHeaders)] {
 		p.Fields = append(p.Fields, Part{Name: "header " + key, Value: block.Headers[key]})
 	}
 	if strings.Contains(block.Type, "PRIVATE KEY") {

@@ -97,6 +97,7 @@ func (f *sqliteFile) addTables(b *builder) {
 		root int64
 	}
 	var tables []table
+	left := f.limits.Memory / 4 // for their names
 	err := f.rows(1, func(_ int64, row []string) bool {
 		var root int64
 		if len(row) >= 5 && row[0] == "'table'" && !strings.Contains(strings.ToUpper(row[4]), "WITHOUT ROWID") {
@@ -106,8 +107,9 @@ func (f *sqliteFile) addTables(b *builder) {
 		}
 		if root > 0 {
 			tables = append(tables, table{strings.Trim(row[1], "'"), root})
+			left -= int64(len(row[1])) + partSize
 		}
-		return len(tables) < f.limits.Parts
+		return left > 0
 	})
 	if err != nil {
 		return

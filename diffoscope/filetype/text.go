@@ -5,13 +5,18 @@ import (
 	"iter"
 )
 
-// renderingSize is about how many bytes of a rendering are made at once.
-const renderingSize = 8 << 10
+const (
+	// renderingSize is about how many bytes of a rendering are made at once.
+	renderingSize = 8 << 10
+	// renderingFactor is how many times larger than the file its renderings may be: names
+	// that a damaged table has again and again are no rendering of it.
+	renderingFactor = 16
+)
 
 // text returns a Part's Open for a rendering: what write yields, piece by piece, until
-// yield returns false. It is limited like contents that are decoded.
+// yield returns false.
 func (in *input) text(write func(yield func(string) bool) error) func() (io.ReadCloser, error) {
-	return in.decode(func() (io.ReadCloser, error) {
+	return metering(in.rendered, func() (io.ReadCloser, error) {
 		next, stop := iter.Pull2(func(yield func(string, error) bool) {
 			var buf []byte
 			stopped := false

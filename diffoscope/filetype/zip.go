@@ -149,8 +149,12 @@ func (in *input) zipCentral(raw []byte, offset int64) (zipMember, int, error) {
 		at("made by", zipMadeBy(u16(4)), 4, 2),
 		at("internal attributes", hexadecimal(u16(36)), 36, 2),
 		at("comment", string(raw[n-comment:n]), n-comment, comment))
+	m.fields = slices.DeleteFunc(m.fields, func(f Part) bool { return f.Value == "0x0" })
 	if u16(4)>>8 == 3 {
-		m.fields = append(m.fields, at("mode", fmt.Sprintf("%06o", u32(38)>>16), 40, 2), at("DOS attributes", hexadecimal(u16(38)), 38, 2))
+		m.fields = append(m.fields, at("mode", fmt.Sprintf("%06o", u32(38)>>16), 40, 2))
+		if u16(38) != 0 {
+			m.fields = append(m.fields, at("DOS attributes", hexadecimal(u16(38)), 38, 2))
+		}
 	} else {
 		m.fields = append(m.fields, at("external attributes", hexadecimal(u32(38)), 38, 4))
 	}
@@ -197,8 +201,11 @@ func (in *input) zipLocal(m *zipMember) error {
 		fields = append(fields, Part{Name: "name", Value: string(localName), Offset: m.local + zipLocalSize, Size: name})
 	}
 	for _, f := range fields {
-		same := func(g Part) bool { return f.Name == g.Name && f.Value == g.Value }
-		if !slices.ContainsFunc(m.fields, same) {
+		central := "0x0" // which was left out
+		if i := slices.IndexFunc(m.fields, func(g Part) bool { return f.Name == g.Name }); i >= 0 {
+			central = m.fields[i].Value
+		}
+		if f.Value != central {
 			f.Name = "local " + f.Name
 			m.fields = append(m.fields, f)
 		}

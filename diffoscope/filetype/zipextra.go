@@ -6,6 +6,9 @@ import (
 	"iter"
 )
 
+// maxZipExtra is about how many extra fields of a member are told apart.
+const maxZipExtra = 50
+
 // zipExtra returns the extra fields in raw, by their id (APPNOTE.TXT, section 4.5).
 func zipExtra(raw []byte) iter.Seq2[uint16, []byte] {
 	return func(yield func(uint16, []byte) bool) {
@@ -24,6 +27,9 @@ func zipExtra(raw []byte) iter.Seq2[uint16, []byte] {
 func zipExtraFields(raw []byte, offset int64, local bool) []Part {
 	var list []Part
 	for id, data := range zipExtra(raw) {
+		if len(list) >= maxZipExtra {
+			return append(list, Part{Name: "more extra fields", Value: digest(raw)})
+		}
 		add := func(name, value string) {
 			list = append(list, Part{Name: name, Value: value, Offset: offset, Size: int64(4 + len(data))})
 		}
