@@ -122,7 +122,7 @@ func TestAPK(t *testing.T) {
 	need(t, "gzip", "tar", "head")
 	dir := run(t, `printf sig >.SIGN.RSA.key.rsa.pub; printf 'pkgname = p\n' >.PKGINFO; printf hello >f
 tar -cf - .SIGN.RSA.key.rsa.pub | head -c 1024 | gzip -n >p.apk
-tar -cf - .PKGINFO | head -c 1024 | gzip -n >>p.apk; tar -cf - f | gzip -n >>p.apk`)
+tar --format=pax -cf - .PKGINFO | head -c 2560 | gzip -n >>p.apk; tar -cf - f | gzip -n >>p.apk`)
 	f := parse(t, "p.apk", read(t, dir, "p.apk"))
 	if f.Format != APK || len(f.Parts) != 3 {
 		t.Fatalf("got %s", outline(f))

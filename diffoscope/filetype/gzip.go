@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"github.com/klauspost/compress/flate"
@@ -206,7 +207,7 @@ func apkNames(members []gzipMember) []string {
 		switch {
 		case strings.HasPrefix(entry, ".SIGN."):
 			name = "signature"
-		case entry == ".PKGINFO":
+		case path.Base(entry) == ".PKGINFO": // or the PAX header for that
 			name = "control"
 		}
 		names = append(names, name)
