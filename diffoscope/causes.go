@@ -126,6 +126,10 @@ func causeLeaf(path, formats []string, leaf *Difference) cause.Leaf {
 	}
 	if len(leaf.Diff) > 0 {
 		l.A, l.B = diffSides(leaf.Diff)
+		if leaf.reordered != nil {
+			l.A, l.B, l.Reordered = leaf.reordered[0], leaf.reordered[1], true
+			leaf.reordered = nil
+		}
 		return l
 	}
 	l.A, l.B = valueText(leaf.A), valueText(leaf.B)

@@ -143,6 +143,10 @@ type Difference struct {
 	// Cause is why it differs, nil when it has children or nothing is known.
 	Cause    *cause.Cause
 	Children []*Difference
+
+	// reordered has the beginnings of two texts that have the same lines in another
+	// order, until that is explained.
+	reordered *[2]string
 }
 
 // A Value is one side of a Difference.

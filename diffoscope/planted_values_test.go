@@ -12,6 +12,10 @@ var plantedOrders = []planted{
 	{name: "order in zip", want: cause.Order, mend: "zip -X", needs: "zip", a: madeForward, b: madeBackward, script: `find . -type f | zip -q -X $OUT/x.zip -@; rm -r "$FOLDER"`, fixed: `find . -type f | sort | zip -q -X $OUT/x.zip -@; rm -r "$FOLDER"`},
 	{name: "python listdir", want: cause.Order, needs: "python3", a: madeForward, b: madeBackward, script: `python3 -c 'import os; print("\n".join(os.listdir()))' >$OUT/list; rm -r "$FOLDER"`, fixed: `python3 -c 'import os; print("\n".join(sorted(os.listdir())))' >$OUT/list; rm -r "$FOLDER"`},
 
+	{name: "find of many", want: cause.Order, a: `ls() { seq 1 3000 | sed 's/^/lib\/file-/; s/$/.txt/'; }`, b: `ls() { seq 3000 -1 1 | sed 's/^/lib\/file-/; s/$/.txt/'; }`, script: `ls >$OUT/list`, fixed: `ls | sort >$OUT/list`},
+	{name: "sort of many", want: cause.Locale, mend: "LC_ALL=C sort", needs: "localedef", a: inC, b: inGerman,
+		script: `seq 1 700 | while read n; do echo "item-$n"; echo "Item$n"; done | sort >$OUT/list`, fixed: `seq 1 700 | while read n; do echo "item-$n"; echo "Item$n"; done | LC_ALL=C sort >$OUT/list`},
+
 	{name: "python set", want: cause.HashOrder, mend: "PYTHONHASHSEED=0", needs: "python3", a: sameSeed, b: otherSeed, script: `python3 -c 'print({"apple", "pear", "plum", "fig"})' >$OUT/set`, fixed: `PYTHONHASHSEED=0 python3 -c 'print({"apple", "pear", "plum", "fig"})' >$OUT/set`},
 	{name: "lines of a set", want: cause.HashOrder, mend: "PYTHONHASHSEED=0", needs: "python3", a: sameSeed, b: otherSeed,
 		script: `python3 -c 'for k in {"apple", "pear", "plum", "fig"}: print(k, "=", len(k))' >$OUT/set.conf`, fixed: `python3 -c 'for k in sorted({"apple", "pear", "plum", "fig"}): print(k, "=", len(k))' >$OUT/set.conf`},

@@ -54,9 +54,28 @@ func (e *explanation) text(d *Difference, c [2]filetype.Content) error {
 		}
 		return nil
 	}
-	diff, more := unifiedDiff(all[0], all[1])
-	d.Diff, d.DiffCut = diff, more
+	d.Diff, d.DiffCut = unifiedDiff(all[0], all[1])
+	if len(all[0]) == len(all[1]) && sameLines(all[0], all[1]) {
+		const enough = 64 << 10
+		d.reordered = &[2]string{string(head(all[0], enough)), string(head(all[1], enough))}
+	}
 	return nil
+}
+
+// sameLines reports whether two texts have the same lines, in any order.
+func sameLines(a, b []byte) bool {
+	count := map[string]int{}
+	for l := range bytes.Lines(a) {
+		count[string(bytes.TrimSuffix(l, []byte{'\n'}))]++
+	}
+	for l := range bytes.Lines(b) {
+		line := string(bytes.TrimSuffix(l, []byte{'\n'}))
+		if count[line] == 0 {
+			return false
+		}
+		count[line]--
+	}
+	return true // a has no line more: both are of one length
 }
 
 // jsonMembers returns the members that differ between two JSON documents, nil when one

@@ -31,13 +31,18 @@ type placeRule struct {
 	judge   judge
 }
 
-// places are the fields that other formats have, and what they are about. The first
-// that matches counts.
-var places = []placeRule{
+// wholes are what the content of a file is by its name, also as a member of another.
+// The first that matches counts.
+var wholes = []placeRule{
 	// Who signed, and with what. Before all times and numbers that are in it.
 	{lazyregexp.New(`/\.sign\.(rsa|dsa|ed25519)[^/]*/|/_gpg[a-z]*/|/meta-inf/[^/]+\.(rsa|dsa|ec|sf)/|/[^/]+\.(sig|asc|p7s|minisig)/`), always(Signature, Certain, "a signature is in it")},
 	{lazyregexp.New(`/(x509|x\.509|pem|der|certificate)/.*/signature[^/]*/$|/module signature/|/(pe|elf)/.*/(certificate table|\.note\.package\.sig|authenticode)/`), always(Signature, Certain, "a signature over what differs too")},
 	{lazyregexp.New(`/[^/]*(private[ _]key|secret[ _]key)[^/]*/`), always(Random, Certain, "a key that was made in the build")},
+	{lazyregexp.New(`^/[a-z]+/([^ ]*/)?(pem|x509)/.*/certificate/content/$`), follows},
+}
+
+// places are the fields that other formats have, and what they are about.
+var places = []placeRule{
 	{lazyregexp.New(`/(x509|x\.509|pem|der|certificate)/.*/(serial|public|key|subject key|authority key|x509v3 subject)[^/]*/$`), always(Random, Certain, "a key or number that was made in the build")},
 	{lazyregexp.New(`/shadow-?/(.*/)?[^/]*(day|last ?change|changed)[^/]*/$`), shadowDay},
 
@@ -86,14 +91,11 @@ func (s *sight) byField() (Cause, bool) {
 			return j(s)
 		}
 	}
-	if s.Kind == "content" {
-		return s.byPlace(places[:contentPlaces])
+	if c, ok := s.byPlace(wholes); ok || s.Kind == "content" {
+		return c, ok
 	}
 	return s.byPlace(places)
 }
-
-// contentPlaces is how many of places are also for the whole of a file.
-const contentPlaces = 3
 
 func (s *sight) byPlace(rules []placeRule) (Cause, bool) {
 	for _, r := range rules {

@@ -16,7 +16,10 @@ func (s *sight) byOrder() []Cause {
 		return nil
 	}
 	a, b := items(s.A), items(s.B)
-	if len(a) < 2 || slices.Equal(a, b) || len(without(a, b)) > 0 || len(without(b, a)) > 0 {
+	if slices.Equal(a, b) || min(len(a), len(b)) == 0 {
+		return nil
+	}
+	if !s.Reordered && (len(a) < 2 || len(without(a, b)) > 0 || len(without(b, a)) > 0) {
 		return nil
 	}
 	return []Cause{s.orderCause(a, b)}
@@ -39,10 +42,10 @@ var parallelLines = lazyregexp.New(`(?i)^\W*(\[ ?\d+/ ?\d+\]|job|worker|thread|t
 // orderCause says why a and b, which have the same in them, are in two orders.
 func (s *sight) orderCause(a, b []string) Cause {
 	first := 0
-	for a[first] == b[first] {
+	for first < min(len(a), len(b))-1 && a[first] == b[first] {
 		first++
 	}
-	c := Cause{Name: HashOrder, Confidence: Likely, A: a[first], B: b[first], Detail: fmt.Sprintf("the same %d items in another order", len(a))}
+	c := Cause{Name: HashOrder, Confidence: Likely, A: a[first], B: b[first], Detail: fmt.Sprintf("the same %d items in another order", max(len(a), len(b)))}
 	sortedA, sortedB := slices.IsSorted(a), slices.IsSorted(b)
 	switch {
 	case sortedA && inLocaleOrder(b) || sortedB && inLocaleOrder(a):

@@ -118,7 +118,7 @@ func uuid(_ *sight, f found) (Cause, bool) {
 func shadowLine(s *sight, f found) (Cause, bool) {
 	a, b := strings.Split(f.a, ":"), strings.Split(f.b, ":")
 	c := Cause{Name: ShadowDay, Confidence: Certain, Detail: "the day of the last change of the password", A: a[2], B: b[2]}
-	return c, a[0] == b[0] && a[2] != b[2] && strings.HasPrefix(path.Base(s.file), "shadow")
+	return c, a[0] == b[0] && a[2] != b[2] && (strings.HasPrefix(path.Base(s.file), "shadow") || strings.HasPrefix(path.Base(s.entry), "shadow"))
 }
 
 func address(_ *sight, f found) (Cause, bool) {
