@@ -77,9 +77,10 @@ func TestOf(t *testing.T) {
 		{"German day", at("a", "28.11.2026", "29.11.2026"), Builds{}, Timestamp, Likely, ""},
 		{"binary seconds", at("x.bin", "abc\x00\xe0\x73\x29\x69zz\x01", "abc\x00\x02\x74\x29\x69zz\x01"), Builds{}, Timestamp, Possible, ""},
 
-		{"one instant", at("a", "Sat Nov 28 10:00:00 UTC 2026", "Sat Nov 28 12:00:00 EET 2026"), Builds{}, Timestamp, Likely, ""},
+		{"one instant", at("a", "Sat Nov 28 10:00:00 UTC 2026", "Sat Nov 28 12:00:00 EET 2026"), Builds{}, TimeZone, Likely, ""},
 		{"one instant with offsets", at("a", "2026-11-28T10:00:00+00:00", "2026-11-28T12:00:00+02:00"), Builds{}, TimeZone, Certain, "TZ=UTC"},
-		{"local time", at("a", "2026-11-28 10:00:00", "2026-11-28 23:30:01"), testBuilds, TimeZone, Likely, "TZ=UTC"},
+		{"local time", at("a", "2026-11-28 10:00:00", "2026-11-28 23:30:00"), testBuilds, TimeZone, Likely, "TZ=UTC"},
+		{"clock in local time", at("a", "Sat Nov 28 10:00:00 UTC 2026", "Sat Nov 28 23:30:01 XYZ 2026"), testBuilds, Epoch, Certain, "date -u"},
 		{"zone", at("a", "zone: UTC", "zone: CEST"), Builds{}, TimeZone, Likely, "TZ=UTC"},
 		{"TZ", at("a", "TZ=UTC0", "TZ=XYZ-13:30"), testBuilds, TimeZone, Certain, "TZ=UTC"},
 

@@ -14,14 +14,19 @@ import (
 func (s *sight) timeCause(a, b stamp) Cause {
 	delta := b.time.Sub(a.time)
 	c := Cause{Name: Timestamp, Confidence: Likely, A: show(a), B: show(b), Detail: apart(delta, max(a.step, b.step))}
-	switch {
-	case a.zone != b.zone && a.zone != "" && b.zone != "" && delta.Abs() < a.step+time.Second:
+	if a.zone != b.zone && a.zone != "" && b.zone != "" && delta.Abs() < a.step+time.Second {
 		c.Name, c.Confidence, c.Detail = TimeZone, Certain, fmt.Sprintf("one instant, told in %s and in %s", a.zone, b.zone)
 		return c
-	case a.zone == b.zone && a.step < time.Hour && s.zonesApart(delta, a.zone != "" && s.format != "zip"):
-		c.Name, c.Detail = TimeZone, fmt.Sprintf("%s, as local times of two zones are", apart(delta, a.step))
-		return c
-	case s.builds.HasEpoch && s.Kind != kindHeader:
+	}
+	if shift, ok := s.zones(a, b); ok {
+		rest := delta - shift
+		if rest.Abs() <= 2*time.Second && (rest.Abs() < a.step || !s.knowsZones()) {
+			c.Name, c.Detail = TimeZone, fmt.Sprintf("%s, as local times of two zones are", apart(delta, a.step))
+			return c
+		}
+		c.Detail = apart(rest, a.step) + ", and told in two time zones"
+	}
+	if s.builds.HasEpoch && s.Kind != kindHeader {
 		c.Name = Epoch
 		c.Detail = fmt.Sprintf("SOURCE_DATE_EPOCH was %s, and a clock was read: %s", time.Unix(s.builds.Epoch, 0).UTC().Format(time.RFC3339), c.Detail)
 		if s.nearStart(a.time, 0) && s.nearStart(b.time, 1) {
@@ -49,26 +54,33 @@ func (s *sight) nearStart(t time.Time, side int) bool {
 	return !start.IsZero() && d > -time.Minute && d < 24*time.Hour
 }
 
-// zonesApart reports whether two times without a zone differ by what two time zones
-// do: those of the builds, or else a whole number of quarters of an hour, to two
-// seconds.
-func (s *sight) zonesApart(d time.Duration, zoned bool) bool {
-	if zoned {
-		return false
+// knowsZones reports whether the builds' time zones are known.
+func (s *sight) knowsZones() bool { return s.builds.Varied["env.TZ"] != Variation{} }
+
+// zones returns by how much two local times differ because of their zones: those of
+// the builds, or else a whole number of quarters of an hour, to two seconds.
+func (s *sight) zones(a, b stamp) (time.Duration, bool) {
+	local := a.zone == b.zone && (a.zone == "" || s.format == "zip") || a.zone != b.zone && isZoneName(a.zone) && isZoneName(b.zone)
+	if !local || a.step >= time.Hour {
+		return 0, false
 	}
-	if v, ok := s.builds.Varied["env.TZ"]; ok {
-		a, okA := posixOffset(v.A)
-		b, okB := posixOffset(v.B)
-		if okA && okB && a != b {
-			return (d - (b - a)).Abs() < 10*time.Minute
+	d := b.time.Sub(a.time)
+	if v := s.builds.Varied["env.TZ"]; s.knowsZones() {
+		x, okX := posixOffset(v.A)
+		y, okY := posixOffset(v.B)
+		if okX && okY && x != y {
+			return y - x, (d - (y - x)).Abs() < 10*time.Minute
 		}
 	}
-	if d.Abs() < 15*time.Minute || d.Abs() > 26*time.Hour || (d.Abs()-24*time.Hour).Abs() < 2*time.Second {
-		return false
+	if d.Abs() < 15*time.Minute-2*time.Second || d.Abs() > 26*time.Hour || (d.Abs()-24*time.Hour).Abs() < 2*time.Second {
+		return 0, false
 	}
-	rest := d.Abs() % (15 * time.Minute)
-	return rest <= 2*time.Second || rest >= 15*time.Minute-2*time.Second
+	shift := d.Round(15 * time.Minute)
+	return shift, (d - shift).Abs() <= 2*time.Second
 }
+
+// isZoneName reports whether a zone is written as a name, which says no offset.
+func isZoneName(zone string) bool { return zone != "" && zone[0] >= 'A' }
 
 var posixZone = lazyregexp.New(`^(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]+>)([+-]?)(\d{1,2})(?::(\d{2}))?`)
 
