@@ -20,7 +20,7 @@ type formFlags struct {
 // formNames has the flag of each form of a report, in the order of the documentation.
 var formNames = []struct{ flag, form, what string }{
 	{"html", report.HTML, "one page of HTML"},
-	{"json", report.JSON, "JSON, docs/schemas/compare/report-v1.json"},
+	{"json", report.JSON, "JSON (docs/compare.md)"},
 	{"diffoscope-json", report.DebianJSON, "the JSON of Debian's diffoscope"},
 	{"markdown", report.Markdown, "Markdown for a merge request"},
 	{"junit", report.JUnit, "JUnit XML"},
