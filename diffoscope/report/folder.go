@@ -81,8 +81,12 @@ func WriteFolder(dir string, files []File) (err error) {
 	return syncDir(parent)
 }
 
-// WriteInto writes files, and a list of their sha256, into the folder dir.
+// WriteInto writes files, and a list of their sha256, into the folder dir, which it
+// makes if it has to.
 func WriteInto(dir string, files []File) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
 	list := ""
 	for _, f := range files {
 		if !filepath.IsLocal(f.Name) || strings.ContainsAny(f.Name, "\\\n") {

@@ -21,6 +21,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/report"
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
@@ -253,6 +254,7 @@ func (t *oneAudit) writeComparison(ctx context.Context, dir string, attempt *reb
 	return errors.Join(
 		writeFile(filepath.Join(dir, "comparison.json"), raw, 0o644),
 		writeFile(filepath.Join(dir, "comparison.txt"), full.Bytes(), 0o644),
+		report.WriteInto(filepath.Join(dir, "comparison"), report.Files(c, report.Options{Title: t.out.Name})),
 		copyLayout(ctx, filepath.Join(dir, "image"), attempt.Built()),
 	)
 }

@@ -334,6 +334,7 @@ func (b *build) built(l *loaded, pair *builder.Pair) release.Build {
 		A:       pair.A,
 		B:       pair.B,
 	}
+	made.Context = l.context()
 	if l.client != nil {
 		made.TestInputs = l.client.Inputs()
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -209,6 +210,16 @@ func (p *project) loadFor(name, arch string, lk *lock.File) (*loaded, error) {
 	}
 	l.seal = p.seal(l, all)
 	return l, nil
+}
+
+// context returns what a report on builds of l has of it, by its path there.
+func (l *loaded) context() map[string][]byte {
+	all := map[string][]byte{"plan.json": l.plan.JSON()}
+	for name, b := range l.seal.Files {
+		all[path.Join("recipes", name)] = b
+	}
+	all[path.Join("recipes", l.seal.LockPath())] = l.lock.Encode()
+	return all
 }
 
 // loadAll loads every one of names, so that what is wrong with the last is said

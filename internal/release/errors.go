@@ -42,7 +42,7 @@ func (e *ChangedError) Error() string {
 type DifferentError struct {
 	Comparison *diffoscope.Comparison
 	A, B       digest.Digest
-	// Report is the folder with report.txt and comparison.json.
+	// Report is the folder with the comparison in all forms.
 	Report string
 	// Previous is the folder of an earlier release, which was left as it is, or
 	// "" when there is none.

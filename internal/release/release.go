@@ -23,6 +23,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/report"
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
@@ -54,6 +55,10 @@ type Build struct {
 	Tested []builder.Tested
 	// TestInputs are those that the clients of tests had beside the base.
 	TestInputs []lock.Input
+
+	// Context is what a report has of what the builds were made from, such as the
+	// recipes, by its path there.
+	Context map[string][]byte
 
 	// Seal, if set, becomes part of the release: the inputs of the builds, whose
 	// files are in the Options' Store.
@@ -121,7 +126,7 @@ func CreateAll(ctx context.Context, builds []Build, opts Options) (*Release, err
 	p, err := compareAll(ctx, builds)
 	var different *DifferentError
 	if errors.As(err, &different) {
-		return nil, errors.Join(err, different.report(opts.Dir))
+		return nil, errors.Join(err, different.report(opts.Dir, different.of(builds)))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("release %s: %w", opts.Dir, err)
@@ -250,7 +255,7 @@ func (p *platforms) release(ctx context.Context, opts Options) (*Release, error)
 	}
 	// The report of an earlier, different pair would contradict the release. With
 	// somebody's notes in it, it is no longer ours to remove.
-	if err := removeReport(opts.Dir + reportSuffix); err != nil && !errors.Is(err, syscall.ENOTEMPTY) {
+	if err := report.RemoveFolder(opts.Dir + reportSuffix); err != nil && !errors.Is(err, syscall.ENOTEMPTY) {
 		return nil, err
 	}
 	sealed, err := p.write(ctx, name, statements, opts)

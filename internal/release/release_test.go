@@ -1,6 +1,7 @@
 package release
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -133,6 +134,7 @@ func TestUnsigned(t *testing.T) {
 
 func TestDifferent(t *testing.T) {
 	b, dist := pair(t, "content of A", "content of B")
+	b.Context = map[string][]byte{"recipes/mqtt/recipe.hcl": []byte("# a recipe\n")}
 	dir := filepath.Join(dist, "mqtt")
 	_, err := Create(ctx, b, Options{Dir: dir, Key: key(t, 0)})
 	var different *DifferentError
@@ -143,15 +145,22 @@ func TestDifferent(t *testing.T) {
 		t.Errorf("got %+v", different)
 	}
 	wantEmpty(t, dist, "mqtt.report")
-	wantEmpty(t, different.Report, "comparison.json", "report.txt")
+	wantEmpty(t, different.Report, "SHA256SUMS", "build", "code-quality.json", "comparison.json", "diffoscope.json", "junit.xml",
+		"report.html", "report.md", "report.txt")
+	wantEmpty(t, filepath.Join(different.Report, "build"), "builds.json", "recipes")
 	text := string(must[[]byte](t)(os.ReadFile(filepath.Join(different.Report, "report.txt"))))
 	for _, want := range []string{"etc/cont", "content of A", "content of B"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("report.txt doesn't say %q:\n%s", want, text)
 		}
 	}
-	if raw := must[[]byte](t)(os.ReadFile(filepath.Join(different.Report, "comparison.json"))); !json.Valid(raw) {
-		t.Errorf("comparison.json is %s", raw)
+	for name, want := range map[string]string{
+		"comparison.json": `"identical":false`, "build/builds.json": `"builder": "b"`, "build/recipes/mqtt/recipe.hcl": "# a recipe",
+		"report.html": b.Closure[0].Name,
+	} {
+		if raw := must[[]byte](t)(os.ReadFile(filepath.Join(different.Report, name))); !bytes.Contains(raw, []byte(want)) {
+			t.Errorf("%s doesn't say %q: %s", name, want, raw)
+		}
 	}
 }
 

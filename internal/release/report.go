@@ -1,76 +1,57 @@
 package release
 
 import (
-	"bufio"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
-	"syscall"
+	"slices"
+	"time"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/report"
+	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
+	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 )
 
 // reportSuffix is added to a release's folder for the report of two builds that
 // differ.
 const reportSuffix = ".report"
 
-// The files of a report. Nothing reads them back.
-const (
-	reportText = "report.txt"
-	reportJSON = "comparison.json"
-)
+// contextDir is the folder of a report with what the builds were made from.
+const contextDir = "build"
 
-// report writes the folder dir + ".report", and into e what it found out. Whatever is
-// at dir stays as it is.
-func (e *DifferentError) report(dir string) error {
+// report writes the folder dir + ".report", with all that is known of the builds b,
+// and into e what it found out. Whatever is at dir stays as it is.
+func (e *DifferentError) report(dir string, b *Build) error {
 	if _, err := os.Stat(filepath.Join(dir, ocispec.ImageLayoutFile)); err == nil {
 		e.Previous = dir
 	}
-	if err := e.write(dir + reportSuffix); err != nil {
+	files := report.Files(e.Comparison, b.about())
+	for i, f := range files {
+		if f.Name == report.Text {
+			files[i].Write = e.writeText
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.Context)) {
+		files = append(files, report.File{Name: path.Join(contextDir, name), Write: func(w io.Writer) error {
+			_, err := w.Write(b.Context[name])
+			return err
+		}})
+	}
+	files = append(files, report.File{Name: path.Join(contextDir, "builds.json"), Write: b.writeBuilds})
+	if err := report.WriteFolder(dir+reportSuffix, files); err != nil {
 		return fmt.Errorf("report %s: %w", dir+reportSuffix, err)
 	}
 	e.Report = dir + reportSuffix
 	return nil
-}
-
-// write makes the folder aside and puts it in the place of an earlier report.
-func (e *DifferentError) write(dir string) (err error) {
-	parent := filepath.Dir(dir)
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return err
-	}
-	temp, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".tmp-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	if err := os.Chmod(temp, 0o755); err != nil {
-		return err
-	}
-	if err := writeFile(filepath.Join(temp, reportText), e.writeText); err != nil {
-		return err
-	}
-	err = writeFile(filepath.Join(temp, reportJSON), func(w io.Writer) error {
-		return diffoscope.WriteJSON(w, e.Comparison)
-	})
-	if err != nil {
-		return err
-	}
-	if err := syncDir(temp); err != nil {
-		return err
-	}
-	if err := removeReport(dir); err != nil {
-		return err
-	}
-	if err := os.Rename(temp, dir); err != nil {
-		return err
-	}
-	return syncDir(parent)
 }
 
 func (e *DifferentError) writeText(w io.Writer) error {
@@ -83,47 +64,59 @@ func (e *DifferentError) writeText(w io.Writer) error {
 	return diffoscope.WriteFullText(w, e.Comparison)
 }
 
-// removeReport removes the report in dir, and only that: another file in it stays,
-// and the folder with it, which is an error.
-func removeReport(dir string) error {
-	info, err := os.Lstat(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return &fs.PathError{Op: "remove", Path: dir, Err: syscall.ENOTDIR}
-	}
-	for _, name := range []string{reportText, reportJSON} {
-		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+// of returns the pair of builds that e is about.
+func (e *DifferentError) of(builds []Build) *Build {
+	for i, b := range builds {
+		if b.A != nil && b.B != nil && b.A.Image.Digest == e.A && b.B.Image.Digest == e.B {
+			return &builds[i]
 		}
 	}
-	return os.Remove(dir)
+	return &Build{}
 }
 
-func writeFile(path string, write func(io.Writer) error) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
+// about is what a report says of the builds besides what differs.
+func (b *Build) about() report.Options {
+	var o report.Options
+	if len(b.Closure) == 0 {
+		return o
 	}
-	buf := bufio.NewWriter(f)
-	err = write(buf)
-	if err == nil {
-		err = buf.Flush()
+	r := b.Closure[0]
+	o.Title = fmt.Sprintf("%s %s for %s", r.Name, r.Version, b.Arch)
+	o.Facts = append(o.Facts, report.Fact{Name: "started", A: b.A.Started.Format(time.RFC3339Nano), B: b.B.Started.Format(time.RFC3339Nano)})
+	for _, v := range evidence.Variation(b.A.Variation, b.B.Variation) {
+		o.Facts = append(o.Facts, report.Fact{Name: v.Name, A: v.Values[0], B: v.Values[1]})
 	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	return o
 }
 
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
+// writeBuilds writes what is known of how the two were built.
+func (b *Build) writeBuilds(w io.Writer) error {
+	type one struct {
+		Builder   string            `json:"builder"`
+		Image     digest.Digest     `json:"image"`
+		Started   time.Time         `json:"started"`
+		Finished  time.Time         `json:"finished"`
+		Variation map[string]string `json:"variation"`
 	}
-	return errors.Join(f.Sync(), f.Close())
+	about := struct {
+		Version int           `json:"version"`
+		Recipe  string        `json:"recipe,omitempty"`
+		Arch    string        `json:"arch"`
+		Epoch   int64         `json:"epoch"`
+		Plan    digest.Digest `json:"plan"`
+		Lock    digest.Digest `json:"lock"`
+		Output  lock.Output   `json:"output"`
+		Builds  []one         `json:"builds"`
+	}{Version: 1, Arch: b.Arch, Plan: b.Plan, Lock: b.Lock, Output: b.Output}
+	if len(b.Closure) > 0 {
+		about.Recipe, about.Epoch = b.Closure[0].Name, b.Closure[0].Epoch
+	}
+	for _, r := range []*builder.Result{b.A, b.B} {
+		if r != nil {
+			about.Builds = append(about.Builds, one{r.Builder, r.Image.Digest, r.Started, r.Finished, r.Variation})
+		}
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(about)
 }
