@@ -111,6 +111,9 @@ const (
 	// KindPart is a part of a file that was taken apart: a field when it has no
 	// children.
 	KindPart Kind = "part"
+	// KindDebian is what Debian's diffoscope says of a file, beside what is said
+	// here: it is no difference of its own, and isn't counted.
+	KindDebian Kind = "diffoscope"
 	// KindUnexplained are bytes that differ although everything that is known
 	// about them is the same.
 	KindUnexplained Kind = "unexplained"

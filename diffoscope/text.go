@@ -166,8 +166,8 @@ func (t *textWriter) cause(c Cause) {
 
 // pair writes two values, in one line if they are short.
 func (t *textWriter) pair(a, b string) {
-	if a == "" && b == "" {
-		return
+	if a == "" && b == "" || Binary(a) || Binary(b) {
+		return // a hexdump says more
 	}
 	if a == "" || b == "" {
 		side := "only A has"
@@ -230,7 +230,9 @@ func (t *textWriter) difference(d *Difference, ancestors []*Difference) {
 	if !t.admit(d) {
 		return
 	}
-	t.shown++
+	if d.Kind != KindDebian {
+		t.shown++
+	}
 	for i, up := range ancestors {
 		if i >= len(t.printed) || t.printed[i] != up {
 			t.line(i, "%s", title(up))
@@ -385,6 +387,17 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Binary reports whether s, a value, isn't for reading.
+func Binary(s string) bool {
+	odd := 0
+	for _, r := range s {
+		if r == utf8.RuneError || !strconv.IsPrint(r) && r != '\n' && r != '\t' {
+			odd++
+		}
+	}
+	return 8*odd > len(s)
 }
 
 // Quote returns s as it is when it is all printable ASCII, and as a Go string

@@ -40,7 +40,8 @@ missing_packages() {
 ' gcc libc6-dev
     # What makes the files that comparisons take apart.
     local program
-    for program in python3 sqlite3 openssl zip zstd bzip2 xz:xz-utils msgfmt:gettext cpio ssh-keygen:openssh-client; do
+    for program in python3 sqlite3 openssl zip zstd bzip2 xz:xz-utils msgfmt:gettext cpio ssh-keygen:openssh-client \
+      diffoscope:diffoscope-minimal; do
       command -v "${program%:*}" >/dev/null || echo "${program#*:}"
     done
     [[ -e /usr/share/i18n/locales/de_DE ]] || echo locales

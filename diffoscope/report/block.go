@@ -193,6 +193,9 @@ func (v *view) causeWords(d *diffoscope.Difference) (n int, words string) {
 
 func (v *view) content(d *diffoscope.Difference, id string) *content {
 	c := &content{ID: id, Name: whole(nameOf(d)), MetaA: metaOf(d.A), MetaB: metaOf(d.B)}
+	if d.A == nil && d.B == nil { // the diff has it all
+		c.MetaA, c.MetaB = "", ""
+	}
 	c.Cause, c.CauseWords = v.causeWords(d)
 	c.Class = classes(c.Cause)
 	switch {

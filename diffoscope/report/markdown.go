@@ -77,7 +77,7 @@ func (m *markdown) cause(n int, x diffoscope.Cause) {
 	if x.Source != "" {
 		m.add("- Recipe: %s\n", code(x.Source))
 	}
-	if x.Name != cause.Unknown && (x.A != "" || x.B != "") {
+	if x.Name != cause.Unknown && (x.A != "" || x.B != "") && !diffoscope.Binary(x.A) && !diffoscope.Binary(x.B) {
 		m.add("- A: %s\n- B: %s\n", code(x.A), code(x.B))
 	}
 	if len(x.Places) > 0 {

@@ -101,7 +101,7 @@ func (v *view) cause(n int, x diffoscope.Cause, links map[string]string) {
 		N: n, Words: plain(x.Name.Words()), Confidence: plain(string(x.Confidence)), Count: plural(x.N, "difference"), Unknown: unknown,
 		Detail: whole(x.Detail), Mend: whole(x.Mend), Source: whole(x.Source),
 	}
-	if !unknown {
+	if !unknown && !diffoscope.Binary(x.A) && !diffoscope.Binary(x.B) {
 		out.A, out.B = pair(x.A, x.B)
 	}
 	for _, place := range x.Places {
@@ -130,6 +130,9 @@ func (v *view) cause(n int, x diffoscope.Cause, links map[string]string) {
 
 // causeOf returns the number of d's cause, 0 if it has none.
 func (v *view) causeOf(d *diffoscope.Difference) int {
+	if d.Kind == diffoscope.KindDebian {
+		return 0
+	}
 	if d.Cause == nil {
 		return v.index[causeKey{name: string(cause.Unknown)}]
 	}

@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"bench":          {"builder", "internal/cli"},
 
 	"internal/cli": {
-		"internal/release", "builder", "diffoscope", "diffoscope/cause", "diffoscope/report", "internal/sign", "internal/inputs",
+		"internal/release", "builder", "diffoscope", "diffoscope/cause", "diffoscope/debian", "diffoscope/report", "internal/sign", "internal/inputs",
 		"internal/lock", "internal/oci", "internal/progress", "internal/recipe",
 		"internal/graph", "internal/git", "internal/apk", "internal/sandbox", "internal/trust", "internal/trustroot",
 		"internal/kms", "internal/declared", "internal/evidence", "internal/ownership", "internal/privilege",
@@ -56,6 +56,7 @@ var mayImport = map[string][]string{
 	},
 	"internal/declared":   {"internal/oci", "internal/recipe"},
 	"internal/inventory":  {"internal/apk"},
+	"diffoscope/debian":   {"diffoscope", "diffoscope/cause"},
 	"diffoscope/report":   {"diffoscope", "diffoscope/cause"},
 	"diffoscope":          {"internal/oci", "internal/lazyregexp", "diffoscope/cause", "diffoscope/filetype"},
 	"diffoscope/cause":    {"internal/lazyregexp"},

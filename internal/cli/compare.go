@@ -14,6 +14,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/debian"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 )
@@ -51,6 +52,7 @@ type compareFlags struct {
 	full     bool
 	platform string
 	epoch    int64
+	debian   bool
 	forms    formFlags
 	proxy    proxyFlag
 	draw     progressFlag
@@ -79,6 +81,7 @@ no script. Other files than - are made anew, in the place of what was there.`,
 	cmd.Flags().BoolVar(&f.full, "full", false, "print all differences, not only a screen of them")
 	cmd.Flags().StringVar(&f.platform, "platform", "", "`OS/ARCH` to take of what a reference names (default all)")
 	cmd.Flags().Int64Var(&f.epoch, "epoch", 0, "SOURCE_DATE_EPOCH of both builds, in `SECONDS`, if it is known")
+	cmd.Flags().BoolVar(&f.debian, "with-diffoscope", false, "have Debian's diffoscope explain files that nothing else does; it runs many programs on them")
 	f.forms.add(cmd)
 	f.proxy.add(cmd)
 	f.draw.add(cmd)
@@ -105,6 +108,11 @@ func (a *app) compare(ctx context.Context, nameA, nameB string, f *compareFlags)
 	c, err := diffoscope.CompareAny(ctx, inputs[0], inputs[1], cause.Builds{Epoch: f.epoch})
 	if err != nil {
 		return err
+	}
+	if f.debian {
+		if err := debian.Explain(ctx, c, inputs[0], inputs[1], debian.Limits{}); err != nil {
+			return err
+		}
 	}
 	if err := wait(nil); err != nil {
 		return err

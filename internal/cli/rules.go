@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/debian"
 	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
 	"gitlab.com/tailsbuild/tailsbuild/internal/assess"
@@ -81,6 +82,9 @@ var rules = []rule{
 	on(untrustedOutcome),
 	on(func(*release.DifferentError) outcome { return outcome{code: exitDifferent} }),
 	on(func(*differentError) outcome { return outcome{code: exitDifferent} }),
+	on(func(*debian.NotFoundError) outcome {
+		return outcome{code: exitOther, hint: "apt-get install diffoscope, or leave --with-diffoscope out"}
+	}),
 	on(func(e *recordedError) outcome {
 		return outcome{code: exitDifferent, hint: fmt.Sprintf("there is no release; to see what differs, run tailsbuild build %s --builder a on both machines, then tailsbuild compare", e.Recipe)}
 	}),
