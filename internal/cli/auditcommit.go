@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,9 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/transfer"
 )
+
+// quiet is the progress mode that draws nothing.
+const quiet = "quiet"
 
 // secretFile is what an auditor keeps of a commitment, in a folder with the name of
 // the sealed inputs.
@@ -90,7 +94,10 @@ not copied its digest; policies can ask for that. See docs/audit.md.`,
 	flags.StringVar(&f.output, "output", "commitments", "`DIR` for what opens the commitments")
 	flags.StringVar(&f.work, "work", "", "`DIR` to work in, which nothing is left in (default in tailsbuild's cache folder)")
 	f.judge.proxyFlag.add(cmd)
-	f.draw.add(cmd)
+	// What it draws has the digest of what comes out, and may end in a log.
+	modes := slices.DeleteFunc(progress.Modes(), func(mode string) bool { return mode == quiet })
+	flags.Var(newChoice(&f.draw.mode, append([]string{quiet}, modes...)...), "progress",
+		"how progress is drawn on stderr: quiet, or, showing which image comes out, "+strings.Join(modes, ", "))
 	return leaf(cmd, cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
 		if err := f.checkSay("builder-id"); err != nil {
 			return err
