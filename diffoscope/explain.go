@@ -124,6 +124,9 @@ func (e *explanation) apart(d *Difference, name string, c [2]filetype.Content, d
 			}
 			return false, nil
 		}
+		if f.Skipped != "" && (side == 0 || files[0].Skipped != f.Skipped) {
+			e.skip(d, "%s", f.Skipped)
+		}
 		files[side] = f
 	}
 	if files[0].Format != files[1].Format {

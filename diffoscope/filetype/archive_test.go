@@ -33,9 +33,9 @@ gzip -9k f; gzip -n1c f >n.gz; cat f.gz n.gz >both.gz; (cat f.gz; printf rest) >
 func TestTar(t *testing.T) {
 	need(t, "tar", "truncate")
 	dir := run(t, `printf hello >f; touch -d 2024-01-02T03:04:05.5Z f; ln f hard; ln -s f soft; mkdir d
-truncate -s 1M sparse; printf x >>sparse; chmod 640 f
+truncate -s 1M sparse; printf x >>sparse; i=0; while [ $i -lt 40 ]; do printf x >>many; truncate -s +8192 many; i=$((i+1)); done; chmod 640 f
 tar --format=pax --owner=me:1000 --group=us:100 -Scf t.tar f hard soft d sparse f; printf rest >>t.tar
-tar --format=gnu -Scf g.tar sparse; head -c 1000 t.tar >cut.tar`)
+tar --format=gnu -Scf g.tar sparse f; for v in 0.0 0.1 1.0; do tar --format=pax --sparse-version=$v -Scf $v.tar many f; done; tar --format=gnu -Scf m.tar many f; head -c 1000 t.tar >cut.tar`)
 	f := parse(t, "t.tar", read(t, dir, "t.tar"))
 	want(t, f, "f/mtime", "2024-01-02T03:04:05.5Z", "f/mode", "0640", "f/uid", "1000", "f/gname", "us", "f/type", "file",
 		"hard/type", "hard link", "hard/linkname", "f", "soft/type", "symlink", "d//type", "directory")
@@ -52,6 +52,13 @@ tar --format=gnu -Scf g.tar sparse; head -c 1000 t.tar >cut.tar`)
 		if got := content(t, f, "sparse"); got != strings.Repeat("\x00", 1<<20)+"x" {
 			t.Errorf("got %d bytes", len(got))
 		}
+	}
+	for _, name := range []string{"0.0.tar", "0.1.tar", "1.0.tar", "m.tar"} {
+		f := parse(t, name, read(t, dir, name))
+		if got := content(t, f, "many"); got != string(read(t, dir, "many")) {
+			t.Errorf("%s: got %d bytes", name, len(got))
+		}
+		want(t, f, "many/mode", "0644", "f/mode", "0640")
 	}
 	var format *FormatError
 	if _, err := Parse("cut.tar", bytes.NewReader(read(t, dir, "cut.tar")), Limits{}); !errors.As(err, &format) {
@@ -169,6 +176,12 @@ truncate -s 3000000 sparse; tar -Scf s.tar sparse`)
 			r.Close()
 		}
 	}
+	// Six members fit, but not with their fields.
+	tarFile, err := Parse("t.tar", bytes.NewReader(read(t, dir, "t.tar")), limits)
+	if err != nil || tarFile.Skipped == "" || len(tarFile.Parts) != 7 {
+		t.Errorf("got %v, %v", tarFile, err)
+	}
+	limits.Parts = 5
 	var limit *LimitError
 	if _, err := Parse("t.tar", bytes.NewReader(read(t, dir, "t.tar")), limits); !errors.As(err, &limit) {
 		t.Errorf("got %v", err)

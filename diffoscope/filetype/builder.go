@@ -14,9 +14,19 @@ type builder struct {
 	file   File
 	err    error
 	limits Limits
+	plain  bool  // parts are added without their fields
 	parts  int   // so far, and fields
+	fields int   // that were fields of other parts
 	memory int64 // they need
 	names  map[string]int
+}
+
+// run has p take the file apart.
+func (b *builder) run(p parser, in *input) error {
+	if err := p.parse(in, b); b.err == nil {
+		return err
+	}
+	return b.err
 }
 
 // add adds p, under a name that no other part has, and reports whether there is
@@ -26,6 +36,9 @@ func (b *builder) add(p Part) bool {
 		return false
 	}
 	p.Name = b.unique(p.Name)
+	if b.plain {
+		p.Fields = nil
+	}
 	fields := p.Fields[:0]
 	for _, f := range p.Fields {
 		if f.Value != "" {
@@ -36,6 +49,7 @@ func (b *builder) add(p Part) bool {
 	if !b.charge(&p) {
 		return false
 	}
+	b.fields += len(p.Fields)
 	for i := range p.Fields {
 		if !b.charge(&p.Fields[i]) {
 			return false

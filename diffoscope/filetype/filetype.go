@@ -57,6 +57,9 @@ type File struct {
 	Format string
 	// Parts are in the file's order, each name once.
 	Parts []Part
+	// Skipped says, in words, what of the file is in no part because of a limit, "" if
+	// nothing is.
+	Skipped string
 }
 
 // A Part is a field, which has a value, or a piece with content of its own.

@@ -3,6 +3,7 @@ package filetype
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"path"
 )
@@ -64,9 +65,13 @@ func Parse(name string, c Content, l Limits) (*File, error) {
 		}
 		in.format = p.format
 		b := &builder{file: File{Format: p.format}, limits: in.limits}
-		err := p.parse(in, b)
-		if b.err != nil {
-			err = b.err
+		err := b.run(p, in)
+		var limit *LimitError
+		if errors.As(err, &limit) && b.fields > 0 {
+			// Members without fields are better than nothing.
+			b = &builder{limits: in.limits, plain: true}
+			b.file = File{Format: p.format, Skipped: fmt.Sprintf("fields of what is in it: %v", limit)}
+			err = b.run(p, in)
 		}
 		if errors.Is(err, ErrUnknown) {
 			continue

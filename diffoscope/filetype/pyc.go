@@ -59,6 +59,7 @@ func parsePyc(in *input, b *builder) error {
 	code := Part{Name: "code", Open: in.open(pycHeader, size), Offset: pycHeader, Size: size}
 	// Rendered, code has some times its size.
 	if size > in.limits.Memory/8 {
+		b.file.Skipped = (&LimitError{What: "bytes of code", Limit: in.limits.Memory / 8}).Error()
 		b.add(code)
 		return nil
 	}
@@ -67,7 +68,9 @@ func parsePyc(in *input, b *builder) error {
 		return err
 	}
 	m := &marshal{data: data, version: version, left: in.limits.Memory / 2, flags: sha256.New()}
-	if _, err := m.object(inline); err == nil {
+	if _, err := m.object(inline); err != nil {
+		m.text, b.file.Skipped = nil, fmt.Sprintf("code: %v", err)
+	} else {
 		b.add(Part{Name: "filename", Value: m.filename, Of: "code", Offset: pycHeader})
 		b.add(Part{Name: "reference flags", Of: "code", Offset: pycHeader, Value: fmt.Sprintf(
 			"%d objects may be referred to, %d times one is (%x)", len(m.refs), m.used, m.flags.Sum(nil)[:8])})

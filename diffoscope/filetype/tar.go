@@ -11,7 +11,12 @@ import (
 	"strings"
 )
 
-const tarBlock = 512
+const (
+	tarBlock = 512
+	// maxSparseMap is how many bytes the map of a sparse file may have: archive/tar
+	// reads no more.
+	maxSparseMap = 1<<20 + tarBlock
+)
 
 // sniffTar tells a tar by the sum in its first header: old ones have no magic.
 func sniffTar(head []byte, _ string) bool {
@@ -51,14 +56,14 @@ func parseTar(in *input, b *builder) error {
 		if err != nil {
 			return err
 		}
-		m := tarMember{header: h, start: end, data: at, size: tarDataSize(in, h, at)}
-		if !in.has(at, m.size) {
+		m := tarMember{header: h, start: end}
+		if !m.place(in, at) {
 			return addRest(in, b, "unreadable rest", end)
 		}
 		if !b.add(m.part(in)) {
 			return nil
 		}
-		end = min(at+(m.size+tarBlock-1)&^(tarBlock-1), in.Size())
+		end = min(m.data+(m.size+tarBlock-1)&^(tarBlock-1), in.Size())
 	}
 	return addRest(in, b, "trailer", end)
 }
@@ -73,30 +78,41 @@ func addRest(in *input, b *builder, name string, offset int64) error {
 	return nil
 }
 
-// A tarMember is one member: its first header, and its data.
+// A tarMember is one member: where its first header is, the last one, and the data.
 type tarMember struct {
-	header            *tar.Header
-	start, data, size int64
+	header                  *tar.Header
+	start, head, data, size int64
 }
 
-// tarDataSize returns how many bytes of the file the content has.
-func tarDataSize(in *input, h *tar.Header, at int64) int64 {
-	switch h.Typeflag {
+// place finds where in the file the header and the data are of the member whose data
+// the reader is at.
+func (m *tarMember) place(in *input, at int64) bool {
+	m.head, m.data = at-tarBlock, at
+	switch m.header.Typeflag {
 	case tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeDir, tar.TypeFifo, tar.TypeXGlobalHeader:
-		return 0
+		return true
 	}
-	if !isSparse(h) {
-		return h.Size
+	if !isSparse(m.header) {
+		m.size = m.header.Size
+		return in.has(m.data, m.size)
 	}
-	head, err := in.bytes(at-tarBlock, tarBlock)
-	if err != nil {
-		return 0
+	// The reader is behind the map of what isn't zero, which is after the header.
+	for ; m.head >= m.start && at-m.head < maxSparseMap; m.head -= tarBlock {
+		head, err := in.bytes(m.head, tarBlock)
+		if err != nil {
+			return false
+		}
+		if !sniffTar(head, "") {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.Trim(string(head[124:136]), " \x00"), 8, 64)
+		if m.data = m.head + tarBlock; m.header.Typeflag == tar.TypeGNUSparse {
+			m.data = at // the map has no size
+		}
+		m.size = n
+		return err == nil && in.has(m.data, n)
 	}
-	n, err := strconv.ParseInt(strings.Trim(string(head[124:136]), " \x00"), 8, 64)
-	if err != nil || n < 0 || n > in.Size()-at {
-		return 0
-	}
-	return n
+	return false
 }
 
 func isSparse(h *tar.Header) bool {
@@ -131,7 +147,7 @@ func (m tarMember) part(in *input) Part {
 
 // fields returns what the header says, where its last block has that.
 func (m tarMember) fields() []Part {
-	h, at := m.header, m.data-tarBlock
+	h, at := m.header, m.head
 	list := []Part{
 		{Name: "type", Value: tarType(h.Typeflag), Offset: at + 156, Size: 1},
 		{Name: "mode", Value: octal(h.Mode), Offset: at + 100, Size: 8},
