@@ -124,6 +124,17 @@ func TestZipLocal(t *testing.T) {
 	want(t, parse(t, "z.zip", data), "f/mtime", "2024-01-02T03:04:04", "f/local mtime", "2024-01-02T03:00:00", "f/local flags", "0x8")
 }
 
+func TestCpio(t *testing.T) {
+	need(t, "cpio")
+	dir := run(t, `printf hello >f; touch -d 2024-01-02T03:04:05Z f; ln -s f l; printf 'f\nl\n' | cpio -o -H newc --quiet >c.cpio; printf 'f\n' | cpio -o -H crc --quiet >s.cpio`)
+	f := parse(t, "c.cpio", read(t, dir, "c.cpio"))
+	want(t, f, "f/mtime", "2024-01-02T03:04:05Z", "f/mode", "100644", "l/mode", "120777")
+	if got := content(t, f, "f") + content(t, f, "l"); got != "hellof" {
+		t.Errorf("got %q", got)
+	}
+	want(t, parse(t, "s.cpio", read(t, dir, "s.cpio")), "f/checksum", "0x214")
+}
+
 // TestAPK: three gzip members, and the first two have no end of a tar.
 func TestAPK(t *testing.T) {
 	need(t, "gzip", "tar", "head")

@@ -216,6 +216,7 @@ func (f *elfFile) addPieces(b *builder) error {
 			list = append(list, f.derivedPiece(b, t.name, t.offset, length))
 		}
 	}
+	list = append(list, f.moduleSignature(b)...)
 	for _, s := range f.sections {
 		if !s.inFile() {
 			continue

@@ -14,7 +14,7 @@ func TestELF(t *testing.T) {
 	dir := run(t, `printf '#include <stdio.h>\nint main(void) { puts(__DATE__ " " __TIME__ " " __FILE__); return 0; }\n' >m.c
 gcc -g -gz=zlib -Wl,--build-id=sha1 -Wl,-rpath,/opt/lib -Wl,--enable-new-dtags -o m "$PWD/m.c"
 gcc -shared -Wl,-soname,libm.so.1 -o lib.so m.c; gcc -c m.c
-objcopy --only-keep-debug m m.debug; strip -o s m; objcopy --add-gnu-debuglink=m.debug s`)
+objcopy --only-keep-debug m m.debug; strip -o s m; cp m.o m.ko; printf 'sixteen bytes...\0\0\2\0\0\0\0\0\0\0\0\020~Module signature appended~\n' >>m.ko; objcopy --add-gnu-debuglink=m.debug s`)
 	f := parse(t, "m", read(t, dir, "m"))
 	if id := field(t, f, "GNU build id"); len(id) != 40 {
 		t.Errorf("got %q", id)
@@ -40,7 +40,10 @@ objcopy --only-keep-debug m m.debug; strip -o s m; objcopy --add-gnu-debuglink=m
 	if got := field(t, parse(t, "s", read(t, dir, "s")), "debug link"); !strings.HasPrefix(got, "m.debug crc32 ") {
 		t.Errorf("got %q", got)
 	}
-	for _, name := range []string{"m", "m.o", "lib.so", "s"} {
+	if got := content(t, parse(t, "m.ko", read(t, dir, "m.ko")), "module signature"); !strings.HasPrefix(got, "sixteen bytes...") {
+		t.Errorf("got %q", got)
+	}
+	for _, name := range []string{"m", "m.o", "lib.so", "s", "m.ko"} {
 		covered(t, read(t, dir, name), name)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"debug/elf"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"strconv"
@@ -114,6 +115,21 @@ func (f *elfFile) addOdd(b *builder) {
 			b.add(Part{Name: o.name, Value: o.value(data), Of: s.name, Offset: s.offset, Size: s.size})
 		}
 	}
+}
+
+// moduleSignature is the signature behind a module of the kernel (Linux,
+// include/linux/module_signature.h).
+func (f *elfFile) moduleSignature(b *builder) []piece {
+	const magic, trailer = "~Module signature appended~\n", 12
+	end, err := f.bytes(f.Size()-int64(len(magic)+trailer), int64(len(magic)+trailer))
+	if err != nil || string(end[trailer:]) != magic {
+		return nil
+	}
+	size := int64(len(end)) + int64(binary.BigEndian.Uint32(end[trailer-4:]))
+	if !f.has(f.Size()-size, size) {
+		return nil
+	}
+	return []piece{f.rawPiece(b, "module signature", f.Size()-size, size)}
 }
 
 // debugLink is a file's name, and at the end its CRC.

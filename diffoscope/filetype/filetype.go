@@ -21,6 +21,8 @@ const (
 	Tar       = "tar"
 	Zip       = "zip"
 	JAR       = "jar" // a zip with a manifest
+	Cpio      = "cpio"
+	JKS       = "jks" // a key store of Java's
 	Ar        = "ar"
 	Zstd      = "zstd"
 	Xz        = "xz"

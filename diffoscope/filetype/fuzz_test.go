@@ -150,6 +150,12 @@ func FuzzMo(f *testing.F) {
 	fuzz(f, "x.mo", made(f, []string{"msgfmt"}, `printf 'msgid ""\nmsgstr "A: b\\n"\nmsgid "x"\nmsgstr "y"\n' >a.po; msgfmt -o a.mo a.po`, "a.mo")...)
 }
 
+func FuzzCpio(f *testing.F) {
+	fuzz(f, "x.cpio", made(f, []string{"cpio"}, `echo hello >a; ln -s a b; printf 'a\nb\n' | cpio -o -H newc --quiet >c`, "c")...)
+}
+
+func FuzzJKS(f *testing.F) { fuzz(f, "cacerts", []byte(jksByHand())) }
+
 func FuzzPE(f *testing.F) { fuzz(f, "x.dll", []byte(peByHand())) }
 
 func FuzzPNG(f *testing.F) { fuzz(f, "x.png", []byte(pngByHand(f))) }

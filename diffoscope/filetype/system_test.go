@@ -59,6 +59,20 @@ ldconfig -X -C "$PWD/ld.so.cache" -f /dev/null "$PWD/l"`)
 	}
 }
 
+// jksByHand returns a key store with something that is no certificate.
+func jksByHand() string {
+	return jksMagic + "\x00\x00\x00\x02\x00\x00\x00\x01" + "\x00\x00\x00\x02\x00\x03abc\x00\x00\x01\x8c\xc8\x1f\x0d\xd5" +
+		"\x00\x05X.509\x00\x00\x00\x03xyz" + strings.Repeat("s", jksSum)
+}
+
+func TestJKS(t *testing.T) {
+	f := parse(t, "cacerts", []byte(jksByHand()))
+	want(t, f, "version", "2", "abc/created", "2024-01-02T03:02:07.573Z", "abc/certificate sha256", digest([]byte("xyz")))
+	if p := part(t, f, "checksum"); !p.Derived || p.Size != jksSum {
+		t.Errorf("got %s", outline(f))
+	}
+}
+
 func TestPEM(t *testing.T) {
 	need(t, "openssl")
 	dir := run(t, `openssl req -x509 -newkey ed25519 -nodes -keyout k.pem -out c.pem -days 7 -subj /CN=one -addext subjectAltName=DNS:a.example 2>/dev/null
