@@ -24,7 +24,7 @@ type definition struct {
 }
 
 // definitions are all cases, in the order in which they run.
-var definitions = []definition{
+var definitions = append([]definition{
 	{"trivial", (*bench).prepareTrivial, (*bench).openTrivial},
 	{"sftp", fetched("sftp"), (*bench).openSFTP},
 	{"mqtt", fetched("mqtt"), (*bench).openMQTT},
@@ -41,7 +41,7 @@ var definitions = []definition{
 	{"audit-mqtt", fetched("mqtt"), audits("mqtt")},
 	{"audit-registry", fetched("registry"), audits("registry")},
 	{"audit-all", fetched(worldBase), (*bench).openAuditAll},
-}
+}, compareDefinitions()...)
 
 // nothing is to be fetched.
 func nothing(*bench, context.Context) error { return nil }

@@ -40,6 +40,7 @@ func main() {
 func run() (err error) {
 	rounds := flag.Int("n", 5, "`rounds` of each case")
 	only := flag.String("run", "", "only these `cases`, with commas: "+caseNames())
+	slow := flag.Bool("slow", false, "have diffoscope compare what takes it minutes, too")
 	quick := flag.Bool("quick", false, "one round, to see that the benchmark works")
 	program := flag.String("tailsbuild", "../bin/tailsbuild", "`file` of the program")
 	repository := flag.String("repository", "..", "`folder` of the repository")
@@ -64,6 +65,7 @@ func run() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.remove()) }()
+	b.slow = *slow
 	if err := b.prepare(ctx, cases); err != nil {
 		return err
 	}
@@ -87,6 +89,8 @@ type bench struct {
 	ours       ours
 	peers      peers
 	fetched    map[string]bool // recipes whose inputs the store has
+	pairs      *pairs          // nil before a case needs them
+	slow       bool            // peers that take minutes run, too
 	world      *world          // nil before a case needs it
 	dir        string          // holds everything that ends with this run
 }

@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 )
@@ -27,6 +26,10 @@ type pair struct {
 	trees func(p *pairs) []string
 	// change returns an entry of the second image, instead of the first's.
 	change func(p *pairs, e *pairEntry)
+	// prepare makes what only these images have, nil for nothing.
+	prepare func(p *pairs) error
+	// slow says that it takes diffoscope minutes.
+	slow bool
 	// order is that of the second image's entries, nil for the same.
 	order func([]pairEntry)
 }
@@ -39,15 +42,15 @@ type pairEntry struct {
 }
 
 var pairDefinitions = []pair{
-	{"identical", (*pairs).small, nil, nil},
-	{"one mtime", (*pairs).small, (*pairs).oneTime, nil},
-	{"six files", (*pairs).small, made(6), nil},
-	{"five ELFs", (*pairs).programs, (*pairs).otherPrograms, nil},
-	{"20 of 18,000", (*pairs).medium, made(20), nil},
-	{"shuffled, all times", (*pairs).medium, (*pairs).anyTime, shuffle},
-	{"all times", (*pairs).medium, (*pairs).laterTime, nil},
-	{"bit in 1 GB", (*pairs).large, flipBit("data.bin"), nil},
-	{"bit in a program", (*pairs).large, flipBit("usr/bin/program"), nil},
+	{name: "identical", trees: (*pairs).small},
+	{name: "one mtime", trees: (*pairs).small, change: (*pairs).oneTime},
+	{name: "six files", trees: (*pairs).small, change: made(6), slow: true},
+	{name: "five ELFs", trees: (*pairs).programs, change: (*pairs).otherPrograms, slow: true},
+	{name: "20 of 18,000", trees: (*pairs).medium, change: made(20), slow: true},
+	{name: "shuffled, all times", trees: (*pairs).medium, change: (*pairs).anyTime, order: shuffle, slow: true},
+	{name: "all times", trees: (*pairs).medium, change: (*pairs).laterTime, slow: true},
+	{name: "bit in 1 GB", trees: (*pairs).large, change: flipBit("data.bin"), prepare: (*pairs).makeLarge, slow: true},
+	{name: "bit in a program", trees: (*pairs).large, change: flipBit("usr/bin/program"), prepare: (*pairs).makeLarge, slow: true},
 }
 
 // pairs makes the files that are in images.
@@ -55,12 +58,13 @@ type pairs struct {
 	dir string
 	// made has the files that are made twice, in a and b.
 	made, programsAt string
+	python           string // the folder of Python's library
 }
 
 func (p *pairs) goroot() string { return filepath.Join(p.dir, "goroot") }
 
-func (p *pairs) small() []string  { return []string{"/usr/lib/python3.11/json", p.made + "/a"} }
-func (p *pairs) medium() []string { return []string{"/usr/lib/python3", "/usr/lib/python3.11", p.goroot(), p.made + "/a"} }
+func (p *pairs) small() []string  { return []string{filepath.Join(p.python, "json"), p.made + "/a"} }
+func (p *pairs) medium() []string { return []string{p.python, p.goroot(), p.made + "/a"} }
 
 func (p *pairs) programs() []string { return []string{p.programsAt + "/a"} }
 
@@ -161,6 +165,11 @@ func (p *pairs) prepare(ctx context.Context) error {
 	if err := os.Symlink(strings.TrimSpace(string(root)), p.goroot()); err != nil {
 		return err
 	}
+	python, err := exec.CommandContext(ctx, "python3", "-c", "import sysconfig; print(sysconfig.get_paths()['stdlib'])").Output()
+	if err != nil {
+		return err
+	}
+	p.python = strings.TrimSpace(string(python))
 	for i, side := range []string{"a", "b"} {
 		dir := filepath.Join(p.made, side)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -175,7 +184,7 @@ func (p *pairs) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	return p.makeLarge()
+	return nil
 }
 
 // compile makes the programs, which differ as those do that -trimpath and -buildid
@@ -207,6 +216,9 @@ func (p *pairs) compile(ctx context.Context, side string) error {
 // 35 MB; and the same with one bit flipped.
 func (p *pairs) makeLarge() error {
 	dir := filepath.Join(p.dir, "large")
+	if _, err := os.Stat(filepath.Join(dir, "data.bin.flipped")); err == nil {
+		return nil
+	}
 	if err := os.MkdirAll(filepath.Join(dir, "usr/bin"), 0o755); err != nil {
 		return err
 	}
@@ -237,6 +249,11 @@ func (p *pairs) makeLarge() error {
 // and so on. It returns how many bytes the layers of one have, uncompressed.
 func (p *pairs) write(ctx context.Context, d pair, dir string) (int64, error) {
 	size := int64(0)
+	if d.prepare != nil {
+		if err := d.prepare(p); err != nil {
+			return 0, err
+		}
+	}
 	for _, side := range []string{"a", "b"} {
 		var layers []string
 		for n, from := range d.trees(p) {
@@ -407,12 +424,4 @@ func writeImage(dir string, layers []string) error {
 	return errors.Join(
 		os.WriteFile(filepath.Join(dir, "index.json"), index, 0o644),
 		os.WriteFile(filepath.Join(dir, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644))
-}
-
-func pairNames() []string {
-	var all []string
-	for _, d := range pairDefinitions {
-		all = append(all, d.name)
-	}
-	return slices.Clip(all)
 }

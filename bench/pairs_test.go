@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -22,7 +21,7 @@ func TestWritePairs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, d := range pairDefinitions {
-		to := filepath.Join(dir, strings.NewReplacer(" ", "-", ",", "").Replace(d.name))
+		to := filepath.Join(dir, pairFile(d.name))
 		if err := os.MkdirAll(to, 0o755); err != nil {
 			t.Fatal(err)
 		}
