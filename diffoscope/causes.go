@@ -116,8 +116,12 @@ func place(n cause.Name) int {
 // with the lines or bytes that differ.
 func causeLeaf(path, formats []string, leaf *Difference) cause.Leaf {
 	l := cause.Leaf{Kind: string(leaf.Kind), Formats: formats, OnlyA: leaf.B == nil && leaf.A != nil, OnlyB: leaf.A == nil && leaf.B != nil}
-	if len(path) > 1 && strings.HasPrefix(path[0], "layer ") {
-		path = path[1:]
+	// A platform may come before the layer, and several layers be compared as one.
+	for i := range min(2, len(path)-1) {
+		if strings.HasPrefix(path[i], "layer ") || strings.HasPrefix(path[i], "layers ") {
+			path = path[i+1:]
+			break
+		}
 	}
 	for i, name := range path {
 		if name != "content" || i == len(path)-1 {
