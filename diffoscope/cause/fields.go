@@ -66,6 +66,8 @@ var places = []placeRule{
 	{lazyregexp.New(`/(mode|permissions?|external attributes?)/$`), mode},
 	{lazyregexp.New(`/([^/]* )?(uid|gid|uname|gname|owner|group|user)/$`), owned},
 
+	{lazyregexp.New(`/(cpio|tar)/.*/(inode|devmajor|devminor|links|pax (schily\.(dev|ino|nlink)|libarchive\.creationtime))/$`), always(Random, Likely, "a number that the file system gave")},
+
 	// Order.
 	{lazyregexp.New(`^/order/([^ ]*/)?json/ /`), arrayOrder},
 	{lazyregexp.New(`^/order/|/order( of [^/]*)?/$`), func(s *sight) (Cause, bool) {

@@ -101,6 +101,7 @@ var mends = []mendRule{
 	{HashOrder, anywhere, "sort before writing; PYTHONHASHSEED=0, PERL_HASH_SEED=0"},
 
 	{Random, inX509, "make no keys or certificates in the build: make them at the first start"},
+	{Random, inCpio, "cpio --reproducible"},
 	{Random, lazyregexp.New(`/\.gnu\.lto|shstrtab`), "gcc -frandom-seed=$FILE"},
 	{Random, anywhere, "derive it from the content, or fix the seed: no mktemp, uuidgen or $RANDOM in what is written"},
 	{BuildID, inGo, "go build -trimpath -ldflags=-buildid="},
