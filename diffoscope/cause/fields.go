@@ -24,6 +24,9 @@ var headers = map[string]judge{
 	"linkname": func(s *sight) (Cause, bool) { return Cause{}, false }, // as any other path
 }
 
+// archives have members with such fields, of which there can be many, too.
+var archives = map[string]bool{"tar": true, "ar": true, "cpio": true, "zip": true, "jar": true, "deb": true}
+
 // A placeRule says what differs by where it is alone. The pattern is for
 // [sight.place].
 type placeRule struct {
@@ -88,9 +91,9 @@ func always(name Name, c Confidence, detail string) judge {
 }
 
 func (s *sight) byField() (Cause, bool) {
-	if s.Kind == kindHeader {
-		if j, ok := headers[s.field]; ok {
-			return j(s)
+	if j, ok := headers[s.field]; ok && (s.Kind == kindHeader || archives[s.format]) {
+		if c, ok := j(s); ok {
+			return c, ok
 		}
 	}
 	if c, ok := s.byPlace(wholes); ok || s.Kind == "content" {

@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"slices"
 	"strings"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
@@ -62,7 +63,16 @@ func message(_ *sight, f found) (Cause, bool) {
 		return c, true
 	}
 	c.Confidence, c.Detail = Possible, "a text that is in ASCII on one side only, as messages in two languages are"
-	return c, isASCII(f.a) != isASCII(f.b) && letters(f.a) > 8 && letters(f.b) > 8
+	return c, isASCII(f.a) != isASCII(f.b) && letters(f.a) > 8 && letters(f.b) > 8 && aboutOneThing(f.a, f.b)
+}
+
+// aboutOneThing reports whether two lines have a word in common that no language
+// changes, as a file's name or a number.
+func aboutOneThing(a, b string) bool {
+	words := strings.Fields(b)
+	return slices.ContainsFunc(strings.Fields(a), func(w string) bool {
+		return len(w) > 3 && strings.ContainsAny(w, "0123456789/.") && strings.ContainsAny(w, ":/") && slices.Contains(words, w)
+	})
 }
 
 func isASCII(s string) bool {

@@ -48,8 +48,8 @@ var rules = slicesOf(
 		{pattern: lazyregexp.New(`\b0?[0-7]{3,4}\b|[-dlbcps](?:[-r][-w][-xsStT]){3}`), judge: permissions},
 		{pattern: lazyregexp.New(`\d+\b`), judge: after(cpuWords, Parallelism, Likely, "a number of CPUs or jobs"), oneSided: true},
 		{pattern: lazyregexp.New(`\b\d+\b`), judge: after(userWords, User, Likely, "a user's number")},
-		{pattern: lazyregexp.New(`\b[A-Za-z0-9._-]+\b`), judge: after(randomWords, Random, Likely, "a number made at random, or of a process"), oneSided: true},
-		{pattern: lazyregexp.New(`\b[A-Za-z0-9][A-Za-z0-9.-]*\b`), judge: after(hostWords, Hostname, Likely, "the name of the machine that built")},
+		{pattern: lazyregexp.New(`\b[A-Za-z0-9._-]+\b`), judge: randomNumber},
+		{pattern: lazyregexp.New(`\b[A-Za-z0-9][A-Za-z0-9.-]*\b`), judge: hostName},
 		{pattern: lazyregexp.New(`\b[a-z_][a-z0-9_-]*\b`), judge: after(userWords, User, Likely, "the name of who built")},
 		{pattern: lazyregexp.New(`\d+(?:[.,'\x{a0}\x{202f}]\d+)+`), judge: numberForm},
 		{pattern: lazyregexp.New(`.+`), judge: shuffledWords},
@@ -70,8 +70,8 @@ func slicesOf(lists ...[]rule) []rule {
 var (
 	umaskWords  = lazyregexp.New(`umask\W{0,4}$`)
 	cpuWords    = lazyregexp.New(`(\b(n?cpus?|nproc\w*|processors?|cores?|threads?|jobs?|workers?|parallel\w*|makeflags|gomaxprocs|concurrency)\b\W{0,6}(-j ?)?|\b(make|ninja|xz|zstd)\b.{0,16} -[jt] ?|[\w]*(_jobs|_cpus|_cores|_threads|njobs|ncpus)\W{1,4}|(^|\s)-j ?)$`)
-	userWords   = lazyregexp.New(`\b(e?uid|e?gid|users?|user ?name|logname|login|owner|packager|built by|compiled by|created by|maintainer|by|whoami|home/)\W{1,4}$`)
-	hostWords   = lazyregexp.New(`\b(host ?names?|hosts?|nodes?|node ?name|build[ _-]?host|machine|domain(name)?|built on|build on|compiled on|on host|server)\W{1,4}(is )?$`)
+	userWords   = lazyregexp.New(`(\b(e?uid|e?gid|whoami|home/)\W{1,4}|\b(users?|user ?name|logname|login|owner|packager|maintainer)["']?\s*[:=]\W{0,3}|\b(built|compiled|created|made|packaged|generated) by:?\s+|^\s*by:?\s+)$`)
+	hostWords   = lazyregexp.New(`(\b(host ?names?|hosts?|node ?names?|nodes?|build[ _-]?host|domain(name)?|machine|server)["']?\s*[:=]\W{0,3}|\b(host ?name|build host|host|(built|build|compiled|made|generated) on|on host)\s+(is )?)$`)
 	randomWords = lazyregexp.New(`(\b(random|rand|seed|nonce|salt|cookie|secret|token|password|session|uuid|guid|boundary|unique|pid|ppid|process|inode|ino|serial|entropy|address|addr|nanos?)(\w|-)?( ?id| number)?\W{1,4}|_(random|seed|nonce|salt|secret|token|password|pid|uuid)\W{1,4}|\bseed\W+)$`)
 )
 
@@ -103,6 +103,26 @@ func after(words *lazyregexp.Regexp, name Name, c Confidence, detail string) fun
 		return Cause{}, false
 	}
 }
+
+// randomNumber is for what a word calls random: it has digits in it.
+func randomNumber(s *sight, f found) (Cause, bool) {
+	const digits = "0123456789"
+	if !strings.ContainsAny(f.a, digits) || !strings.ContainsAny(f.b, digits) {
+		return Cause{}, false
+	}
+	return after(randomWords, Random, Likely, "a number made at random, or of a process")(s, f)
+}
+
+// hostName is for a name after a word that says that it is a machine's: not for a
+// version.
+func hostName(s *sight, f found) (Cause, bool) {
+	if version.MatchString(f.a) || version.MatchString(f.b) {
+		return Cause{}, false
+	}
+	return after(hostWords, Hostname, Likely, "the name of the machine that built")(s, f)
+}
+
+var version = lazyregexp.New(`^v?\d+(\.\d+)*$`)
 
 func uuid(_ *sight, f found) (Cause, bool) {
 	detail := "a UUID"
