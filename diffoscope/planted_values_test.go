@@ -13,22 +13,36 @@ var plantedOrders = []planted{
 	{name: "python listdir", want: cause.Order, needs: "python3", a: madeForward, b: madeBackward, script: `python3 -c 'import os; print("\n".join(os.listdir()))' >$OUT/list; rm -r "$FOLDER"`, fixed: `python3 -c 'import os; print("\n".join(sorted(os.listdir())))' >$OUT/list; rm -r "$FOLDER"`},
 
 	{name: "find of many", want: cause.Order, a: `ls() { seq 1 3000 | sed 's/^/lib\/file-/; s/$/.txt/'; }`, b: `ls() { seq 3000 -1 1 | sed 's/^/lib\/file-/; s/$/.txt/'; }`, script: `ls >$OUT/list`, fixed: `ls | sort >$OUT/list`},
-	{name: "sort of many", want: cause.Locale, mend: "LC_ALL=C sort", needs: "localedef", a: inC, b: inGerman,
-		script: `seq 1 700 | while read n; do echo "item-$n"; echo "Item$n"; done | sort >$OUT/list`, fixed: `seq 1 700 | while read n; do echo "item-$n"; echo "Item$n"; done | LC_ALL=C sort >$OUT/list`},
+	{
+		name: "sort of many", want: cause.Locale, mend: "LC_ALL=C sort", needs: "localedef", a: inC, b: inGerman,
+		script: `seq 1 700 | while read n; do echo "item-$n"; echo "Item$n"; done | sort >$OUT/list`, fixed: `seq 1 700 | while read n; do echo "item-$n"; echo "Item$n"; done | LC_ALL=C sort >$OUT/list`,
+	},
 
 	{name: "python set", want: cause.HashOrder, mend: "PYTHONHASHSEED=0", needs: "python3", a: sameSeed, b: otherSeed, script: `python3 -c 'print({"apple", "pear", "plum", "fig"})' >$OUT/set`, fixed: `PYTHONHASHSEED=0 python3 -c 'print({"apple", "pear", "plum", "fig"})' >$OUT/set`},
-	{name: "lines of a set", want: cause.HashOrder, mend: "PYTHONHASHSEED=0", needs: "python3", a: sameSeed, b: otherSeed,
-		script: `python3 -c 'for k in {"apple", "pear", "plum", "fig"}: print(k, "=", len(k))' >$OUT/set.conf`, fixed: `python3 -c 'for k in sorted({"apple", "pear", "plum", "fig"}): print(k, "=", len(k))' >$OUT/set.conf`},
-	{name: "JSON of a set", want: cause.HashOrder, needs: "python3", a: sameSeed, b: otherSeed,
-		script: `python3 -c 'import json; print(json.dumps(list({"apple", "pear", "plum", "fig"})))' >$OUT/set.json`, fixed: `python3 -c 'import json; print(json.dumps(sorted({"apple", "pear", "plum", "fig"})))' >$OUT/set.json`},
-	{name: "JSON keys", want: cause.HashOrder, mend: "sort_keys", needs: "python3", a: sameSeed, b: otherSeed,
-		script: `python3 -c 'import json; print(json.dumps({k: len(k) for k in {"apple", "pear", "plum", "fig"}}))' >$OUT/set.json`, fixed: `python3 -c 'import json; print(json.dumps({k: len(k) for k in {"apple", "pear", "plum", "fig"}}, sort_keys=True))' >$OUT/set.json`},
-	{name: "generated code", want: cause.HashOrder, needs: "python3", a: sameSeed, b: otherSeed,
-		script: `python3 -c 'for k in {"apple", "pear", "plum", "fig"}: print(f"#define {k.upper()} {len(k)}")' >$OUT/set.h`, fixed: `python3 -c 'for k in sorted({"apple", "pear", "plum", "fig"}): print(f"#define {k.upper()} {len(k)}")' >$OUT/set.h`},
-	{name: "perl hash", want: cause.HashOrder, needs: "perl", a: sameSeed, b: otherSeed, script: `perl -e '%h = map {$_ => 1} qw(apple pear plum fig date kiwi lime); print "$_ = $h{$_}\n" for keys %h' >$OUT/hash.conf`,
-		fixed: `perl -e '%h = map {$_ => 1} qw(apple pear plum fig date kiwi lime); print "$_ = $h{$_}\n" for sort keys %h' >$OUT/hash.conf`},
-	{name: "perl dump", want: cause.HashOrder, needs: "perl", a: sameSeed, b: otherSeed, script: `perl -MData::Dumper -e '$Data::Dumper::Indent = 0; print Dumper({map {$_ => 1} qw(apple pear plum fig date kiwi lime)})' >$OUT/hash.pl`,
-		fixed: `perl -MData::Dumper -e '$Data::Dumper::Indent = 0; $Data::Dumper::Sortkeys = 1; print Dumper({map {$_ => 1} qw(apple pear plum fig date kiwi lime)})' >$OUT/hash.pl`},
+	{
+		name: "lines of a set", want: cause.HashOrder, mend: "PYTHONHASHSEED=0", needs: "python3", a: sameSeed, b: otherSeed,
+		script: `python3 -c 'for k in {"apple", "pear", "plum", "fig"}: print(k, "=", len(k))' >$OUT/set.conf`, fixed: `python3 -c 'for k in sorted({"apple", "pear", "plum", "fig"}): print(k, "=", len(k))' >$OUT/set.conf`,
+	},
+	{
+		name: "JSON of a set", want: cause.HashOrder, needs: "python3", a: sameSeed, b: otherSeed,
+		script: `python3 -c 'import json; print(json.dumps(list({"apple", "pear", "plum", "fig"})))' >$OUT/set.json`, fixed: `python3 -c 'import json; print(json.dumps(sorted({"apple", "pear", "plum", "fig"})))' >$OUT/set.json`,
+	},
+	{
+		name: "JSON keys", want: cause.HashOrder, mend: "sort_keys", needs: "python3", a: sameSeed, b: otherSeed,
+		script: `python3 -c 'import json; print(json.dumps({k: len(k) for k in {"apple", "pear", "plum", "fig"}}))' >$OUT/set.json`, fixed: `python3 -c 'import json; print(json.dumps({k: len(k) for k in {"apple", "pear", "plum", "fig"}}, sort_keys=True))' >$OUT/set.json`,
+	},
+	{
+		name: "generated code", want: cause.HashOrder, needs: "python3", a: sameSeed, b: otherSeed,
+		script: `python3 -c 'for k in {"apple", "pear", "plum", "fig"}: print(f"#define {k.upper()} {len(k)}")' >$OUT/set.h`, fixed: `python3 -c 'for k in sorted({"apple", "pear", "plum", "fig"}): print(f"#define {k.upper()} {len(k)}")' >$OUT/set.h`,
+	},
+	{
+		name: "perl hash", want: cause.HashOrder, needs: "perl", a: sameSeed, b: otherSeed, script: `perl -e '%h = map {$_ => 1} qw(apple pear plum fig date kiwi lime); print "$_ = $h{$_}\n" for keys %h' >$OUT/hash.conf`,
+		fixed: `perl -e '%h = map {$_ => 1} qw(apple pear plum fig date kiwi lime); print "$_ = $h{$_}\n" for sort keys %h' >$OUT/hash.conf`,
+	},
+	{
+		name: "perl dump", want: cause.HashOrder, needs: "perl", a: sameSeed, b: otherSeed, script: `perl -MData::Dumper -e '$Data::Dumper::Indent = 0; print Dumper({map {$_ => 1} qw(apple pear plum fig date kiwi lime)})' >$OUT/hash.pl`,
+		fixed: `perl -MData::Dumper -e '$Data::Dumper::Indent = 0; $Data::Dumper::Sortkeys = 1; print Dumper({map {$_ => 1} qw(apple pear plum fig date kiwi lime)})' >$OUT/hash.pl`,
+	},
 
 	{name: "sort in a locale", want: cause.Locale, mend: "LC_ALL=C sort", needs: "localedef", a: inC, b: inGerman, script: `printf '%s\n' Zeta alpha Beta gamma Delta _under >x; sort x >$OUT/list`, fixed: `printf '%s\n' Zeta alpha Beta gamma Delta _under >x; LC_ALL=C sort x >$OUT/list`},
 	{name: "ls in a locale", want: cause.Locale, mend: "LC_ALL=C sort", needs: "localedef", a: inC, b: inGerman, script: `touch Makefile README a.c b.c Z.c; ls *.c README Makefile >$OUT/list`, fixed: `touch Makefile README a.c b.c Z.c; LC_ALL=C ls *.c README Makefile >$OUT/list`},

@@ -63,7 +63,11 @@ type sight struct {
 func newSight(l Leaf, b Builds) *sight {
 	l.A, l.B = l.A[:min(len(l.A), maxValue)], l.B[:min(len(l.B), maxValue)]
 	s := &sight{Leaf: l, builds: b}
-	path := l.Path
+	path := make([]string, len(l.Path))
+	for i, name := range l.Path {
+		path[i] = end(name)
+	}
+	s.Path = path
 	if n := len(path); n > 0 && path[n-1] == "content" {
 		path = path[:n-1]
 	} else if n > 1 {
@@ -78,10 +82,20 @@ func newSight(l Leaf, b Builds) *sight {
 	return s
 }
 
+// maxName is how much of a name the rules look at: there can be many, and long.
+const maxName = 100
+
+// end returns the end of a name, which says more than its beginning.
+func end(name string) string { return name[max(0, len(name)-maxName):] }
+
 // place returns where, and makes it when it is first asked for.
 func (s *sight) place() string {
 	if s.where == "" {
-		s.where = strings.ToLower("/" + s.Kind + "/" + strings.Join(s.Formats, "/") + "/ /" + strings.Join(s.Path, "/") + "/")
+		path := s.Path
+		if n := len(path); n > 4 { // what is in between says nothing more
+			path = []string{path[0], path[n-3], path[n-2], path[n-1]}
+		}
+		s.where = strings.ToLower("/" + s.Kind + "/" + strings.Join(s.Formats, "/") + "/ /" + strings.Join(path, "/") + "/")
 	}
 	return s.where
 }

@@ -258,6 +258,16 @@ func FuzzAll(f *testing.F) {
 	})
 }
 
+// BenchmarkNames: long names, as hostile files have them, cost no more.
+func BenchmarkNames(b *testing.B) {
+	name := strings.Repeat("long/", 800)
+	l := part("tar/gzip/tar/gzip", name, name, "x", "y")
+	l.Path = append(l.Path, name, name, name, name)
+	for b.Loop() {
+		Of(l, testBuilds)
+	}
+}
+
 func BenchmarkHeader(b *testing.B) {
 	l := header("mtime", "2026-11-28T10:00:00Z", "2026-11-28T10:01:38Z")
 	for b.Loop() {
