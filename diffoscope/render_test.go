@@ -169,6 +169,27 @@ func TestTenLines(t *testing.T) {
 	}
 }
 
+// TestOneScreen: no number of causes, places, diffs and skipped files is more than a
+// screen, and what explains nothing is always there.
+func TestOneScreen(t *testing.T) {
+	c := withCauses()
+	long := c.Differences[0].Children[2].Children[0]
+	long.Diff = []byte("@@ -1,99 +1,99 @@\n" + strings.Repeat("-a\n+b\n", 99))
+	for range 30 {
+		c.Causes = append(c.Causes[:1:1], c.Causes...)
+		c.Differences[0].Children = append(c.Differences[0].Children, c.Differences[0].Children[2:4]...)
+		c.Skipped = append(c.Skipped, c.Skipped[0])
+	}
+	for n := range c.Causes {
+		c.Causes[n].A = strings.Repeat("a", n%3*50)
+		var text bytes.Buffer
+		check(t, WriteText(&text, c))
+		if lines := bytes.Count(text.Bytes(), []byte("\n")); lines > screenLines || !strings.Contains(text.String(), "\nnot explained: 1\n") {
+			t.Fatalf("%d lines:\n%s", lines, text.String())
+		}
+	}
+}
+
 // The default text is about a screen, however much differs.
 func TestScreen(t *testing.T) {
 	a, b := newTestImage(), newTestImage()

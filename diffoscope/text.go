@@ -6,7 +6,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
 )
@@ -14,8 +13,9 @@ import (
 const (
 	screenLines   = 40
 	screenPerKind = 3
+	leafLines     = 3 // that a difference has at least
 	screenCounts  = 6
-	screenCauses  = 7 // of four lines each
+	screenWhy     = 26 // lines for the causes, but for the last one
 	screenDiff    = 12
 	screenSkipped = 3
 	maxTextValue  = 200
@@ -34,9 +34,9 @@ func WriteText(w io.Writer, c *Comparison) error { return writeText(w, c, false)
 func WriteFullText(w io.Writer, c *Comparison) error { return writeText(w, c, true) }
 
 func writeText(w io.Writer, c *Comparison, full bool) error {
-	t := &textWriter{full: full, causes: len(c.Causes) > 0, seen: map[Count]int{}}
+	t := &textWriter{full: full, causes: len(c.Causes) > 0, seen: map[Count]int{}, reserved: 1}
 	if n := len(c.Skipped); n > 0 {
-		t.reserved = min(n, screenSkipped) + 2
+		t.reserved += min(n, screenSkipped) + 2
 	}
 	if c.Identical() {
 		t.line(0, "identical: %s", c.a.Digest)
@@ -54,9 +54,17 @@ func writeText(w io.Writer, c *Comparison, full bool) error {
 	if !t.causes || full {
 		t.counts(c.Counts)
 	}
-	for _, d := range c.Differences {
-		t.difference(d, nil)
+	t.tree = true
+	passes := []bool{false}
+	if t.causes && !full {
+		passes = []bool{true, false} // what nobody explained comes first
 	}
+	for _, t.puzzles = range passes {
+		for _, d := range c.Differences {
+			t.difference(d, nil)
+		}
+	}
+	t.tree = false
 	if more := total - t.shown; more > 0 && t.causes && !full {
 		t.line(0, "and %d more of these causes", more)
 	} else if more > 0 {
@@ -71,7 +79,9 @@ type textWriter struct {
 	full, causes bool
 	out          bytes.Buffer
 	lines        int
-	reserved     int // lines for what comes last
+	reserved     int  // lines for what comes last
+	tree         bool // what is written is the tree
+	puzzles      bool // of that, what nobody explained
 	shown        int
 	seen         map[Count]int // by Kind and Field
 	// printed are the ancestors of the last leaf that was written.
@@ -79,6 +89,9 @@ type textWriter struct {
 }
 
 func (t *textWriter) line(indent int, format string, args ...any) {
+	if t.tree && !t.full && t.lines >= screenLines-t.reserved {
+		return // the last difference is too long
+	}
 	t.lines++
 	t.out.WriteString(strings.Repeat("  ", indent))
 	fmt.Fprintf(&t.out, format, args...)
@@ -114,11 +127,11 @@ func sum(total int, causes []Cause) string {
 	return fmt.Sprintf(": %s, %s, %d not explained", plural(total, "difference"), plural(known, "cause"), unknown)
 }
 
-// why writes the causes: four lines for each.
+// why writes the causes.
 func (t *textWriter) why(causes []Cause) {
 	more := 0
 	for i, c := range causes {
-		if i >= screenCauses && !t.full && c.Name != cause.Unknown {
+		if i > 0 && t.lines > screenWhy && !t.full && c.Name != cause.Unknown {
 			more++
 			continue
 		}
@@ -227,7 +240,7 @@ func (t *textWriter) difference(d *Difference, ancestors []*Difference) {
 		}
 		return
 	}
-	if !t.admit(d) {
+	if !t.admit(d, len(ancestors)) {
 		return
 	}
 	if d.Kind != KindDebian {
@@ -243,19 +256,26 @@ func (t *textWriter) difference(d *Difference, ancestors []*Difference) {
 	t.leaf(len(ancestors), d)
 }
 
-func (t *textWriter) admit(d *Difference) bool {
+// admit reports whether to write d, in this pass.
+func (t *textWriter) admit(d *Difference, ancestors int) bool {
 	if t.full {
 		return true
 	}
-	if t.causes && d.Cause != nil && d.Cause.Name != cause.Unknown && len(d.Diff) == 0 && d.Offset < 0 {
-		return false // the cause has said it
+	if t.causes {
+		puzzle := d.Kind != KindDebian && (d.Cause == nil || d.Cause.Name == cause.Unknown)
+		if puzzle != t.puzzles || !puzzle && len(d.Diff) == 0 && d.Offset < 0 {
+			return false // another pass, or the cause has said it
+		}
+	}
+	if t.lines+ancestors+leafLines > screenLines-t.reserved {
+		return false
 	}
 	key := Count{Kind: d.Kind}
 	if d.Kind == KindHeader {
 		key.Field = d.Name
 	}
 	t.seen[key]++
-	return t.seen[key] <= screenPerKind && t.lines < screenLines-t.reserved
+	return t.seen[key] <= screenPerKind
 }
 
 func (t *textWriter) leaf(indent int, d *Difference) {
@@ -310,19 +330,6 @@ func asciiOr(c byte) byte {
 	return c
 }
 
-// quoteLine returns a line of text as it is when all of it can be seen.
-func quoteLine(s string) string {
-	cut := ""
-	if len(s) > maxTextValue {
-		cut = fmt.Sprintf("... (%d bytes)", len(s))
-		s = strings.ToValidUTF8(s[:maxTextValue], "")
-	}
-	if utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) && r != '\t' }) {
-		return s + cut
-	}
-	return strconv.Quote(s) + cut
-}
-
 // value writes one side. Lines says that the excerpt is text, and diff that what
 // differs is in a diff.
 func (t *textWriter) value(indent int, side string, v *Value, lines, diff bool) {
@@ -366,79 +373,4 @@ func title(d *Difference) string {
 		name += " (" + quote(d.Format) + ")"
 	}
 	return name
-}
-
-// QuotePlace returns the names on the way to a difference in one line, as text that
-// no terminal acts on: `layer 1 > usr/lib/x.a > mtime`.
-func QuotePlace(names []string) string {
-	parts := make([]string, len(names))
-	for i, name := range names {
-		parts[i] = quote(name)
-		if strings.ContainsAny(name, `>"`) && parts[i] == name {
-			parts[i] = strconv.Quote(name)
-		}
-	}
-	return strings.Join(parts, " > ")
-}
-
-// plural returns "1 cause", "2 causes".
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// Binary reports whether s, a value, isn't for reading.
-func Binary(s string) bool {
-	odd := 0
-	for _, r := range s {
-		if r == utf8.RuneError || !strconv.IsPrint(r) && r != '\n' && r != '\t' {
-			odd++
-		}
-	}
-	return 8*odd > len(s)
-}
-
-// Quote returns s as it is when it is all printable ASCII, and as a Go string
-// literal otherwise. It is cut after 200 bytes.
-func Quote(s string) string { return quote(s) }
-
-// quote returns s as it is when it is short and all printable ASCII.
-func quote(s string) string {
-	cut := ""
-	if len(s) > maxTextValue {
-		cut = fmt.Sprintf("... (%d bytes)", len(s))
-		s = s[:maxTextValue]
-	}
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return strconv.QuoteToASCII(s) + cut
-		}
-	}
-	if s == "" {
-		return `""`
-	}
-	return s + cut
-}
-
-func hexRow(offset int64, row []byte) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%08x ", offset)
-	for i := range binaryRow {
-		if i < len(row) {
-			fmt.Fprintf(&b, " %02x", row[i])
-		} else {
-			b.WriteString("   ")
-		}
-	}
-	b.WriteString("  |")
-	for _, c := range row {
-		if c < ' ' || c > '~' {
-			c = '.'
-		}
-		b.WriteByte(c)
-	}
-	b.WriteByte('|')
-	return b.String()
 }
