@@ -26,6 +26,7 @@ type block struct {
 // A field is a difference of two values.
 type field struct {
 	ID, Class  string
+	File       []segment // that it is of, if it is all that differs in that
 	Name       []segment
 	A, B       []segment
 	NoA, NoB   bool
@@ -78,19 +79,42 @@ func (v *view) nested(list []*diffoscope.Difference, ids func(int) string, depth
 		if ids != nil {
 			id = ids(i)
 		}
+		field, single := v.single(d, id, depth)
 		switch {
+		case single:
+			out = appendField(out, field)
 		case len(d.Children) > 0:
 			out = append(out, block{Node: v.node(d, id, depth)})
 		case len(d.Diff) > 0 || excerpts(d):
 			out = append(out, block{Content: v.content(d, id)})
 		default:
-			if n := len(out); n == 0 || out[n-1].Fields == nil {
-				out = append(out, block{})
-			}
-			last := &out[len(out)-1]
-			last.Fields = append(last.Fields, v.field(d, id))
+			out = appendField(out, v.field(d, id))
 		}
 	}
+	return out
+}
+
+// single returns d as one field, if it is a file of which only one differs: thousands
+// of files with another time each are a table.
+func (v *view) single(d *diffoscope.Difference, id string, depth int) (field, bool) {
+	if depth > 0 || d.Kind != diffoscope.KindEntry || len(d.Children) != 1 {
+		return field{}, false
+	}
+	only := d.Children[0]
+	if len(only.Children) > 0 || len(only.Diff) > 0 || excerpts(only) {
+		return field{}, false
+	}
+	f := v.field(only, id)
+	f.File = whole(d.Name)
+	return f, true
+}
+
+func appendField(out []block, f field) []block {
+	if n := len(out); n == 0 || out[n-1].Fields == nil {
+		out = append(out, block{})
+	}
+	last := &out[len(out)-1]
+	last.Fields = append(last.Fields, f)
 	return out
 }
 

@@ -25,8 +25,10 @@
   };
   $("q").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(find, 120); });
   const fold = (open) => {
+    const only = document.querySelector("input[name=f]:checked");
+    const cause = only === null || only.id === "f0" ? "" : "c" + only.id.slice(1);
     for (const e of document.querySelectorAll("details.e")) {
-      if (e.checkVisibility()) e.open = open;
+      if (!e.classList.contains("away") && (cause === "" || e.classList.contains(cause))) e.open = open;
     }
   };
   $("unfold").addEventListener("click", () => fold(true));

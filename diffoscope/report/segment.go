@@ -89,10 +89,15 @@ func pair(a, b string) (x, y []segment) {
 	for end > 0 && !utf8.RuneStart(a[len(a)-end]) {
 		end--
 	}
-	if 3*(lo+end) < min(len(a), len(b)) {
-		return segments(a, 0, 0), segments(b, 0, 0) // nearly all of it would be marked
+	if a == b || a == "" || b == "" || 3*(lo+end) < min(len(a), len(b)) {
+		return segments(a, 0, 0), segments(b, 0, 0) // nothing, or nearly all of it, would be marked
 	}
-	lo, end = wordStart(a, lo), wordEnd(a, end)
+	if wordAt(a, lo) || wordAt(b, lo) {
+		lo = wordStart(a, lo)
+	}
+	if wordAt(a, len(a)-end-1) || wordAt(b, len(b)-end-1) {
+		end = wordEnd(a, end)
+	}
 	// A long text is shown from where it gets interesting.
 	const lead = 200
 	if lo > maxValue-lead {
@@ -131,6 +136,8 @@ func wordEnd(s string, end int) int {
 	}
 	return i
 }
+
+func wordAt(s string, i int) bool { return 0 <= i && i < len(s) && wordByte(s[i]) }
 
 func wordByte(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
