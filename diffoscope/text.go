@@ -66,7 +66,9 @@ func writeText(w io.Writer, c *Comparison, full bool) error {
 	}
 	t.tree = false
 	if more := total - t.shown; more > 0 && t.causes && !full {
-		t.line(0, "and %d more of these causes", more)
+		if t.shown > 0 { // otherwise the causes have said how many
+			t.line(0, "and %d more of these causes", more)
+		}
 	} else if more > 0 {
 		t.line(0, "and %d more", more)
 	}
