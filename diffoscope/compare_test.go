@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
 )
 
 // Each case changes one thing of the image. The comparison has to find exactly
@@ -296,5 +298,42 @@ func TestLimit(t *testing.T) {
 	want := []Count{{KindHeader, "mtime", 200}, {KindContent, "", 1}}
 	if diff := cmp.Diff(want, c.Counts); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+}
+
+// TestSpill: so many entries in another order that they wait in a file are compared as
+// a few are.
+func TestSpill(t *testing.T) {
+	const entries = maxWaiting + 5_000
+	write := func(change func([]testEntry)) *Input {
+		var list []testEntry
+		for i := range entries {
+			list = append(list, file(fmt.Sprintf("f/%06d", i), ""))
+		}
+		list[7].PAXRecords = map[string]string{"SCHILY.xattr.user.a": "b"}
+		list = append(list, file("twice", "1"), file("twice", "2"))
+		change(list)
+		i := newTestImage()
+		i.layers[1].entries = list
+		return openAny(t, writeFile(t, i.rawLayer(t), ""))
+	}
+	a := write(func([]testEntry) {})
+	b := write(func(list []testEntry) {
+		list[7].PAXRecords = map[string]string{"SCHILY.xattr.user.a": "c"}
+		list[123].body = "other\n"
+		list[124].Name = "new"
+		slices.Reverse(list[:entries])
+	})
+	c, err := CompareAny(t.Context(), a, b, cause.Builds{})
+	check(t, err)
+	want := []string{
+		fmt.Sprintf("order order of entries (%d of %d moved): f/000000 | f/%06d", entries-2, entries+1, entries-1),
+		"header f/000007 > pax SCHILY.xattr.user.a: b | c",
+		`content f/000123 > content: "" | "other\n" at 0 line 1`,
+		"entry f/000124: file | -",
+		"entry new: - | file",
+	}
+	if diff := cmp.Diff(want, leaves(c, false)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -2,7 +2,10 @@ package diffoscope
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -11,7 +14,7 @@ import (
 
 // A pair is the comparison of two layers. Both are read at once, in step, and an
 // entry is forgotten as soon as the other side has shown its like: layers in the
-// same order need no memory, others up to one entry for each path.
+// same order need no memory, and where too many entries wait they do so in a file.
 type pair struct {
 	trees    [2]tree
 	name     string // for sentences
@@ -26,17 +29,18 @@ type pair struct {
 
 	children []*Difference
 	waiting  [2]map[string][]*entry // by name, in order
-	common   []position
+	waits    int                    // entries that do
+	spill    *spill                 // nil as long as they are few
+	spillErr error
+	common   []spot
+	names    []string // those of common, nil with a spill
 	entries  entryList
 	probes   probes
 	sums     [2]*summary
 }
 
-// A position is where the layers have one entry that is in both.
-type position struct {
-	a, b int
-	name string
-}
+// A spot is where the trees have an entry that is in both. Its name is names[name].
+type spot struct{ a, b, name int32 }
 
 func newPair(r *recorder, at trail, name string, l Limits, a, b tree) *pair {
 	return &pair{
@@ -45,12 +49,18 @@ func newPair(r *recorder, at trail, name string, l Limits, a, b tree) *pair {
 	}
 }
 
-func (p *pair) compare(ctx context.Context) error {
+func (p *pair) compare(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, p.spill.close()) }()
 	if err := p.walk(ctx); err != nil {
 		return err
 	}
+	if err := p.joinSpilled(ctx); err != nil {
+		return err
+	}
 	if !p.unordered {
-		p.compareOrder()
+		if err := p.compareOrder(ctx); err != nil {
+			return err
+		}
 	}
 	p.reportLonely()
 	if err := p.probes.run(ctx, p); err != nil {
@@ -88,27 +98,81 @@ func (p *pair) walk(ctx context.Context) error {
 				continue
 			}
 			if e, ok := <-next[side]; ok {
-				p.meet(side, e)
+				p.waitOrMeet(side, e)
 			} else {
 				open[side] = false
 			}
 		}
 	}
-	return group.Wait()
+	return errors.Join(group.Wait(), p.spillErr)
+}
+
+// key is what entries are paired by.
+func (p *pair) key(e *entry) string {
+	if p.mixed {
+		return cleanName(e.header.Name)
+	}
+	return e.header.Name
+}
+
+// waitOrMeet is meet, as long as few entries wait: from then on all are joined later,
+// bucket by bucket.
+func (p *pair) waitOrMeet(side int, e *entry) {
+	if p.spillErr != nil {
+		return
+	}
+	if p.spill == nil {
+		p.meet(side, e)
+		if p.waits <= maxWaiting {
+			return
+		}
+		p.spill, p.names = &spill{}, nil
+		for side, waiting := range p.waiting {
+			for _, name := range slices.Sorted(maps.Keys(waiting)) {
+				for _, e := range waiting[name] {
+					p.spillErr = errors.Join(p.spillErr, p.spill.add(side, name, e))
+				}
+			}
+		}
+		p.waiting, p.waits = [2]map[string][]*entry{{}, {}}, 0
+		return
+	}
+	p.spillErr = p.spill.add(side, p.key(e), e)
+}
+
+func (p *pair) joinSpilled(ctx context.Context) error {
+	if p.spill == nil {
+		return nil
+	}
+	for bucket := range spillBuckets {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for side := range 2 {
+			err := p.spill.each(side, bucket, func(e *entry) error {
+				p.meet(side, e)
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		p.reportLonely()
+	}
+	return nil
 }
 
 // meet compares e with the first entry of the same name that waits on the other
 // side. The nth of one name is paired with the nth.
 func (p *pair) meet(side int, e *entry) {
-	name := e.header.Name
-	if p.mixed {
-		name = cleanName(name)
-	}
+	name := p.key(e)
 	queue := p.waiting[1-side][name]
 	if len(queue) == 0 {
 		p.waiting[side][name] = append(p.waiting[side][name], e)
+		p.waits++
 		return
 	}
+	p.waits--
 	if len(queue) == 1 {
 		delete(p.waiting[1-side], name)
 	} else {
@@ -118,7 +182,12 @@ func (p *pair) meet(side int, e *entry) {
 	if side == 1 {
 		a, b = b, a
 	}
-	p.common = append(p.common, position{a.index, b.index, name})
+	if !p.unordered {
+		p.common = append(p.common, spot{int32(a.index), int32(b.index), int32(len(p.names))})
+	}
+	if p.spill == nil && !p.unordered {
+		p.names = append(p.names, name)
+	}
 	p.compareEntries(a, b)
 }
 
@@ -140,7 +209,7 @@ func (p *pair) reportLonely() {
 			}
 		}
 	}
-	p.waiting = [2]map[string][]*entry{}
+	p.waiting, p.waits = [2]map[string][]*entry{{}, {}}, 0
 }
 
 func entryValue(e *entry) *Value {

@@ -2,9 +2,9 @@ package diffoscope
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
-	"sort"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
@@ -12,43 +12,86 @@ import (
 // compareOrder reports when the entries that both layers have come in another
 // order: how many would have to move, and the entry that each side has at the
 // first place where they differ.
-func (p *pair) compareOrder() {
-	if d := orderDifference("entries", p.common); d != nil {
-		p.add(d, "")
+func (p *pair) compareOrder(ctx context.Context) error {
+	moved, first := movedPlaces(p.common)
+	if moved == 0 {
+		return nil
 	}
+	var values [2]*Value
+	for side, at := range first {
+		if p.spill == nil {
+			values[side] = text(p.names[at.name])
+			continue
+		}
+		index := int(at.a)
+		if side == 1 {
+			index = int(at.b)
+		}
+		err := p.trees[side].again(ctx, func(i int) bool { return i == index }, index, func(_ int, r contentReader) error {
+			values[side] = text(headerName(r.Header()))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	p.add(orderOf("entries", moved, len(p.common), values[0], values[1]), "")
+	return nil
+}
+
+// A position is where two lists have one thing that is in both.
+type position struct {
+	a, b int
+	name string
 }
 
 // orderDifference reports when things that both sides have come in another order,
 // nil when they don't.
-func orderDifference(what string, byA []position) *Difference {
-	slices.SortFunc(byA, func(x, y position) int { return cmp.Compare(x.a, y.a) })
-	if slices.IsSortedFunc(byA, func(x, y position) int { return cmp.Compare(x.b, y.b) }) {
+func orderDifference(what string, list []position) *Difference {
+	places := make([]spot, len(list))
+	for i, pos := range list {
+		places[i] = spot{int32(pos.a), int32(pos.b), int32(i)}
+	}
+	moved, first := movedPlaces(places)
+	if moved == 0 {
 		return nil
 	}
-	byB := slices.SortedFunc(slices.Values(byA), func(x, y position) int { return cmp.Compare(x.b, y.b) })
-	first := 0
-	for byA[first] == byB[first] {
-		first++
-	}
+	return orderOf(what, moved, len(list), text(list[first[0].name].name), text(list[first[1].name].name))
+}
+
+func orderOf(what string, moved, all int, a, b *Value) *Difference {
 	return &Difference{
-		Kind:   KindOrder,
-		Name:   fmt.Sprintf("order of %s (%d of %d moved)", what, len(byA)-longestRun(byA), len(byA)),
-		A:      text(byA[first].name),
-		B:      text(byB[first].name),
-		Offset: -1,
+		Kind: KindOrder, Name: fmt.Sprintf("order of %s (%d of %d moved)", what, moved, all), A: a, B: b, Offset: -1,
 	}
+}
+
+// movedPlaces returns how many places would have to move to be in one order, and which
+// each side has at the first place where they are not. It sorts byA.
+func movedPlaces(byA []spot) (moved int, first [2]spot) {
+	slices.SortFunc(byA, func(x, y spot) int { return cmp.Compare(x.a, y.a) })
+	if slices.IsSortedFunc(byA, func(x, y spot) int { return cmp.Compare(x.b, y.b) }) {
+		return 0, first
+	}
+	byB := slices.SortedFunc(slices.Values(byA), func(x, y spot) int { return cmp.Compare(x.b, y.b) })
+	for i := range byA {
+		if byA[i] != byB[i] {
+			first = [2]spot{byA[i], byB[i]}
+			break
+		}
+	}
+	return len(byA) - longestRun(byA), first
 }
 
 // longestRun returns the length of the longest increasing subsequence of B's
 // positions in A's order: the entries that can stay where they are.
-func longestRun(byA []position) int {
-	var tails []int
-	for _, pos := range byA {
-		i := sort.SearchInts(tails, pos.b)
+func longestRun(byA []spot) int {
+	var tails []int32
+	for _, at := range byA {
+		i, _ := slices.BinarySearch(tails, at.b)
 		if i == len(tails) {
-			tails = append(tails, pos.b)
+			tails = append(tails, at.b)
 		} else {
-			tails[i] = pos.b
+			tails[i] = at.b
 		}
 	}
 	return len(tails)
