@@ -300,6 +300,9 @@ func (p *pairs) entries(from string) ([]pairEntry, error) {
 		if err != nil || name == from || strings.HasSuffix(name, ".flipped") {
 			return err
 		}
+		if e.IsDir() && e.Name() == "site-packages" {
+			return fs.SkipDir // which may hold anything
+		}
 		info, err := e.Info()
 		if err != nil || !info.Mode().IsRegular() && !info.IsDir() {
 			return err
