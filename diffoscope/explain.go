@@ -55,7 +55,10 @@ type explanation struct {
 	left    int64 // bytes that may be decoded
 	leaves  int
 	skipped []string
-	outside []string // where bytes differ that no part stands for
+	// followed is how many parts differ that are not listed, since they follow from
+	// others.
+	followed int
+	outside  []string // where bytes differ that no part stands for
 }
 
 // explain says below d, which stands for the content of a file called name, where a

@@ -57,6 +57,7 @@ func (p *partsPair) compare() error {
 		p.add(d)
 	}
 	if err := p.between(); err != nil || len(p.children) > 0 {
+		p.followed += len(p.derived())
 		return err
 	}
 	p.children = p.derived()

@@ -231,6 +231,7 @@ func (p *probe) finish(ctx context.Context, l *pair, x *explainer) error {
 			l.recorder.skip(l.name + ": " + s)
 		}
 		l.recorder.addOutside(l.name, e.outside)
+		l.recorder.followed += e.followed
 	default:
 		if p.header {
 			p.diff.A = &Value{Size: int64(len(p.window[0]))}

@@ -33,6 +33,7 @@ type recorder struct {
 	decoded          int64 // bytes
 	outside          int   // files with bytes that differ and that no part stands for
 	outsideFirst     string
+	followed         int // parts that differ as others do, and are not listed
 }
 
 const defaultDifferences = 10_000
@@ -119,6 +120,9 @@ func (r *recorder) allSkipped() []string {
 	list := slices.Clip(r.skipped)
 	if r.unsaid > 0 {
 		list = append(list, fmt.Sprintf("and %d more", r.unsaid))
+	}
+	if r.followed > 0 {
+		list = append(list, fmt.Sprintf("parts of files that differ as a consequence of what is listed, such as checksums, offsets and code: %d", r.followed))
 	}
 	if r.outside > 0 {
 		list = append(list, fmt.Sprintf(
