@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
 // A trail is the way to a difference: the names of the nodes above it, and the
@@ -69,7 +70,7 @@ func (r *recorder) admitTree(at trail, d *Difference) bool {
 	if d.Format != "" {
 		in = in.as(d.Format)
 	}
-	if slices.ContainsFunc(d.Children, func(c *Difference) bool { return strings.HasPrefix(c.Name, "Go ") || c.Name == ".gopclntab" }) {
+	if slices.ContainsFunc(d.Children, func(c *Difference) bool { return goPart.MatchString(c.Name) }) {
 		in = in.as("go") // what mends a program depends on its compiler
 	}
 	kept := d.Children[:0]
@@ -82,6 +83,9 @@ func (r *recorder) admitTree(at trail, d *Difference) bool {
 	d.Children = kept
 	return len(kept) > 0
 }
+
+// goPart matches parts that only programs of Go's compiler have.
+var goPart = lazyregexp.New(`^(Go|go|setting) |^\.(gopclntab|go\.)`)
 
 // countField is what leaves inside of files are counted by: names of parts come from
 // the files, and could be any number.
