@@ -17,6 +17,20 @@ type causes struct {
 	builds cause.Builds
 	groups map[causeKey]*Cause
 	order  []causeKey // as they were first seen
+
+	// What follows from the rest of its file waits until something is found there
+	// that it can follow from: file is the way to the file, and explained says that
+	// something was.
+	file      []string
+	explained bool
+	waiting   []waitingLeaf
+}
+
+// A waitingLeaf is a leaf that may only be a consequence.
+type waitingLeaf struct {
+	why           cause.Cause
+	path, formats []string
+	leaf          *Difference
 }
 
 // A causeKey is what differences have in common that are one cause.
@@ -34,13 +48,46 @@ func newCauses(builds cause.Builds) *causes {
 // what is compared. path are the names on the way to it, with the layer's, and its
 // own last; formats are those of the files it is in. It sets leaf.Cause.
 func (c *causes) add(path, formats []string, leaf *Difference) {
+	c.enter(path[:len(path)-1], len(formats) > 0)
 	all := cause.All(causeLeaf(path, formats, leaf), c.builds)
+	if all[0].Name == cause.Consequence {
+		c.waiting = append(c.waiting, waitingLeaf{all[0], slices.Clone(path), formats, leaf})
+		return
+	}
 	for _, why := range all {
 		c.count(why, path, formats, leaf.Kind)
+		c.explained = c.explained || why.Name != cause.Unknown
 	}
 	if first := all[0]; first.Name != cause.Unknown {
 		leaf.Cause = &first
 	}
+}
+
+// enter is told of the way to the file that the next leaf is in, and whether it is in
+// one that was taken apart: the fields of an entry are none of its content.
+func (c *causes) enter(file []string, apart bool) {
+	if apart && c.file != nil && len(file) >= len(c.file) && slices.Equal(file[:len(c.file)], c.file) {
+		return
+	}
+	c.settle()
+	if apart {
+		c.file = slices.Clone(file)
+	}
+}
+
+// settle counts what waited, when all of a file was seen: as a consequence if there is
+// anything in the file that it follows from, and else as not known. What another file
+// has in it is no reason for code that differs.
+func (c *causes) settle() {
+	for _, w := range c.waiting {
+		if c.explained {
+			w.leaf.Cause = &w.why
+		} else {
+			w.why.Name, w.why.Confidence, w.why.Detail, w.why.Mend = cause.Unknown, cause.Possible, "", ""
+		}
+		c.count(w.why, w.path, w.formats, w.leaf.Kind)
+	}
+	c.file, c.explained, c.waiting = nil, false, nil
 }
 
 // count adds one difference to the cause that it has in common with others. The
@@ -84,17 +131,10 @@ func surer(x, y cause.Confidence) int {
 // list returns the causes, the most certain and frequent first: then what only
 // follows from others, and last what is not known.
 func (c *causes) list() []Cause {
+	c.settle()
 	list := make([]Cause, 0, len(c.order))
-	explained := false
 	for _, key := range c.order {
 		list = append(list, *c.groups[key])
-		explained = explained || key.name != cause.Unknown && key.name != cause.Consequence
-	}
-	for i := range list {
-		// Something has to be what the rest follows from.
-		if why := &list[i].Cause; why.Name == cause.Consequence && !explained {
-			why.Name, why.Confidence, why.Detail = cause.Unknown, cause.Possible, ""
-		}
 	}
 	slices.SortStableFunc(list, func(x, y Cause) int {
 		return cmp.Or(cmp.Compare(place(x.Name), place(y.Name)), surer(x.Confidence, y.Confidence), cmp.Compare(y.N, x.N))

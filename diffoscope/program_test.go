@@ -1,12 +1,16 @@
 package diffoscope
 
 import (
+	"compress/gzip"
 	"debug/elf"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
 )
@@ -78,5 +82,29 @@ func testFlippedBit(t *testing.T, program string) {
 		if path[len(path)-1] != ".text" || d.Offset != at || d.Near != "main.main+0x5" {
 			t.Errorf("got %q at %d, in %s", path, d.Offset, d.Near)
 		}
+	}
+}
+
+// TestTampered: code that differs is no consequence of the time of its file, or of what
+// another file has, and so it isn't said to be explained.
+func TestTampered(t *testing.T) {
+	program := []byte(buildProgram(t))
+	var images [2]*Image
+	for side := range images {
+		i := newTestImage()
+		p := file("usr/bin/p", string(program))
+		p.ModTime = p.ModTime.Add(timeHour(side))
+		stamp := file("usr/x.gz", gzipped(t, gzip.Header{ModTime: p.ModTime}, 6, "x"))
+		i.layers[1].entries = append(i.layers[1].entries, p, stamp)
+		images[side] = open(t, i.write(t))
+		program[len(program)/3] ^= 1 // in the code
+	}
+	c := compareTest(t, images[0], images[1])
+	var got []string
+	for _, why := range c.Causes {
+		got = append(got, fmt.Sprintf("%s %d", why.Name, why.N))
+	}
+	if diff := cmp.Diff([]string{"timestamp 1", "timestamp 1", "unknown 1"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -2,6 +2,7 @@ package cause
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -180,7 +181,7 @@ func arrayOrder(s *sight) (Cause, bool) {
 func owned(s *sight) (Cause, bool) {
 	return Cause{
 		Name: Ownership, Confidence: Certain, A: s.A, B: s.B,
-		Detail: fmt.Sprintf("%s %s is that of who built", s.field, strings.TrimSpace(s.A+" or "+s.B)),
+		Detail: fmt.Sprintf("%s %s is that of who built", s.field, strings.Join(slices.DeleteFunc([]string{s.A, s.B}, func(v string) bool { return v == "" }), " or ")),
 	}, true
 }
 
