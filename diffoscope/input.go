@@ -25,7 +25,7 @@ type Input struct {
 
 // OpenAny opens what can be compared, whoever wrote it: an OCI image layout, a folder
 // or a tar; what docker save writes; another tar, plain or compressed with gzip or
-// zstd; and any other directory. Unlike [Open], it takes what some runtimes take: see
+// zstd; any other directory; and any other file. Unlike [Open], it takes what some runtimes take: see
 // oci.LayerLimits.Lenient.
 func OpenAny(path string, limits Limits) (*Input, error) {
 	info, err := os.Stat(path)
@@ -91,10 +91,15 @@ func (i *Input) openFile() error {
 	if err != nil {
 		return err
 	}
-	if i.layout = a.Layout; i.layout == nil {
-		i.tree = &tarTree{file: f, path: i.path, limits: i.limits}
+	if i.layout = a.Layout; i.layout != nil {
+		return nil
 	}
-	return nil
+	t := &tarTree{file: f, path: i.path, limits: i.limits}
+	is, err := t.isTar()
+	if i.tree = t; !is {
+		i.tree = &fileTree{file: f, path: i.path, limits: i.limits}
+	}
+	return err
 }
 
 func (i *Input) form() string {
@@ -162,10 +167,13 @@ func (p *pair) compareFiles(ctx context.Context, c *Comparison, inputs [2]*Input
 	tars := 0
 	for side, i := range inputs {
 		s := Subject{Path: i.path, Bytes: p.sums[side].bytes}
-		if t, ok := i.tree.(*tarTree); ok {
+		switch t := i.tree.(type) {
+		case *tarTree:
 			containers[side] = t.container()
 			s.Digest = t.desc.Digest
 			tars++
+		case *fileTree:
+			s.Digest = t.digest
 		}
 		*c.subject(side) = s
 	}

@@ -279,3 +279,32 @@ func TestNoInput(t *testing.T) {
 		t.Errorf("index twice: %v", err)
 	}
 }
+
+func TestFiles(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name, body string) string {
+		p := filepath.Join(dir, name)
+		check(t, os.WriteFile(p, []byte(body), 0o600))
+		return p
+	}
+	a := path("a", gzipped(t, gzip.Header{ModTime: testTime}, 6, "x"))
+	b := path("b", gzipped(t, gzip.Header{ModTime: testTime.Add(timeHour(1))}, 6, "x"))
+	c := compareAny(t, a, b)
+	if got := leaves(c, false); len(got) != 1 || !strings.Contains(got[0], "file > content > mtime") || c.A().Digest == c.B().Digest {
+		t.Errorf("got %q", got)
+	}
+	if c := compareAny(t, a, path("c", gzipped(t, gzip.Header{ModTime: testTime}, 6, "x"))); !c.Identical() || !c.Distinct() {
+		t.Errorf("got %+v", c)
+	}
+	for name, body := range map[string]string{"empty": "", "short": "x", "text": strings.Repeat("text\n", 1000)} {
+		if c := compareAny(t, path("one", body), path("two", body)); !c.Identical() {
+			t.Errorf("%s: %q", name, leaves(c, false))
+		}
+		if c := compareAny(t, a, path("other", body)); c.Identical() {
+			t.Errorf("%s is another file", name)
+		}
+	}
+	if c := compareAny(t, a, dir); c.Identical() {
+		t.Error("a file and a directory")
+	}
+}

@@ -21,7 +21,7 @@ type tree interface {
 	// again reads the entries to the one with index last, and gives those to fn whose
 	// indices it wants.
 	again(ctx context.Context, wants func(index int) bool, last int, fn func(index int, r contentReader) error) error
-	// form is what the tree is: "image", "tar" or "directory".
+	// form is what the tree is, for example "tar".
 	form() string
 }
 
@@ -30,6 +30,7 @@ const (
 	formImage     = "image"
 	formTar       = "tar"
 	formDirectory = "directory"
+	formFile      = "file"
 )
 
 // A contentReader reads the content of one entry.

@@ -64,7 +64,7 @@ func (a *app) compareCommand() *cobra.Command {
 		Use:   "compare A B",
 		Short: "Compare two images byte for byte, and say why they differ",
 		Long: `Compares two images, reading every byte of both: OCI layouts, as folders or tar files,
-what docker save writes, images in registries, other tar files, or directories.
+what docker save writes, images in registries, other tar files, directories, or files.
 
 Exits with 0 when they are identical and with 1 when they differ. Then it prints why, as
 far as that can be told: each cause with the two values that show it, where it was seen
