@@ -84,7 +84,8 @@ which nobody can read and nobody else can use. What opens it is in DIR/sha256-HE
 audit --reveal once the image is published. Who reveals has built the image, and has
 not copied its digest; policies can ask for that. See docs/audit.md.`,
 		Example: `  tailsbuild audit commit mqtt.blind --own-key my.key --builder-id https://rebuild.example/v1 --publish statements
-  tailsbuild audit dist/mqtt --key tails.pub --reveal commitments --own-key my.key --builder-id https://rebuild.example/v1 --publish statements`,
+  tailsbuild audit dist/mqtt --key tails.pub --reveal commitments --own-key my.key \
+      --builder-id https://rebuild.example/v1 --publish statements`,
 	}
 	f.addOwn(cmd, "builder-id")
 	flags := cmd.Flags()
@@ -97,7 +98,7 @@ not copied its digest; policies can ask for that. See docs/audit.md.`,
 	// What it draws has the digest of what comes out, and may end in a log.
 	modes := slices.DeleteFunc(progress.Modes(), func(mode string) bool { return mode == quiet })
 	flags.Var(newChoice(&f.draw.mode, append([]string{quiet}, modes...)...), "progress",
-		"how progress is drawn on stderr: quiet, or, showing which image comes out, "+strings.Join(modes, ", "))
+		"how progress is drawn: quiet, or, with the image, "+strings.Join(modes, ", "))
 	return leaf(cmd, cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
 		if err := f.checkSay("builder-id"); err != nil {
 			return err
