@@ -3,10 +3,11 @@ package apk
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"strings"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // A limitReader returns a *LimitError once more than left bytes were read.

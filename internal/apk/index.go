@@ -3,11 +3,12 @@ package apk
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // MaxIndex is how many bytes an index file may have.

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -17,6 +16,8 @@ import (
 	"strings"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // Limits on keys and on the root file system that has them.

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,6 +11,8 @@ import (
 	"io"
 	"slices"
 	"strconv"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // Limits on a package, once decompressed.

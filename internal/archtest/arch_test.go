@@ -118,7 +118,7 @@ var doors = map[string][]string{
 	"github.com/theupdateframework":          {"internal/trust", "internal/trustroot", "internal/trust/trusttest"},
 	"github.com/in-toto":                     {"internal/evidence", "internal/sign"},
 	"github.com/google/go-containerregistry": {"internal/registry"},
-	"github.com/klauspost/compress":          {"internal/oci", "internal/inputs", "diffoscope/filetype"},
+	"github.com/klauspost/compress":          {"internal/oci", "internal/inputs", "internal/apk", "diffoscope/filetype"},
 	"github.com/github/go-spdx":              {"internal/evidence"},
 	"debug/buildinfo":                        {"internal/inventory", "internal/failopen"},
 	"github.com/hashicorp/hcl/v2":            {"internal/hclschema", "internal/recipe", "internal/lock", "internal/policy", "internal/acceptance", "internal/kms", "builder", "internal/cli"},
