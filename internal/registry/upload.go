@@ -193,7 +193,7 @@ func (u *upload) rest() (*blobBody, error) {
 		return nil, err
 	}
 	u.begun = u.desc.Size > maxSingle
-	return &blobBody{countedBody: countedBody{ReadCloser: r, at: u.offset, moved: u.sent}}, nil
+	return &blobBody{countedBody: countedBody{ReadCloser: r, at: u.offset, moved: u.sent}, left: u.desc.Size - u.offset}, nil
 }
 
 // broken returns why sending body ended with err: what reading the blob gave, if
@@ -216,12 +216,20 @@ func (u *upload) broken(body *blobBody, err error, resumed bool) error {
 // with what sending it ends with, and may still be read when that has ended.
 type blobBody struct {
 	countedBody
-	mu  sync.Mutex
-	err error
+	left int64
+	mu   sync.Mutex
+	err  error
 }
 
+// Read keeps the last bytes back until it is known that all of the blob is right, so
+// that a registry gets no whole body, and gives no answer, before that.
 func (b *blobBody) Read(p []byte) (int, error) {
 	n, err := b.countedBody.Read(p)
+	if b.left -= int64(n); b.left == 0 && n > 0 && err == nil {
+		if _, err = b.ReadCloser.Read(make([]byte, 1)); err != nil && err != io.EOF {
+			n = 0
+		}
+	}
 	if err != nil && err != io.EOF {
 		b.mu.Lock()
 		b.err = err
