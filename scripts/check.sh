@@ -22,11 +22,20 @@ formatted() {
   [[ -z $files ]] || { printf 'run .tools/bin/gofumpt -w %s\n' "${files//$'\n'/ }"; return 1; }
 }
 
+# The modules beside the product's follow what it imports.
+modules() {
+  local module
+  for module in $(git ls-files '*/go.mod'); do
+    (cd "$(dirname "$module")" && go list -deps -test ./... >/dev/null) || return 1
+  done
+}
+
 check format formatted
 check vet go vet ./...
 check vet go vet -tags kubernetes ./internal/cli
 check staticcheck .tools/bin/staticcheck ./...
 check tidy go mod tidy -diff
+check modules modules
 check rules go test -count=1 ./internal/archtest
 check docs go test -count=1 -run '^TestDocs$' ./internal/cli
 exit $status
