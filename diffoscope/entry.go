@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/filetype"
 )
 
 // compareEntries lists what differs between two entries of one name.
@@ -31,7 +33,7 @@ func (p *pair) compareEntries(a, b *entry) {
 		p.addTo(d, unexplained("padding after the content", a.padding, b.padding), "padding after the content")
 	}
 	if len(d.Children) > 0 || len(p.probes.list) > probed {
-		d.A, d.B = &Value{Text: typeName(a.header.Typeflag)}, &Value{Text: typeName(b.header.Typeflag)}
+		d.A, d.B = &Value{Text: filetype.TarType(a.header.Typeflag)}, &Value{Text: filetype.TarType(b.header.Typeflag)}
 		p.entries = append(p.entries, listed{a.header.Name, a.index, d})
 	}
 }
@@ -97,7 +99,7 @@ var notInDirectory = map[string]bool{"uname": true, "gname": true, "atime": true
 
 func headerFields(a, b *tar.Header) []headerField {
 	return []headerField{
-		{"type", text(typeName(a.Typeflag)), text(typeName(b.Typeflag))},
+		{"type", text(filetype.TarType(a.Typeflag)), text(filetype.TarType(b.Typeflag))},
 		{"mode", octal(a.Mode), octal(b.Mode)},
 		{"uid", decimal(int64(a.Uid)), decimal(int64(b.Uid))},
 		{"gid", decimal(int64(a.Gid)), decimal(int64(b.Gid))},
@@ -176,28 +178,4 @@ func timeText(t time.Time) *Value {
 
 func isRegular(typeflag byte) bool {
 	return typeflag == tar.TypeReg || typeflag == 0 || typeflag == tar.TypeGNUSparse
-}
-
-func typeName(typeflag byte) string {
-	switch typeflag {
-	case tar.TypeReg, 0:
-		return "file"
-	case tar.TypeLink:
-		return "hard link"
-	case tar.TypeSymlink:
-		return "symlink"
-	case tar.TypeChar:
-		return "character device"
-	case tar.TypeBlock:
-		return "block device"
-	case tar.TypeDir:
-		return "directory"
-	case tar.TypeFifo:
-		return "fifo"
-	case tar.TypeXGlobalHeader:
-		return "global header"
-	case tar.TypeGNUSparse:
-		return "sparse file"
-	}
-	return fmt.Sprintf("type %q", typeflag)
 }

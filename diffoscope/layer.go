@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/filetype"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
@@ -213,7 +214,7 @@ func (p *pair) reportLonely() {
 }
 
 func entryValue(e *entry) *Value {
-	v := &Value{Text: typeName(e.header.Typeflag), Size: e.size}
+	v := &Value{Text: filetype.TarType(e.header.Typeflag), Size: e.size}
 	if e.size > 0 || isRegular(e.header.Typeflag) {
 		v.Digest = sha256Digest(e.content)
 	}

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"path"
 	"strings"
+
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/filetype"
 )
 
 // Names with a meaning in layers (image-spec, layer.md, "Whiteouts").
@@ -110,7 +112,7 @@ func (m *merger) visible(e *entry) bool {
 		return !m.bottom && !hidden
 	}
 	hides := hidesPath
-	if typeName(e.header.Typeflag) != "directory" {
+	if filetype.TarType(e.header.Typeflag) != "directory" {
 		hides |= hidesBelow
 	}
 	m.here[keyOf(name)] |= hides

@@ -149,7 +149,7 @@ func (m tarMember) part(in *input) Part {
 func (m tarMember) fields() []Part {
 	h, at := m.header, m.head
 	list := []Part{
-		{Name: "type", Value: tarType(h.Typeflag), Offset: at + 156, Size: 1},
+		{Name: "type", Value: TarType(h.Typeflag), Offset: at + 156, Size: 1},
 		{Name: "mode", Value: octal(h.Mode), Offset: at + 100, Size: 8},
 		{Name: "uid", Value: decimal(h.Uid), Offset: at + 108, Size: 8},
 		{Name: "gid", Value: decimal(h.Gid), Offset: at + 116, Size: 8},
@@ -172,9 +172,11 @@ func (m tarMember) fields() []Part {
 	return list
 }
 
-func tarType(flag byte) string {
+// TarType says in words what a tar entry is, by the type flag of its header (POSIX,
+// pax, "ustar Interchange Format").
+func TarType(flag byte) string {
 	switch flag {
-	case tar.TypeReg:
+	case tar.TypeReg, 0:
 		return "file"
 	case tar.TypeLink:
 		return "hard link"

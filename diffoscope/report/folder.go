@@ -34,10 +34,13 @@ const (
 	CodeQuality = "code-quality.json"
 	DebianJSON  = "diffoscope.json"
 
-	// sums lists the files, in the form of sha256sum. It says that a folder is a
-	// report, and which of what is in it may be removed.
+	// sums lists the files, in the form of sha256sum, and so which may be removed.
 	sums = "SHA256SUMS"
 )
+
+// formFiles are the files that a list has to have to be that of a report: others have
+// such lists, too.
+var formFiles = []string{Text, JSON, HTML, Markdown, JUnit, CodeQuality, DebianJSON}
 
 // Files are c in all forms.
 func Files(c *diffoscope.Comparison, o Options) []File {
@@ -53,9 +56,8 @@ func Files(c *diffoscope.Comparison, o Options) []File {
 }
 
 // WriteFolder writes files, and a list of their sha256, to a folder that it makes
-// aside and puts at dir, in the place of an earlier report and of nothing else. A file
-// of somebody else's in that stays, and the folder with it: then the error is
-// ENOTEMPTY.
+// aside and puts at dir, in the place of an earlier report and of nothing else. With a
+// file of somebody else's in that, all of it stays: then the error is ENOTEMPTY.
 func WriteFolder(dir string, files []File) (err error) {
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
@@ -109,8 +111,8 @@ func WriteInto(dir string, files []File) error {
 	return errors.Join(err, syncDir(dir))
 }
 
-// RemoveFolder removes the report at dir, if there is one, and only that: what isn't
-// in its list stays, and the folder with it, which is an error, ENOTEMPTY.
+// RemoveFolder removes the report at dir, if there is one, and only that: when the
+// folder has what isn't in its list, all of it stays, which is an error, ENOTEMPTY.
 func RemoveFolder(dir string) error {
 	info, err := os.Lstat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -131,6 +133,15 @@ func RemoveFolder(dir string) error {
 	if err != nil {
 		return err
 	}
+	err = fs.WalkDir(root.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
+		if err == nil && name != "." && !slices.Contains(names, filepath.FromSlash(name)) {
+			err = &fs.PathError{Op: "remove", Path: dir, Err: syscall.ENOTEMPTY}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	for _, name := range names {
 		if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 			return err
@@ -140,13 +151,13 @@ func RemoveFolder(dir string) error {
 }
 
 // listed returns the files and folders that the report in root says it has, each
-// folder after what is in it. Reports had no list once, and two files.
+// folder after what is in it, and none when it is no report.
 func listed(root *os.Root) ([]string, error) {
 	const limit = 1 << 20
-	names := []string{Text, JSON}
+	var names []string
 	f, err := root.Open(sums)
 	if errors.Is(err, fs.ErrNotExist) {
-		return names, nil
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
@@ -162,6 +173,11 @@ func listed(root *os.Root) ([]string, error) {
 		names = append(names, filepath.FromSlash(name))
 		for up := path.Dir(name); up != "."; up = path.Dir(up) {
 			folders[filepath.FromSlash(up)] = true
+		}
+	}
+	for _, form := range formFiles {
+		if !slices.Contains(names, form) {
+			return nil, lines.Err()
 		}
 	}
 	var deepest []string

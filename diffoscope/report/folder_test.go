@@ -36,8 +36,9 @@ func TestWriteFolder(t *testing.T) {
 	if err := WriteFolder(dir, Files(six(), options())); !errors.Is(err, syscall.ENOTEMPTY) {
 		t.Errorf("with somebody's notes in it: %v", err)
 	}
-	if _, err := os.Stat(notes); err != nil {
-		t.Error(err)
+	// All of it is still there.
+	if now, err := os.ReadDir(dir); err != nil || len(now) != len(entries)+1 {
+		t.Errorf("%v, %v", now, err)
 	}
 	entries, err = os.ReadDir(filepath.Dir(dir))
 	check(t, err)
@@ -53,7 +54,11 @@ func TestRemoveOnlyOwn(t *testing.T) {
 	check(t, os.Mkdir(dir, 0o755))
 	check(t, os.WriteFile(other, nil, 0o644))
 	check(t, os.Symlink(top, filepath.Join(dir, "up")))
-	check(t, os.WriteFile(filepath.Join(dir, sums), []byte("0  ../other\n0  "+other+"\n0  up/other\n"), 0o644))
+	list := "0  ../other\n0  " + other + "\n0  up/other\n0  up\n"
+	for _, name := range formFiles {
+		list += "0  " + name + "\n"
+	}
+	check(t, os.WriteFile(filepath.Join(dir, sums), []byte(list), 0o644))
 	if err := RemoveFolder(dir); err == nil {
 		t.Error("the folder with a link was removed")
 	}
@@ -68,5 +73,23 @@ func TestRemoveOnlyOwn(t *testing.T) {
 		if err := WriteInto(dir, []File{{name, func(io.Writer) error { return nil }}}); err == nil {
 			t.Errorf("%q was written", name)
 		}
+	}
+}
+
+// TestOthersSums: a folder with a list of its own, as downloads have, is no report.
+func TestOthersSums(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{sums: "0  image.iso\n0  report.txt\n", "image.iso": "x", Text: "mine"} {
+		check(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644))
+	}
+	if err := WriteFolder(dir, Files(six(), options())); !errors.Is(err, syscall.ENOTEMPTY) {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 3 {
+		t.Errorf("%v, %v", entries, err)
+	}
+	check(t, os.Remove(filepath.Join(dir, sums)))
+	if err := RemoveFolder(dir); !errors.Is(err, syscall.ENOTEMPTY) {
+		t.Error(err)
 	}
 }
