@@ -249,17 +249,48 @@ func (w *dirWalk) header(name string, info fs.FileInfo) (*tar.Header, error) {
 		defer f.Close()
 		return h, w.xattrs(f, h)
 	}
+	if !info.Mode().IsRegular() {
+		return h, w.specialXattrs(name, info, h)
+	}
 	return h, nil
 }
 
-// xattrs sets the extended attributes, as tars name them. File systems without any
-// are none.
+// specialXattrs is xattrs of what can't be opened to be read, such as a link.
+func (w *dirWalk) specialXattrs(name string, info fs.FileInfo, h *tar.Header) error {
+	f, err := w.root.OpenFile(name, unix.O_PATH|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	opened, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(info, opened) {
+		return &ChangedError{name}
+	}
+	// Such a descriptor has no attributes, but what it is of does.
+	path := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+	return w.setXattrs(h,
+		func(b []byte) (int, error) { return unix.Listxattr(path, b) },
+		func(name string, b []byte) (int, error) { return unix.Getxattr(path, name, b) })
+}
+
+// xattrs sets the extended attributes of an open file.
 func (w *dirWalk) xattrs(f *os.File, h *tar.Header) error {
+	return w.setXattrs(h,
+		func(b []byte) (int, error) { return unix.Flistxattr(int(f.Fd()), b) },
+		func(name string, b []byte) (int, error) { return unix.Fgetxattr(int(f.Fd()), name, b) })
+}
+
+// setXattrs sets extended attributes, as tars name them. File systems without any are
+// none.
+func (w *dirWalk) setXattrs(h *tar.Header, list func([]byte) (int, error), get func(string, []byte) (int, error)) error {
 	if w.buf == nil {
 		w.buf = make([]byte, maxXattrs)
 	}
 	buf := w.buf
-	n, err := unix.Flistxattr(int(f.Fd()), buf)
+	n, err := list(buf)
 	if err == unix.ENOTSUP || n == 0 {
 		return nil
 	}
@@ -269,7 +300,7 @@ func (w *dirWalk) xattrs(f *os.File, h *tar.Header) error {
 	h.PAXRecords = map[string]string{}
 	names := strings.Split(strings.TrimSuffix(string(buf[:n]), "\x00"), "\x00") // a copy
 	for _, name := range names {
-		n, err := unix.Fgetxattr(int(f.Fd()), name, buf)
+		n, err := get(name, buf)
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
 
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
@@ -306,5 +307,46 @@ func TestFiles(t *testing.T) {
 	}
 	if c := compareAny(t, a, dir); c.Identical() {
 		t.Error("a file and a directory")
+	}
+}
+
+// TestDirectoryXattrs: extended attributes of all that a directory can have.
+func TestDirectoryXattrs(t *testing.T) {
+	names := []string{"file", "folder", "link", "nowhere", "fifo"}
+	write := func(mark string) string {
+		dir := t.TempDir()
+		at := func(name string) string { return filepath.Join(dir, name) }
+		check(t, os.WriteFile(at("file"), nil, 0o600))
+		check(t, os.Mkdir(at("folder"), 0o700))
+		check(t, os.Symlink("file", at("link")))
+		check(t, os.Symlink("not there", at("nowhere")))
+		check(t, unix.Mkfifo(at("fifo"), 0o600))
+		if mark != "" {
+			for _, name := range names {
+				if err := unix.Lsetxattr(at(name), "trusted.mark", []byte(mark), 0); errors.Is(err, unix.EPERM) && os.Getuid() != 0 {
+					t.Skip("only root can mark links")
+				} else if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, name := range names {
+			check(t, lutimes(at(name), testTime))
+		}
+		return dir
+	}
+	if c := compareAny(t, write("a"), write("a")); !c.Identical() {
+		t.Errorf("the same: %q", leaves(c, false))
+	}
+	for _, other := range []string{"", "b"} {
+		got := leaves(compareAny(t, write("a"), write(other)), false)
+		if len(got) != len(names) {
+			t.Errorf("with %q: %q", other, got)
+		}
+		for _, l := range got {
+			if !strings.Contains(l, "pax SCHILY.xattr.trusted.mark: a | ") {
+				t.Errorf("got %s", l)
+			}
+		}
 	}
 }
