@@ -36,7 +36,7 @@ func TestExplained(t *testing.T) {
 		"locale": cause.Locale, "user": cause.User, "release": cause.Kernel, "cpus": cause.Parallelism, "time": cause.Epoch,
 		"seconds": cause.Epoch, "uuid": cause.Random, "order": cause.Order,
 	}
-	builds := cause.Builds{HasEpoch: true, Started: [2]time.Time{pair.A.Started, pair.B.Started}, Varied: map[string]cause.Variation{}}
+	builds := cause.Builds{Epoch: new(int64), Started: [2]time.Time{pair.A.Started, pair.B.Started}, Varied: map[string]cause.Variation{}}
 	for name, value := range pair.A.Variation {
 		builds.Varied[name] = cause.Variation{A: value, B: pair.B.Variation[name]}
 	}

@@ -2,7 +2,7 @@ package diffoscope
 
 import "gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
 
-var epochKnown = cause.Builds{Epoch: 1_700_000_000, HasEpoch: true}
+var epochKnown = cause.Builds{Epoch: ptr(int64(1_700_000_000))}
 
 // source makes a file with the time of the clock that the situation has.
 const source = `echo content >x.txt; touch -d "@$(date +%s)" x.txt; `

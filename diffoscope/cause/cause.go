@@ -68,9 +68,8 @@ type Leaf struct {
 
 // Builds are what is known of how the two were made. The zero value is nothing.
 type Builds struct {
-	// Epoch is SOURCE_DATE_EPOCH, in seconds, if HasEpoch says that it was set.
-	Epoch    int64
-	HasEpoch bool
+	// Epoch is SOURCE_DATE_EPOCH, in seconds, nil if it isn't known.
+	Epoch *int64
 	// Started is when each began, the zero time if that isn't known.
 	Started [2]time.Time
 	// Varied has what differed between the builds, by name: "hostname",

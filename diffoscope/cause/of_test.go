@@ -6,8 +6,10 @@ import (
 	"time"
 )
 
+var testEpoch int64 = 1_700_000_000
+
 var testBuilds = Builds{
-	Epoch: 1_700_000_000, HasEpoch: true,
+	Epoch:   &testEpoch,
 	Started: [2]time.Time{time.Date(2026, 11, 28, 10, 0, 0, 0, time.UTC), time.Date(2026, 11, 28, 10, 0, 1, 0, time.UTC)},
 	Varied: map[string]Variation{
 		"hostname": {"alder", "birch-with-a-longer-name"}, "umask": {"0022", "0077"}, "cpus": {"2", "1"},

@@ -316,7 +316,7 @@ func (s *sight) plausible(a, b stamp) bool {
 	limit := 20 * 365 * 24 * 60 * 60.0
 	if strings.HasPrefix(a.form, "a number") {
 		limit = 400 * 24 * 60 * 60
-		if s.builds.HasEpoch && (a.time.Unix() == s.builds.Epoch || b.time.Unix() == s.builds.Epoch) {
+		if s.builds.Epoch != nil && (a.time.Unix() == *s.builds.Epoch || b.time.Unix() == *s.builds.Epoch) {
 			return true
 		}
 	}

@@ -26,9 +26,9 @@ func (s *sight) timeCause(a, b stamp) Cause {
 		}
 		c.Detail = apart(rest, a.step) + ", and told in two time zones"
 	}
-	if s.builds.HasEpoch && s.Kind != kindHeader {
+	if s.builds.Epoch != nil && s.Kind != kindHeader {
 		c.Name = Epoch
-		c.Detail = fmt.Sprintf("SOURCE_DATE_EPOCH was %s, and a clock was read: %s", time.Unix(s.builds.Epoch, 0).UTC().Format(time.RFC3339), c.Detail)
+		c.Detail = fmt.Sprintf("SOURCE_DATE_EPOCH was %s, and a clock was read: %s", time.Unix(*s.builds.Epoch, 0).UTC().Format(time.RFC3339), c.Detail)
 		if s.nearStart(a.time, 0) && s.nearStart(b.time, 1) {
 			c.Confidence = Certain
 		}

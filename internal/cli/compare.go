@@ -51,7 +51,7 @@ func (c comparison) text(w io.Writer) {
 type compareFlags struct {
 	full     bool
 	platform string
-	epoch    int64
+	epoch    *int64 // nil if it isn't known
 	debian   bool
 	forms    formFlags
 	proxy    proxyFlag
@@ -80,7 +80,7 @@ no script. Other files than - are made anew, in the place of what was there.`,
 	}
 	cmd.Flags().BoolVar(&f.full, "full", false, "print all differences, not only a screen of them")
 	cmd.Flags().StringVar(&f.platform, "platform", "", "`OS/ARCH` to take of what a reference names (default all)")
-	cmd.Flags().Int64Var(&f.epoch, "epoch", 0, "SOURCE_DATE_EPOCH of both builds, in `SECONDS`, if it is known")
+	epoch := cmd.Flags().Int64("epoch", 0, "SOURCE_DATE_EPOCH of both builds, in `SECONDS` (default not known)")
 	cmd.Flags().BoolVar(&f.debian, "with-diffoscope", false, "have Debian's diffoscope explain files that nothing else does; it runs many programs on them")
 	f.forms.add(cmd)
 	f.proxy.add(cmd)
@@ -88,6 +88,9 @@ no script. Other files than - are made anew, in the place of what was there.`,
 	return leaf(cmd, cobra.ExactArgs(2), func(ctx context.Context, args []string) error {
 		if err := f.forms.check(a.out.json()); err != nil {
 			return err
+		}
+		if cmd.Flags().Changed("epoch") {
+			f.epoch = epoch
 		}
 		return a.compare(ctx, args[0], args[1], &f)
 	})

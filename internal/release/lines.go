@@ -14,7 +14,7 @@ import (
 // known is what the two builds say of how they were made, so that a value that
 // differs is recognised.
 func (b *Build) known() cause.Builds {
-	known := cause.Builds{Epoch: b.Closure[0].Epoch, HasEpoch: true, Varied: map[string]cause.Variation{}}
+	known := cause.Builds{Epoch: &b.Closure[0].Epoch, Varied: map[string]cause.Variation{}}
 	for side, r := range []*builder.Result{b.A, b.B} {
 		known.Started[side] = r.Started
 	}
