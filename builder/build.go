@@ -62,19 +62,11 @@ func BuildOne(ctx context.Context, name string, p *Plan, opts Options) (*Result,
 }
 
 func build(ctx context.Context, p *Plan, opts Options, names []string) ([]*Result, error) {
-	if p.output.BuildKitCompatibility == 0 {
-		return nil, errors.New("the plan has no toolchain record")
-	}
-	if err := errors.Join(CheckMachine(), removeStaleCgroups()); err != nil {
+	if err := p.check(); err != nil {
 		return nil, err
 	}
-	if p.runs {
-		if err := CheckArch(p.arch); err != nil {
-			return nil, err
-		}
-	}
-	// containerd's stores warn of file systems without fs-verity, on stderr.
-	if err := log.SetLevel("fatal"); err != nil {
+	r, err := newRun()
+	if err != nil {
 		return nil, err
 	}
 	// Both read the inputs from one folder, which has no other content.
@@ -82,7 +74,6 @@ func build(ctx context.Context, p *Plan, opts Options, names []string) ([]*Resul
 	if err != nil {
 		return nil, err
 	}
-	r := run{cgroup: newCgroup()}
 	if len(names) > 1 {
 		r.start = filepath.Join(opts.Work, "start")
 	}
@@ -100,12 +91,35 @@ func build(ctx context.Context, p *Plan, opts Options, names []string) ([]*Resul
 	return results, nil
 }
 
+// check returns an error when no builder on this machine can solve p.
+func (p *Plan) check() error {
+	if p.output.BuildKitCompatibility == 0 {
+		return errors.New("the plan has no toolchain record")
+	}
+	if p.runs {
+		return CheckArch(p.arch)
+	}
+	return nil
+}
+
 // A run is what the builders of one build have in common beside the plan.
 type run struct {
 	// cgroup is the parent of the steps' control groups.
 	cgroup string
 	// start is the file that staggers two builders, see [wrapper].
 	start string
+}
+
+// newRun returns a run, after a check that this machine can run the builders.
+func newRun() (run, error) {
+	if err := errors.Join(CheckMachine(), removeStaleCgroups()); err != nil {
+		return run{}, err
+	}
+	// containerd's stores warn of file systems without fs-verity, on stderr.
+	if err := log.SetLevel("fatal"); err != nil {
+		return run{}, err
+	}
+	return run{cgroup: newCgroup()}, nil
 }
 
 // CheckMachine returns a [MachineError] when this machine can't run the builders.
@@ -126,18 +140,12 @@ func CheckMachine() error {
 func Remove(dir string) error { return removeRoot(dir) }
 
 func buildWith(ctx context.Context, name string, r run, p *Plan, store content.Store, opts Options) (result *Result, err error) {
-	label := name
-	if emulated(p.arch) {
-		label += " " + p.arch // two platforms have steps in common
-	}
-	status := opts.Progress.Solve(label)
 	d, err := startDaemon(ctx, name, filepath.Join(opts.Work, name), r)
 	if err != nil {
-		close(status)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, d.stop()) }()
-	result, err = d.solve(ctx, p, store, status)
+	result, err = d.solve(ctx, p, store, opts.Progress)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/moby/buildkit/solver/bboltcachestorage"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/buildkit/util/apicaps"
+	"github.com/moby/buildkit/util/archutil"
 	"github.com/moby/buildkit/util/db/boltutil"
 	"github.com/moby/buildkit/util/grpcerrors"
 	_ "github.com/moby/buildkit/util/grpcutil/encoding/proto" // gRPC's codec for BuildKit's messages
@@ -83,6 +84,9 @@ func runDaemon(args []string) error {
 	if err != nil {
 		return err
 	}
+	// The first step waits for this, which starts a program for each machine that may
+	// be emulated here.
+	go archutil.SupportedPlatforms(false)
 	controller, err := c.controller(context.Background())
 	if err != nil {
 		return err

@@ -8,7 +8,9 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -224,6 +226,18 @@ func (g *graph) content(f recipe.File) ([]byte, error) {
 		return nil, fmt.Errorf("%s: the content of %s was not given to the plan", f.Range, f.Source)
 	}
 	return b, nil
+}
+
+// export says what the builder makes at dir: an OCI layout, or the files of a plan
+// that makes no image.
+func (p *Plan) export(dir string) client.ExportEntry {
+	if p.files {
+		return client.ExportEntry{Type: client.ExporterLocal, OutputDir: dir}
+	}
+	attrs := p.exportAttrs()
+	attrs[exptypes.ExporterImageConfigKey] = string(p.image)
+	attrs[exptypes.ExporterImageBaseConfigKey] = string(p.base)
+	return client.ExportEntry{Type: client.ExporterOCI, Attrs: attrs, OutputDir: dir}
 }
 
 // exportAttrs are what is asked of BuildKit's OCI exporter

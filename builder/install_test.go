@@ -76,8 +76,12 @@ func locked(t *testing.T, closure []*recipe.Recipe, base *lock.File, opts Option
 			lk.Inputs = append(lk.Inputs, resolved(t, f, want))
 		}
 	}
-	choices, err := Select(t.Context(), closure, lk, "x86_64", Options{Store: opts.Store, Work: t.TempDir()})
+	s, err := StartSelector(t.Context(), closure, "x86_64", Options{Store: opts.Store, Work: t.TempDir()})
 	if err != nil {
+		t.Fatal(err)
+	}
+	choices, err := s.Select(t.Context(), lk)
+	if err := errors.Join(err, s.Close()); err != nil {
 		fail(t, err)
 	}
 	all := map[string]lock.Input{}

@@ -39,6 +39,7 @@ type Plan struct {
 	baseEpoch int64
 	layered   bool // the recipe adds a layer of its own
 	runs      bool // some step runs a program
+	files     bool // it makes files, and no image
 
 	encoded []byte
 }

@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -38,34 +39,75 @@ func (e *UnsatisfiableError) Error() string {
 	return fmt.Sprintf("packages of %s, for its %s: apk can't install %s", e.Recipe, e.World.Use, strings.Join(e.World.Packages, " "))
 }
 
-// Select has the apk of closure's base choose what installing each world of
-// closure takes, beside what the base has: the packages to lock. The inputs of lk
-// are the root file system, the indexes of all repositories, and when the base has
-// packages, those and the world that installs them. It returns an
-// [UnsatisfiableError] when apk finds no choice.
-func Select(ctx context.Context, closure []*recipe.Recipe, lk *lock.File, arch string, opts Options) ([]Choice, error) {
-	p := &Plan{recipe: closure[0], arch: arch, inputs: lk.Inputs, worlds: lk.Worlds, output: lk.Output}
+// A Selector has the apk of a base choose what installing the worlds of a closure
+// takes, beside what the base has.
+type Selector struct {
+	closure []*recipe.Recipe
+	arch    string
+	worlds  []lock.World
+	opts    Options
+
+	// Without a world there are none of these.
+	run    run
+	daemon *daemon
+}
+
+// StartSelector starts a builder, which takes a moment, for [Selector.Select] to use.
+// The caller has to close it.
+func StartSelector(ctx context.Context, closure []*recipe.Recipe, arch string, opts Options) (*Selector, error) {
 	worlds := slices.DeleteFunc(lock.Worlds(closure, arch), func(w lock.World) bool { return w.Use == lock.UseBase })
+	s := &Selector{closure: closure, arch: arch, worlds: worlds, opts: opts}
 	if len(worlds) == 0 {
+		return s, nil
+	}
+	var err error
+	if s.run, err = newRun(); err != nil {
+		return nil, err
+	}
+	// Nothing is compared, so the builder that takes least is right: the auditor's is
+	// in memory, with the faster runtime.
+	s.daemon, err = startDaemon(ctx, Auditor, filepath.Join(opts.Work, Auditor), s.run)
+	return s, err
+}
+
+// Close ends the builder.
+func (s *Selector) Close() error {
+	if s.daemon == nil {
+		return nil
+	}
+	return errors.Join(s.daemon.stop(), removeCgroups(s.run.cgroup))
+}
+
+// Select returns the packages to lock. The inputs of lk are the root file system, the
+// indexes of all repositories, and when the base has packages, those and the world
+// that installs them. It returns an [UnsatisfiableError] when apk finds no choice. It
+// is called once.
+func (s *Selector) Select(ctx context.Context, lk *lock.File) ([]Choice, error) {
+	if s.daemon == nil {
 		return nil, nil
 	}
-	steps := make(map[string]lock.World, len(worlds))
-	err := p.draw(closure, nil, func(g *graph) (llb.State, error) {
+	p := &Plan{recipe: s.closure[0], arch: s.arch, inputs: lk.Inputs, worlds: lk.Worlds, output: lk.Output, files: true}
+	steps := make(map[string]lock.World, len(s.worlds))
+	err := p.draw(s.closure, nil, func(g *graph) (llb.State, error) {
 		var said *llb.FileAction
-		for _, w := range worlds {
+		for _, w := range s.worlds {
 			at, step := g.selects(w)
 			steps[step] = w
 			simulate := g.apk(w, " --simulate", at)
 			simulate.script += " >$OUT/" + w.Use
-			said = said.Copy(g.run(simulate), w.Use, selectedFile(w))
+			said = said.Copy(g.run(simulate), w.Use, "/"+selectedFile(w))
 		}
 		at := g.at(p.recipe, p.recipe.Range, "packages of "+p.recipe.Name)
-		return g.root.File(said, at.name, at.location), nil
+		return llb.Scratch().File(said, at.name, at.location), nil
 	})
+	if err := errors.Join(err, p.check()); err != nil {
+		return nil, err
+	}
+	store, err := inputStoreOf(p, s.opts.Store, filepath.Join(s.opts.Work, "inputs"))
 	if err != nil {
 		return nil, err
 	}
-	r, err := BuildOne(ctx, "a", p, opts)
+	r, err := s.daemon.solve(ctx, p, store, s.opts.Progress)
 	var step *StepError
 	if errors.As(err, &step) && step.ExitCode > 0 {
 		return nil, &UnsatisfiableError{Recipe: p.recipe.Name, World: steps[step.Step], Log: step.Log}
@@ -73,22 +115,23 @@ func Select(ctx context.Context, closure []*recipe.Recipe, lk *lock.File, arch s
 	if err != nil {
 		return nil, err
 	}
-	said, err := r.topFiles()
+	said, err := os.OpenRoot(r.Layout)
 	if err != nil {
 		return nil, err
 	}
-	choices := make([]Choice, len(worlds))
-	for i, w := range worlds {
+	defer said.Close()
+	choices := make([]Choice, len(s.worlds))
+	for i, w := range s.worlds {
 		choices[i].World = w
-		if choices[i].Selected, err = parseSelected(said[selectedFile(w)]); err != nil {
+		if choices[i].Selected, err = readSelected(said, selectedFile(w)); err != nil {
 			return nil, err
 		}
 	}
 	return choices, nil
 }
 
-// selectedFile is where [Select] has apk say what it would do.
-func selectedFile(w lock.World) string { return "/selected-" + w.Use }
+// selectedFile is where [Selector.Select] has apk say what it would do.
+func selectedFile(w lock.World) string { return "selected-" + w.Use }
 
 // selects returns the place and the name of the step that selects for w.
 func (g *graph) selects(w lock.World) (place, string) {
@@ -125,39 +168,19 @@ func parseSelected(said string) ([]Selected, error) {
 // maxSelected is how much apk may say, in bytes.
 const maxSelected = 4 << 20
 
-// topFiles returns the content of the files that the image's last layer has, by
-// their paths. They are small.
-func (r *Result) topFiles() (files map[string]string, err error) {
-	layout, err := oci.OpenLayout(r.Layout)
+// readSelected reads what apk said from a file of dir.
+func readSelected(dir *os.Root, name string) ([]Selected, error) {
+	f, err := dir.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	defer layout.Close()
-	manifest, _, err := layout.ReadManifest(r.Image)
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxSelected+1))
 	if err != nil {
 		return nil, err
 	}
-	layer, err := layout.OpenLayer(manifest.Layers[len(manifest.Layers)-1], oci.LayerLimits{})
-	if err != nil {
-		return nil, err
+	if len(b) > maxSelected {
+		return nil, &oci.LimitError{What: "what apk selects", Size: int64(len(b)), Limit: maxSelected}
 	}
-	defer func() { err = errors.Join(err, layer.Close()) }()
-	files = map[string]string{}
-	for {
-		h, err := layer.Next()
-		if err == io.EOF {
-			return files, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		b, err := io.ReadAll(io.LimitReader(layer, maxSelected+1))
-		if err != nil {
-			return nil, err
-		}
-		if len(b) > maxSelected {
-			return nil, &oci.LimitError{What: h.Name, Size: h.Size, Limit: maxSelected}
-		}
-		files[path.Clean("/"+h.Name)] = string(b)
-	}
+	return parseSelected(string(b))
 }

@@ -14,17 +14,22 @@ import (
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/moby/buildkit/util/grpcerrors"
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/codes"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 )
 
 // solve has the daemon solve p and returns the image.
-func (d *daemon) solve(ctx context.Context, p *Plan, inputs content.Store, status chan *client.SolveStatus) (*Result, error) {
+func (d *daemon) solve(ctx context.Context, p *Plan, inputs content.Store, draw *progress.Display) (*Result, error) {
+	label := d.name
+	if emulated(p.arch) {
+		label += " " + p.arch // two platforms have steps in common
+	}
 	r := &Result{
 		Builder:    d.name,
 		Layout:     filepath.Join(d.dir, "image"),
@@ -33,19 +38,12 @@ func (d *daemon) solve(ctx context.Context, p *Plan, inputs content.Store, statu
 		Variation:  variations[d.name].record(p.arch),
 		Started:    time.Now().UTC(),
 	}
-	attrs := p.exportAttrs()
-	attrs[exptypes.ExporterImageConfigKey] = string(p.image)
-	attrs[exptypes.ExporterImageBaseConfigKey] = string(p.base)
 	logs := newLogs()
 	_, err := d.client.Solve(ctx, p.definition, client.SolveOpt{
 		CompatibilityVersion: p.output.BuildKitCompatibility,
 		OCIStores:            map[string]content.Store{inputStore: inputs},
-		Exports: []client.ExportEntry{{
-			Type:      client.ExporterOCI,
-			Attrs:     attrs,
-			OutputDir: r.Layout,
-		}},
-	}, logs.tee(status))
+		Exports:              []client.ExportEntry{p.export(r.Layout)},
+	}, logs.tee(draw.Solve(label)))
 	if err != nil {
 		return nil, d.explain(ctx, err, logs)
 	}

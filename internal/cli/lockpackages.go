@@ -49,7 +49,15 @@ type repositoryIndex struct {
 
 // lock returns the indexes, with the keys that signed them, the packages, and the
 // worlds that install them.
-func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, []lock.World, error) {
+func (l *packageLocker) lock(ctx context.Context) (_ []lock.Input, _ []lock.World, err error) {
+	// It starts while the indexes are read.
+	selector, err := builder.StartSelector(ctx, l.closure, l.arch, builder.Options{
+		Store: l.fetcher.Store, Work: l.work, Progress: l.draw,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, selector.Close()) }()
 	files := slices.DeleteFunc(slices.Clone(l.base), func(in lock.Input) bool { return in.Kind == lock.KindIndex })
 	if err := l.fetcher.Fetch(ctx, files); err != nil {
 		return nil, nil, err
@@ -64,9 +72,7 @@ func (l *packageLocker) lock(ctx context.Context) ([]lock.Input, []lock.World, e
 	if l.under != nil {
 		file.Worlds = []lock.World{l.under.world}
 	}
-	choices, err := builder.Select(ctx, l.closure, file, l.arch, builder.Options{
-		Store: l.fetcher.Store, Work: l.work, Progress: l.draw,
-	})
+	choices, err := selector.Select(ctx, file)
 	if err != nil {
 		return nil, nil, err
 	}
