@@ -28,7 +28,7 @@ demo: setup build ## build, compare, sign and verify two real recipes
 test: setup ## the whole test suite, with real builds
 	@[[ $$(id -u) == 0 ]] || echo "test: without root, some tests are skipped: sudo make test" >&2
 	go test -timeout 25m $(TESTFLAGS) ./...
-	@if [[ -e test/cosign/go.mod ]]; then cd test/cosign && go test -timeout 25m $(TESTFLAGS) ./...; fi
+	@for dir in cosign slsa; do (cd test/$$dir && go test -timeout 25m $(TESTFLAGS) ./...) || exit 1; done
 	@# The services of sigstore take minutes to build the first time.
 	@if [[ -e test/sigstore/go.mod ]]; then cd test/sigstore && go test -timeout 25m $(TESTFLAGS) ./...; fi
 	cd kms/cloud && go vet ./... && go test -timeout 10m $(TESTFLAGS) .
