@@ -29,4 +29,7 @@ type Result struct {
 	Variation map[string]string
 	// Unpacked is the size of the image's layers, uncompressed, in bytes.
 	Unpacked int64
+	// Log is what the steps wrote, a few MiB of text at most: each step's after a
+	// line "== NAME", sorted by name.
+	Log []byte
 }

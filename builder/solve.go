@@ -48,6 +48,7 @@ func (d *daemon) solve(ctx context.Context, p *Plan, inputs content.Store, draw 
 		return nil, d.explain(ctx, err, logs)
 	}
 	r.Finished = time.Now().UTC()
+	r.Log = logs.text()
 	return r, nil
 }
 
@@ -152,52 +153,3 @@ func diskFull(dir string) error {
 	return nil
 }
 
-// logs keeps the names and the last lines of a solve's vertices.
-type logs struct {
-	names map[digest.Digest]string
-	lines map[digest.Digest]*tail
-	done  chan struct{}
-}
-
-func newLogs() *logs {
-	return &logs{names: map[digest.Digest]string{}, lines: map[digest.Digest]*tail{}, done: make(chan struct{})}
-}
-
-// tee returns a channel whose content is noted and passed on to next.
-func (l *logs) tee(next chan *client.SolveStatus) chan *client.SolveStatus {
-	ch := make(chan *client.SolveStatus)
-	go func() {
-		defer close(l.done)
-		defer close(next)
-		for s := range ch {
-			l.note(s)
-			next <- s
-		}
-	}()
-	return ch
-}
-
-func (l *logs) note(s *client.SolveStatus) {
-	for _, v := range s.Vertexes {
-		l.names[v.Digest] = v.Name
-	}
-	for _, log := range s.Logs {
-		t := l.lines[log.Vertex]
-		if t == nil {
-			t = &tail{max: 20}
-			l.lines[log.Vertex] = t
-		}
-		for line := range strings.Lines(string(log.Data)) {
-			t.add(strings.TrimRight(line, "\n"))
-		}
-	}
-}
-
-// of returns the name and the last lines of a vertex, once the solve has ended.
-func (l *logs) of(vertex digest.Digest) (string, []string) {
-	<-l.done
-	if t := l.lines[vertex]; t != nil {
-		return l.names[vertex], t.last()
-	}
-	return l.names[vertex], nil
-}

@@ -147,7 +147,7 @@ func TestDifferent(t *testing.T) {
 	wantEmpty(t, dist, "mqtt.report")
 	wantEmpty(t, different.Report, "SHA256SUMS", "build", "code-quality.json", "comparison.json", "diffoscope.json", "junit.xml",
 		"report.html", "report.md", "report.txt")
-	wantEmpty(t, filepath.Join(different.Report, "build"), "builds.json", "recipes")
+	wantEmpty(t, filepath.Join(different.Report, "build"), "builds.json", "log-a.txt", "log-b.txt", "recipes")
 	text := string(must[[]byte](t)(os.ReadFile(filepath.Join(different.Report, "report.txt"))))
 	for _, want := range []string{"etc/cont", "content of A", "content of B"} {
 		if !strings.Contains(text, want) {

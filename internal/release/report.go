@@ -47,6 +47,12 @@ func (e *DifferentError) report(dir string, b *Build) error {
 		}})
 	}
 	files = append(files, report.File{Name: path.Join(contextDir, "builds.json"), Write: b.writeBuilds})
+	for _, r := range b.results() {
+		files = append(files, report.File{Name: path.Join(contextDir, "log-"+r.Builder+".txt"), Write: func(w io.Writer) error {
+			_, err := w.Write(r.Log)
+			return err
+		}})
+	}
 	if err := report.WriteFolder(dir+reportSuffix, files); err != nil {
 		return fmt.Errorf("report %s: %w", dir+reportSuffix, err)
 	}
@@ -89,6 +95,11 @@ func (b *Build) about() report.Options {
 	return o
 }
 
+// results are those of the two builds that there are.
+func (b *Build) results() []*builder.Result {
+	return slices.DeleteFunc([]*builder.Result{b.A, b.B}, func(r *builder.Result) bool { return r == nil })
+}
+
 // writeBuilds writes what is known of how the two were built.
 func (b *Build) writeBuilds(w io.Writer) error {
 	type one struct {
@@ -111,10 +122,8 @@ func (b *Build) writeBuilds(w io.Writer) error {
 	if len(b.Closure) > 0 {
 		about.Recipe, about.Epoch = b.Closure[0].Name, b.Closure[0].Epoch
 	}
-	for _, r := range []*builder.Result{b.A, b.B} {
-		if r != nil {
-			about.Builds = append(about.Builds, one{r.Builder, r.Image.Digest, r.Started, r.Finished, r.Variation})
-		}
+	for _, r := range b.results() {
+		about.Builds = append(about.Builds, one{r.Builder, r.Image.Digest, r.Started, r.Finished, r.Variation})
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")

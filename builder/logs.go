@@ -1,0 +1,109 @@
+package builder
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/client"
+	"github.com/opencontainers/go-digest"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+)
+
+// How much of what a step writes is kept, of its beginning and for an error of its
+// end, and of all steps together, in bytes and in lines.
+const (
+	maxStepLog  = 256 << 10
+	maxStepTail = 20
+	maxLog      = 4 << 20
+)
+
+// logs keeps what a solve's steps write.
+type logs struct {
+	steps map[digest.Digest]*vertexLog
+	done  chan struct{}
+}
+
+// A vertexLog is what one step wrote.
+type vertexLog struct {
+	name string
+	head bytes.Buffer
+	size int64 // of all that it wrote, in bytes
+	tail tail
+}
+
+func newLogs() *logs {
+	return &logs{steps: map[digest.Digest]*vertexLog{}, done: make(chan struct{})}
+}
+
+// tee returns a channel whose content is noted and passed on to next.
+func (l *logs) tee(next chan *client.SolveStatus) chan *client.SolveStatus {
+	ch := make(chan *client.SolveStatus)
+	go func() {
+		defer close(l.done)
+		defer close(next)
+		for s := range ch {
+			l.note(s)
+			next <- s
+		}
+	}()
+	return ch
+}
+
+func (l *logs) note(s *client.SolveStatus) {
+	for _, v := range s.Vertexes {
+		l.step(v.Digest).name = v.Name
+	}
+	for _, log := range s.Logs {
+		step := l.step(log.Vertex)
+		step.size += int64(len(log.Data))
+		step.head.Write(log.Data[:min(len(log.Data), maxStepLog-step.head.Len())])
+		for line := range strings.Lines(string(log.Data)) {
+			step.tail.add(strings.TrimRight(line, "\n"))
+		}
+	}
+}
+
+func (l *logs) step(vertex digest.Digest) *vertexLog {
+	s := l.steps[vertex]
+	if s == nil {
+		s = &vertexLog{tail: tail{max: maxStepTail}}
+		l.steps[vertex] = s
+	}
+	return s
+}
+
+// of returns the name and the last lines of a vertex, once the solve has ended.
+func (l *logs) of(vertex digest.Digest) (string, []string) {
+	<-l.done
+	s := l.step(vertex)
+	return s.name, s.tail.last()
+}
+
+// text returns what the steps wrote, once the solve has ended: by the steps' names,
+// so that the logs of two builds can be compared, with nothing in it that acts on a
+// terminal.
+func (l *logs) text() []byte {
+	<-l.done
+	var b bytes.Buffer
+	steps := slices.SortedFunc(maps.Values(l.steps), func(a, b *vertexLog) int { return strings.Compare(a.name, b.name) })
+	for _, s := range steps {
+		if s.size == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "== %s\n", progress.Clean(s.name))
+		head := s.head.Bytes()
+		head = head[:min(len(head), max(0, maxLog-b.Len()))]
+		b.WriteString(progress.Clean(string(head)))
+		if !bytes.HasSuffix(head, []byte("\n")) {
+			b.WriteByte('\n')
+		}
+		if left := s.size - int64(len(head)); left > 0 {
+			fmt.Fprintf(&b, "... %d bytes more\n", left)
+		}
+	}
+	return b.Bytes()
+}
