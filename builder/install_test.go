@@ -176,6 +176,10 @@ func TestWorlds(t *testing.T) {
 		t.Errorf("the image lacks what was built or installed: %q", slices.Sorted(maps.Keys(image)))
 	}
 	assertPackages(t, image, "popt", "make", "binutils", "libbsd", "netcat-openbsd")
+	// As if it had come from a repository.
+	if got, want := image["etc/apk/world"].Content, "alpine-baselayout\nalpine-keys\napk-tools\nbusybox\nlibc-utils\npopt\n"; got != want {
+		t.Errorf("/etc/apk/world is %q, want %q", got, want)
+	}
 	for name := range image {
 		if strings.Contains(name, "make") || strings.HasPrefix(name, "usr/bin/") && name != "usr/bin/hello" {
 			t.Errorf("%s is in the image", name)
@@ -293,7 +297,7 @@ func TestOwnKey(t *testing.T) {
 	}
 	_, err = BuildOne(t.Context(), "a", plan, Options{Store: opts.Store, Work: t.TempDir()})
 	var step *StepError
-	if !errors.As(err, &step) || !strings.Contains(strings.Join(step.Log, "\n"), "own: BAD signature") {
+	if !errors.As(err, &step) || !strings.Contains(strings.Join(step.Log, "\n"), "greeting-1.0-r0.apk: BAD signature") {
 		t.Errorf("with another key of the same name: got %v %q, want a StepError", err, stepLog(err))
 	}
 	// Nor is a key put in place of one of the base's.

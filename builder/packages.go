@@ -17,31 +17,47 @@ import (
 // repositoryDir is where a step finds the apk repositories, by name.
 const repositoryDir = "/run/tailsbuild/repository"
 
-// repositories returns a tree with the locked part of each apk repository, laid
-// out as apk wants it: the index that was signed, and the packages that w installs.
-func (g *graph) repositories(w lock.World, at place) llb.State {
+// indexes returns a tree with the locked index of each repository that w may install
+// from, laid out as apk wants it.
+func (g *graph) indexes(w lock.World, at place) llb.State {
 	var tree *llb.FileAction
 	for _, in := range g.plan.inputs {
-		repository := in.Repository
-		switch in.Kind {
-		case lock.KindIndex:
-			repository = in.Name
-			if !g.from(w, in) {
-				continue
-			}
-		case lock.KindPackage:
-			if _, found := slices.BinarySearch(w.Installs, in.Name); !found {
-				continue
-			}
-		default:
-			continue
+		if g.from(w, in) {
+			tree = addApk(tree, in, repositoryFile(in.Name, in), at)
 		}
-		name := path.Base(in.URL)
-		file := llb.OCILayoutBlob("tailsbuild.invalid/apk@"+string(digest.NewDigestFromEncoded(digest.SHA256, in.SHA256)),
-			llb.ImageBlobOCIStore("", inputStore), llb.Filename(name), at.name, at.location)
-		tree = tree.Copy(file, "/"+name, path.Join("/", repository, in.Arch, name), &llb.CopyInfo{CreateDestPath: true})
 	}
 	return llb.Scratch().File(tree, at.name, at.location)
+}
+
+// packages returns a tree with the locked packages that w installs, and where a step
+// finds each.
+func (g *graph) packages(w lock.World, at place) (tree llb.State, files []string) {
+	var all *llb.FileAction
+	for _, in := range g.plan.inputs {
+		if _, found := slices.BinarySearch(w.Installs, in.Name); in.Kind != lock.KindPackage || !found {
+			continue
+		}
+		file := repositoryFile(in.Repository, in)
+		all = addApk(all, in, file, at)
+		files = append(files, path.Join(repositoryDir, file))
+	}
+	if all == nil { // the base has what w asks for
+		return llb.Scratch(), nil
+	}
+	return llb.Scratch().File(all, at.name, at.location), files
+}
+
+// repositoryFile is where an index or a package is, below [repositoryDir].
+func repositoryFile(repository string, in lock.Input) string {
+	return path.Join("/", repository, in.Arch, path.Base(in.URL))
+}
+
+// addApk adds an input to tree, at file.
+func addApk(tree *llb.FileAction, in lock.Input, file string, at place) *llb.FileAction {
+	name := path.Base(file)
+	blob := llb.OCILayoutBlob("tailsbuild.invalid/apk@"+string(digest.NewDigestFromEncoded(digest.SHA256, in.SHA256)),
+		llb.ImageBlobOCIStore("", inputStore), llb.Filename(name), at.name, at.location)
+	return tree.Copy(blob, "/"+name, file, &llb.CopyInfo{CreateDestPath: true})
 }
 
 // from reports whether index is that of a repository that w may install from.
@@ -51,22 +67,69 @@ func (g *graph) from(w lock.World, index lock.Input) bool {
 	})
 }
 
-// apk returns the step that has apk install w from the locked repositories alone.
-func (g *graph) apk(w lock.World, flags string, at place) shell {
-	s := shell{
-		at:      at,
-		script:  g.apkAdd(w, flags),
-		options: []llb.RunOption{llb.AddMount(repositoryDir, g.repositories(w, at), llb.Readonly)},
-	}
-	if keys := g.ownKeys(w); len(keys) > 0 {
-		var tree *llb.FileAction
-		for _, name := range slices.Sorted(maps.Keys(keys)) {
-			tree = tree.Mkfile("/"+path.Base(name), 0o444, []byte(keys[name]))
+// apkAdd is apk's command that adds packages to a tree, and nothing from elsewhere.
+const apkAdd = "apk add --no-network --no-cache --no-progress --repositories-file /dev/null"
+
+// simulates returns the step that has apk say, in a file called as the use of w, what
+// it would install for w from the repositories.
+func (g *graph) simulates(w lock.World, at place) shell {
+	s, add := g.apk(w, g.indexes(w, at), at)
+	add += " --simulate"
+	for _, in := range g.plan.inputs {
+		if g.from(w, in) {
+			add += " -X " + path.Join(repositoryDir, in.Name)
 		}
-		s.script = keysScript + g.apkAdd(w, ` --keys-dir "$OUT/keys"`+flags)
-		s.options = append(s.options, llb.AddMount(keysDir, llb.Scratch().File(tree, at.name, at.location), llb.Readonly))
 	}
+	s.script += add + quoted(w.Packages) + " >$OUT/" + w.Use
 	return s
+}
+
+// installs returns the step that has apk install w: the locked packages, as files, so
+// that it reads no index of thousands of others. What that leaves is as if they came
+// from a repository:
+//
+//   - /etc/apk/world asks for what w does, and not for these very files. On a tmpfs,
+//     where a reboot would lose them, apk has to be told that this is meant.
+//   - A package for every architecture is called one for this, as Alpine's indexes do.
+func (g *graph) installs(w lock.World, at place) shell {
+	tree, files := g.packages(w, at)
+	s, add := g.apk(w, tree, at)
+	s.script += `cp /etc/apk/world "$OUT/world"
+` + add + " --force-non-repository" + quoted(files) + `
+cat "$OUT/world" >/etc/apk/world
+` + add + quoted(w.Packages) + `
+apk info --installed` + quoted(w.Installs) + ` >/dev/null
+sed "s/^A:noarch$/A:` + g.plan.arch + `/" /lib/apk/db/installed >"$OUT/installed"
+cat "$OUT/installed" >/lib/apk/db/installed
+`
+	return s
+}
+
+// apk returns a step with the files below [repositoryDir] and no script but one that
+// gets the keys of w's repositories, and the command that adds packages. The keys in
+// the base's /etc/apk/keys and those have to have signed what is added.
+func (g *graph) apk(w lock.World, files llb.State, at place) (s shell, add string) {
+	s = shell{at: at, options: []llb.RunOption{llb.AddMount(repositoryDir, files, llb.Readonly)}}
+	keys := g.ownKeys(w)
+	if len(keys) == 0 {
+		return s, apkAdd
+	}
+	var tree *llb.FileAction
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		tree = tree.Mkfile("/"+path.Base(name), 0o444, []byte(keys[name]))
+	}
+	s.script = keysScript
+	s.options = append(s.options, llb.AddMount(keysDir, llb.Scratch().File(tree, at.name, at.location), llb.Readonly))
+	return s, apkAdd + ` --keys-dir "$OUT/keys"`
+}
+
+// quoted is all for the shell, each after a space.
+func quoted(all []string) string {
+	var b strings.Builder
+	for _, s := range all {
+		b.WriteString(" " + shellQuote(s))
+	}
+	return b.String()
 }
 
 // keysDir is where a step finds the keys of repositories that have their own.
@@ -99,22 +162,6 @@ func (g *graph) ownKeys(w lock.World) map[string]string {
 	return keys
 }
 
-// apkAdd is the command that installs w. The keys in the base's /etc/apk/keys have
-// to have signed index and packages, unless flags say otherwise.
-func (g *graph) apkAdd(w lock.World, flags string) string {
-	var b strings.Builder
-	b.WriteString("apk add --no-network --no-cache --no-progress --repositories-file /dev/null" + flags)
-	for _, in := range g.plan.inputs {
-		if g.from(w, in) {
-			b.WriteString(" -X " + path.Join(repositoryDir, in.Name))
-		}
-	}
-	for _, p := range w.Packages {
-		b.WriteString(" " + shellQuote(p))
-	}
-	return b.String()
-}
-
 // normaliseScript takes back what installing leaves of when and how it was done:
 //
 //   - adduser(8) writes the day into /etc/shadow; at most the epoch's stays.
@@ -133,7 +180,7 @@ find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run/tailsbuild
 // as of r's epoch.
 func (g *graph) installed(r *recipe.Recipe, use, more string, at place) llb.State {
 	w, _ := g.plan.world(use)
-	add := g.apk(w, "", at)
+	add := g.installs(w, at)
 	add.script += normaliseScript + more
 	add.env = map[string]string{"SOURCE_DATE_EPOCH": fmt.Sprint(r.Epoch)}
 	step := g.exec(add)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/client/llb"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
@@ -33,23 +34,39 @@ OK: 9 MiB in 19 packages
 	}
 }
 
-// TestApkAdd: a name is never a flag or shell text.
-func TestApkAdd(t *testing.T) {
+// TestApkScripts: a name is never a flag or shell text, and a base's packages are from
+// its own repositories.
+func TestApkScripts(t *testing.T) {
+	sum := strings.Repeat("0", 64)
 	g := &graph{
-		plan: &Plan{inputs: []lock.Input{
-			{Kind: lock.KindIndex, Name: "main"}, {Kind: lock.KindIndex, Name: "own"}, {Kind: lock.KindPackage, Name: "x"},
+		plan: &Plan{arch: "x86_64", recipe: &recipe.Recipe{}, inputs: []lock.Input{
+			{Kind: lock.KindIndex, Name: "main", Arch: "x86_64", URL: "https://a/APKINDEX.tar.gz", SHA256: sum},
+			{Kind: lock.KindIndex, Name: "own", Arch: "x86_64", URL: "https://b/APKINDEX.tar.gz", SHA256: sum},
+			{Kind: lock.KindPackage, Name: "it's", Repository: "main", Arch: "x86_64", URL: "https://a/it's-1.apk", SHA256: sum},
+			{Kind: lock.KindPackage, Name: "other", Repository: "main", Arch: "x86_64", URL: "https://a/other-1.apk", SHA256: sum},
 		}},
 		closure: []*recipe.Recipe{
 			{Repositories: []recipe.Repository{{Name: "own"}}}, {Repositories: []recipe.Repository{{Name: "main"}}},
 		},
 	}
-	w := lock.World{Use: lock.UseImage, Packages: []string{"openssh>9", "so:libz.so.1", "it's"}}
-	got := g.apkAdd(w, " --simulate")
-	if want := ` --simulate -X /run/tailsbuild/repository/main -X /run/tailsbuild/repository/own 'openssh>9' 'so:libz.so.1' 'it'\''s'`; !strings.HasSuffix(got, want) {
-		t.Errorf("got %s, want it to end in %s", got, want)
+	at := place{llb.WithCustomName("packages"), llb.WithCustomName("")}
+	w := lock.World{Use: lock.UseImage, Packages: []string{"openssh>9", "so:libz.so.1", "it's"}, Installs: []string{"it's"}}
+	const add = "apk add --no-network --no-cache --no-progress --repositories-file /dev/null"
+	const asked = ` 'openssh>9' 'so:libz.so.1' 'it'\''s'`
+	if got, want := g.simulates(w, at).script, add+" --simulate -X /run/tailsbuild/repository/main -X /run/tailsbuild/repository/own"+asked+" >$OUT/image"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	got := g.installs(w, at).script
+	for _, want := range []string{add + ` --force-non-repository '/run/tailsbuild/repository/main/x86_64/it'\''s-1.apk'` + "\n", add + asked + "\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s doesn't have %s", got, want)
+		}
+	}
+	if strings.Contains(got, "-X") || strings.Contains(got, "other") {
+		t.Errorf("%s has more than the locked packages", got)
 	}
 	w.Use = lock.UseBase
-	if got := g.apkAdd(w, ""); strings.Contains(got, "/own") {
+	if got := g.simulates(w, at).script; strings.Contains(got, "/own") {
 		t.Errorf("%s installs a base's packages from a repository of the service", got)
 	}
 }

@@ -93,9 +93,7 @@ func (s *Selector) Select(ctx context.Context, lk *lock.File) ([]Choice, error) 
 		for _, w := range s.worlds {
 			at, step := g.selects(w)
 			steps[step] = w
-			simulate := g.apk(w, " --simulate", at)
-			simulate.script += " >$OUT/" + w.Use
-			said = said.Copy(g.run(simulate), w.Use, "/"+selectedFile(w))
+			said = said.Copy(g.run(g.simulates(w, at)), w.Use, "/"+selectedFile(w))
 		}
 		at := g.at(p.recipe, p.recipe.Range, "packages of "+p.recipe.Name)
 		return llb.Scratch().File(said, at.name, at.location), nil

@@ -152,4 +152,3 @@ func diskFull(dir string) error {
 	}
 	return nil
 }
-

@@ -128,7 +128,7 @@ world "x86_64" "test" {
 }
 
 image "x86_64" {
-  plan   = "sha256:27e0f3ead2cf9f6344ffd1edbbc04099a1e9d086ddbe2dadbf07b7d07c51bc50"
+  plan   = "sha256:270cb0095891718e23ae18747c5ae4655afc56db46e04d4568a28b550d93b35c"
   digest = "sha256:b221a633c9b8f142f67ea398a5cb4c4086bf697c6d278adc66542e8546b05468"
   size   = 1238
 }
