@@ -26,8 +26,8 @@ type wrapper struct {
 	// so that nothing of this machine's network shows in a step.
 	Hosts      string
 	ResolvConf string
-	// Start is a file that A's wrapper makes when the recipe's own step starts,
-	// and that B's waits for. It is "" when only one of the two builds.
+	// Start is a file that is made when A's step, the recipe's own, has started, and
+	// that B's wrapper waits for. It is "" when only one of the two builds.
 	Start string
 }
 
@@ -100,28 +100,30 @@ func (w wrapper) prepare(bundle string) error {
 	if err := json.Unmarshal(b, &spec); err != nil {
 		return err
 	}
-	build := slices.Contains(spec.Process.Env, stepName+"="+stepBuild)
 	w.edit(&spec)
+	staggers := w.Start != "" && slices.Contains(spec.Process.Env, stepName+"="+stepBuild)
+	if staggers && w.Variation.Delay == 0 {
+		// Once the step runs: a runtime's own start takes longer on some machines than
+		// the delay is for.
+		spec.Hooks = &specs.Hooks{Poststart: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", `: >"$0"`, w.Start}}}}
+	}
 	if b, err = json.Marshal(spec); err != nil {
 		return err
 	}
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		return err
 	}
-	if build && w.Start != "" {
-		if err := w.stagger(); err != nil {
+	if staggers && w.Variation.Delay > 0 {
+		if err := w.await(); err != nil {
 			return err
 		}
 	}
 	return w.Variation.inherit()
 }
 
-// stagger lets B's step start the variation's delay after A's. When A fails
-// before, this builder is killed as it waits.
-func (w wrapper) stagger() error {
-	if w.Variation.Delay == 0 {
-		return os.WriteFile(w.Start, nil, 0o600)
-	}
+// await lets B's step start the variation's delay after A's. When A fails before, this
+// builder is killed as it waits.
+func (w wrapper) await() error {
 	for {
 		st, err := os.Stat(w.Start)
 		if err == nil {
