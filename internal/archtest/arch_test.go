@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"internal/transfer": {"internal/registry", "internal/oci"},
 	"internal/assess": {
 		"internal/release", "internal/rebuild", "internal/trust", "internal/policy", "internal/verdict", "internal/privilege",
-		"internal/sign", "internal/declared", "internal/evidence", "internal/registry",
+		"internal/sign", "internal/declared", "internal/evidence", "internal/registry", "internal/oci",
 	},
 	"internal/rebuild": {
 		"internal/release", "internal/registry", "builder", "diffoscope", "internal/evidence", "internal/sign", "internal/trust",

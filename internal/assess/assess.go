@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
@@ -112,6 +113,12 @@ func (a *Assessor) Read(ctx context.Context, dir string, opts release.VerifyOpti
 // its order.
 func (a *Assessor) ReadAll(ctx context.Context, dir string, opts release.VerifyOptions) ([]*release.Contents, error) {
 	return release.ReadAll(ctx, dir, a.trusted, opts)
+}
+
+// ReadLayout is [Assessor.ReadAll] of a layout that is open, as [release.ReadLayout] has
+// it.
+func (a *Assessor) ReadLayout(ctx context.Context, l *oci.Layout, opts release.VerifyOptions) ([]*release.Contents, error) {
+	return release.ReadLayout(ctx, l, a.trusted, opts)
 }
 
 // Judge assesses what was read of a release, which was asked for by reference. What

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"runtime"
 
 	"github.com/opencontainers/go-digest"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/assess"
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 )
@@ -21,7 +23,7 @@ type gathered struct {
 // gather reads the release that arg names: from a folder all its images, or from a
 // registry the one for the platform. From there, the layers aren't fetched: the
 // verdict is on the manifest's digest, and who runs the image has to get them by that.
-func (j *judging) gather(ctx context.Context, arg string, f judgeFlags) (*gathered, error) {
+func (j *judging) gather(ctx context.Context, arg string, f judgeFlags) (g *gathered, err error) {
 	if !isReference(arg) {
 		contents, err := j.assessor.ReadAll(ctx, arg, release.VerifyOptions{})
 		return &gathered{contents: contents, reference: f.reference}, err
@@ -30,19 +32,18 @@ func (j *judging) gather(ctx context.Context, arg string, f judgeFlags) (*gather
 	if err != nil {
 		return nil, err
 	}
-	g := &gathered{reference: ref.String()}
+	g = &gathered{reference: ref.String()}
 	opts := fetchOptions(f.proxy)
 	opts.Known = j.known(g.reference)
-	err = inTemp(func(dir string) error {
-		fetched, err := registry.Fetch(ctx, ref, f.platform, dir, opts)
-		if err != nil {
-			return err
-		}
-		g.problems = fetched.Problems
-		g.reference = ofImage(ref, fetched)
-		g.contents, err = j.assessor.ReadAll(ctx, dir, release.VerifyOptions{Called: g.reference, WithoutLayers: true})
-		return err
-	})
+	m := oci.NewMemory()
+	defer func() { err = errors.Join(err, m.Close()) }()
+	fetched, layout, err := registry.FetchMemory(ctx, ref, f.platform, m, opts)
+	if err != nil {
+		return nil, err
+	}
+	g.problems = fetched.Problems
+	g.reference = ofImage(ref, fetched)
+	g.contents, err = j.assessor.ReadLayout(ctx, layout, release.VerifyOptions{Called: g.reference, WithoutLayers: true})
 	return g, err
 }
 

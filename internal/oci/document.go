@@ -11,18 +11,20 @@ import (
 // checkDescriptor accepts sha256 only: the digest becomes a path, and another
 // algorithm would be another answer to "is it the same".
 func checkDescriptor(desc ocispec.Descriptor) error {
-	what := fmt.Sprintf("descriptor %q", desc.Digest)
+	bad := func(detail string) error {
+		return &FormatError{fmt.Sprintf("descriptor %q", desc.Digest), detail}
+	}
 	if err := desc.Digest.Validate(); err != nil {
-		return &FormatError{what, err.Error()}
+		return bad(err.Error())
 	}
 	if desc.Digest.Algorithm() != digest.SHA256 {
-		return &FormatError{what, "not a sha256 digest"}
+		return bad("not a sha256 digest")
 	}
 	if desc.Size < 0 {
-		return &FormatError{what, fmt.Sprintf("size is %d", desc.Size)}
+		return bad(fmt.Sprintf("size is %d", desc.Size))
 	}
 	if desc.MediaType == "" {
-		return &FormatError{what, "no mediaType"}
+		return bad("no mediaType")
 	}
 	return nil
 }

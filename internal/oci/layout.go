@@ -8,6 +8,7 @@
 package oci
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"io/fs"
@@ -173,7 +174,12 @@ func (l *Layout) ReadBlob(desc ocispec.Descriptor, limit int64) ([]byte, error) 
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(r)
+	// Who wrote the descriptor may have lied about the size.
+	b := bytes.NewBuffer(make([]byte, 0, min(desc.Size, maxInMemory)+bytes.MinRead))
+	if _, err := b.ReadFrom(r); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // Blob opens the bytes that desc names. The reader ends with io.EOF only when it

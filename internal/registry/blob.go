@@ -15,7 +15,7 @@ import (
 
 // blob adds the blob that desc names to the layout. got, which may be nil, is told
 // how much of it is there.
-func (c *client) blob(ctx context.Context, w *oci.Writer, desc ocispec.Descriptor, got func(n int64)) error {
+func (c *client) blob(ctx context.Context, w store, desc ocispec.Descriptor, got func(n int64)) error {
 	return c.resume(ctx, func() (bool, error) {
 		var body *countedBody
 		err := w.Fetch(desc, func(offset int64) (io.ReadCloser, error) {

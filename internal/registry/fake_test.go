@@ -192,13 +192,13 @@ type got struct {
 
 func (f *fake) fetch(of string, opts Options) (*got, error) {
 	f.t.Helper()
-	dir := f.t.TempDir() + "/release"
-	fetched, err := Fetch(ctx, f.ref(of), "", dir, opts)
+	m := oci.NewMemory()
+	f.t.Cleanup(func() { m.Close() })
+	fetched, layout, err := FetchMemory(ctx, f.ref(of), "", m, opts)
 	if err != nil {
 		return nil, err
 	}
-	g := &got{Fetched: fetched, layout: must[*oci.Layout](f.t)(oci.OpenLayout(dir))}
-	f.t.Cleanup(func() { g.layout.Close() })
+	g := &got{Fetched: fetched, layout: layout}
 	for i, desc := range must[[]ocispec.Descriptor](f.t)(g.layout.Images()) {
 		m, _, err := g.layout.ReadManifest(desc)
 		check(f.t, err)

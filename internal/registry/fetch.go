@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -12,10 +13,17 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
+// A store is a layout that is being made: an *[oci.Writer] or an *[oci.Memory].
+type store interface {
+	Add(desc ocispec.Descriptor, r io.Reader) error
+	Fetch(desc ocispec.Descriptor, open func(offset int64) (io.ReadCloser, error)) error
+	Omit(desc ocispec.Descriptor) error
+}
+
 // A fetch fills one layout.
 type fetch struct {
 	*Source
-	w     *oci.Writer
+	w     store
 	image ocispec.Descriptor
 	left  int64 // bytes of evidence that may still be read
 

@@ -237,9 +237,23 @@ func (s *Source) Fetch(ctx context.Context, image ocispec.Descriptor, dir string
 	return f, w.Commit(index)
 }
 
+// FetchMemory is Fetch into m, a layout that is empty. What it returns is the layout.
+func (s *Source) FetchMemory(ctx context.Context, image ocispec.Descriptor, m *oci.Memory) (*Fetched, *oci.Layout, error) {
+	f, index, err := s.fetchInto(ctx, image, m)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := m.Layout(index)
+	return f, l, err
+}
+
 // FetchInto is Fetch into a layout that is being written: it returns the descriptors
 // for its index.
 func (s *Source) FetchInto(ctx context.Context, image ocispec.Descriptor, w *oci.Writer) (*Fetched, []ocispec.Descriptor, error) {
+	return s.fetchInto(ctx, image, w)
+}
+
+func (s *Source) fetchInto(ctx context.Context, image ocispec.Descriptor, w store) (*Fetched, []ocispec.Descriptor, error) {
 	f := &fetch{Source: s, w: w, image: image, left: s.opts.Limits.Evidence}
 	if err := f.run(ctx); err != nil {
 		return nil, nil, err
@@ -276,18 +290,36 @@ const maxImages = 16
 
 // Fetch opens ref and fetches its image for platform, as [Source.Image] has it, to
 // the layout that it makes at dir.
-func Fetch(ctx context.Context, ref Reference, platform, dir string, opts Options) (*Fetched, error) {
+func Fetch(ctx context.Context, ref Reference, platform, dir string, opts Options) (f *Fetched, err error) {
+	err = open(ctx, ref, platform, opts, func(s *Source, image ocispec.Descriptor) (err error) {
+		f, err = s.Fetch(ctx, image, dir)
+		return err
+	})
+	return f, err
+}
+
+// FetchMemory is Fetch into m, as [Source.FetchMemory] has it.
+func FetchMemory(ctx context.Context, ref Reference, platform string, m *oci.Memory, opts Options) (f *Fetched, l *oci.Layout, err error) {
+	err = open(ctx, ref, platform, opts, func(s *Source, image ocispec.Descriptor) (err error) {
+		f, l, err = s.FetchMemory(ctx, image, m)
+		return err
+	})
+	return f, l, err
+}
+
+// open calls fetch with what ref is at this moment, and with its image for platform.
+func open(ctx context.Context, ref Reference, platform string, opts Options, fetch func(*Source, ocispec.Descriptor) error) error {
 	s, err := Open(ctx, ref, opts)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", ref, err)
+		return fmt.Errorf("%s: %w", ref, err)
 	}
 	defer s.Close()
 	image, err := s.Image(platform)
 	if err == nil {
-		var f *Fetched
-		if f, err = s.Fetch(ctx, image, dir); err == nil {
-			return f, nil
-		}
+		err = fetch(s, image)
 	}
-	return nil, fmt.Errorf("%s: %w", ref, err)
+	if err != nil {
+		return fmt.Errorf("%s: %w", ref, err)
+	}
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
+	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
@@ -98,11 +99,26 @@ func ReadWith(ctx context.Context, dir string, trusted Trusted, opts VerifyOptio
 // index is a *[RefusedError]; a file that is missing or isn't what its digest says is an
 // error of package oci.
 func ReadAll(ctx context.Context, dir string, trusted Trusted, opts VerifyOptions) ([]*Contents, error) {
+	l, err := openLayout(dir)
+	if err != nil {
+		return nil, err
+	}
+	opts.Called = cmp.Or(opts.Called, dir)
+	return readAll(ctx, l, trusted, opts)
+}
+
+// ReadLayout is [ReadAll] of a layout that is open, and that it closes. Errors call it
+// opts.Called, which is required.
+func ReadLayout(ctx context.Context, l *oci.Layout, trusted Trusted, opts VerifyOptions) ([]*Contents, error) {
+	return readAll(ctx, newLayout(l), trusted, opts)
+}
+
+func readAll(ctx context.Context, l *layout, trusted Trusted, opts VerifyOptions) ([]*Contents, error) {
 	read := readPacked
 	if opts.WithoutLayers {
 		read = readWithoutLayers
 	}
-	r, err := openRelease(ctx, dir, cmp.Or(opts.Called, dir), read)
+	r, err := readRelease(ctx, l, opts.Called, read)
 	if err != nil {
 		return nil, err
 	}

@@ -29,8 +29,10 @@ func openLayout(dir string) (*layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &layout{l, map[named]*ocispec.Manifest{}}, nil
+	return newLayout(l), nil
 }
+
+func newLayout(l *oci.Layout) *layout { return &layout{l, map[named]*ocispec.Manifest{}} }
 
 // manifest returns what ReadManifest does, for a manifest that is looked at several
 // times: to tell the image from the evidence, and for what it says.

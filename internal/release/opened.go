@@ -37,8 +37,14 @@ func openRelease(ctx context.Context, dir, called string, read imageReader) (*op
 	if err != nil {
 		return nil, err
 	}
+	return readRelease(ctx, l, called, read)
+}
+
+// readRelease is openRelease of the layout l, which it closes when there is an error.
+func readRelease(ctx context.Context, l *layout, called string, read imageReader) (*opened, error) {
 	r := &opened{layout: l, called: called}
-	if err = r.read(ctx, read); err == nil {
+	err := r.read(ctx, read)
+	if err == nil {
 		return r, nil
 	}
 	err = errors.Join(err, l.Close())
