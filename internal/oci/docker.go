@@ -153,21 +153,15 @@ func (l *Layout) ReadAnyManifest(desc ocispec.Descriptor) (*ocispec.Manifest, []
 	if err != nil {
 		return nil, nil, err
 	}
-	var m ocispec.Manifest
-	if err := decodeDocument(what, b, &m, dockerManifest, "manifests"); err != nil {
-		return nil, nil, err
-	}
-	if n := len(m.Layers); n > MaxLayers {
-		return nil, nil, &LimitError{"layers in " + what, int64(n), MaxLayers}
-	}
-	if err := checkDescriptors(what, append([]ocispec.Descriptor{m.Config}, m.Layers...)...); err != nil {
+	m, err := decodeManifest(what, b, dockerManifest)
+	if err != nil {
 		return nil, nil, err
 	}
 	m.Config.MediaType = ociType(m.Config.MediaType)
 	for i := range m.Layers {
 		m.Layers[i].MediaType = ociType(m.Layers[i].MediaType)
 	}
-	return &m, b, nil
+	return m, b, nil
 }
 
 // ReadAnyIndex is [Layout.ReadIndex], which takes Docker's manifest lists, too.
@@ -180,12 +174,6 @@ func (l *Layout) ReadAnyIndex(desc ocispec.Descriptor) (*ocispec.Index, []byte, 
 	if err != nil {
 		return nil, nil, err
 	}
-	var index ocispec.Index
-	if err := decodeDocument(what, b, &index, dockerIndex, "config", "layers"); err != nil {
-		return nil, nil, err
-	}
-	if n := len(index.Manifests); n > MaxManifests {
-		return nil, nil, &LimitError{"manifests in " + what, int64(n), MaxManifests}
-	}
-	return &index, b, checkDescriptors(what, index.Manifests...)
+	index, err := decodeIndex(what, b, dockerIndex)
+	return index, b, err
 }

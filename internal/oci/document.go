@@ -1,8 +1,9 @@
 package oci
 
 import (
-	"encoding/json"
+	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -42,8 +43,17 @@ func checkDescriptors(what string, descs ...ocispec.Descriptor) error {
 // descriptor in it is valid. What names b in errors, which are *FormatError or
 // *LimitError: a document that could be read as a manifest, too, is refused.
 func DecodeIndex(what string, b []byte) (*ocispec.Index, error) {
+	return decodeIndex(what, b, ocispec.MediaTypeImageIndex)
+}
+
+// decodeIndex is DecodeIndex of an index with that media type.
+func decodeIndex(what string, b []byte, mediaType string) (*ocispec.Index, error) {
 	var index ocispec.Index
-	if err := decodeDocument(what, b, &index, ocispec.MediaTypeImageIndex, "config", "layers"); err != nil {
+	keys, err := decodeJSON(what, b, &index, documentKeys, maxValues)
+	if err == nil {
+		err = checkKind(what, keys, index.SchemaVersion, index.MediaType, mediaType, "config", "layers")
+	}
+	if err != nil {
 		return nil, err
 	}
 	if n := len(index.Manifests); n > MaxManifests {
@@ -59,8 +69,17 @@ func DecodeIndex(what string, b []byte) (*ocispec.Index, error) {
 // names b in errors, which are *FormatError or *LimitError: a document that could
 // be read as an index, too, is refused.
 func DecodeManifest(what string, b []byte) (*ocispec.Manifest, error) {
+	return decodeManifest(what, b, ocispec.MediaTypeImageManifest)
+}
+
+// decodeManifest is DecodeManifest of a manifest with that media type.
+func decodeManifest(what string, b []byte, mediaType string) (*ocispec.Manifest, error) {
 	var m ocispec.Manifest
-	if err := decodeDocument(what, b, &m, ocispec.MediaTypeImageManifest, "manifests"); err != nil {
+	keys, err := decodeJSON(what, b, &m, documentKeys, maxValues)
+	if err == nil {
+		err = checkKind(what, keys, m.SchemaVersion, m.MediaType, mediaType, "manifests")
+	}
+	if err != nil {
 		return nil, err
 	}
 	if n := len(m.Layers); n > MaxLayers {
@@ -77,30 +96,25 @@ func DecodeManifest(what string, b []byte) (*ocispec.Manifest, error) {
 	return &m, nil
 }
 
-// decodeDocument decodes an index or manifest into v. A document without
-// mediaType is known by its members, so those of the other kind are refused: a
-// reader that takes it for the other kind would see another image.
-func decodeDocument(what string, b []byte, v any, mediaType string, foreign ...string) error {
-	if err := UnmarshalJSON(what, b, v, documentKeys...); err != nil {
-		return err
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(b, &members); err != nil {
-		return &FormatError{what, err.Error()}
+// checkKind checks that an index or manifest, which has those keys, is of the kind that
+// want is the media type of. A document without mediaType is known by its members, so
+// those of the other kind are refused: a reader that takes it for the other kind would
+// see another image.
+func checkKind(what string, keys [][]byte, version int, mediaType, want string, foreign ...string) error {
+	has := func(name string) bool {
+		_, ok := slices.BinarySearchFunc(keys, []byte(name), bytes.Compare)
+		return ok
 	}
 	for _, name := range foreign {
-		if _, ok := members[name]; ok {
-			return &FormatError{what, fmt.Sprintf("%q does not belong in %s", name, mediaType)}
+		if has(name) {
+			return &FormatError{what, fmt.Sprintf("%q does not belong in %s", name, want)}
 		}
 	}
-	if string(members["schemaVersion"]) != "2" {
+	if version != 2 {
 		return &FormatError{what, "schemaVersion is not 2"}
 	}
-	if raw, ok := members["mediaType"]; ok {
-		var got string
-		if err := json.Unmarshal(raw, &got); err != nil || got != mediaType {
-			return &FormatError{what, fmt.Sprintf("mediaType is %s, want %q", raw, mediaType)}
-		}
+	if has("mediaType") && mediaType != want {
+		return &FormatError{what, fmt.Sprintf("mediaType is %q, want %q", mediaType, want)}
 	}
 	return nil
 }

@@ -3,10 +3,8 @@ package oci
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"strings"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -36,94 +34,182 @@ func UnmarshalLongJSON(what string, src []byte, v any, names ...string) error {
 }
 
 func unmarshalJSON(what string, src []byte, v any, names []string, values int) error {
+	_, err := decodeJSON(what, src, v, names, values)
+	return err
+}
+
+// decodeJSON is unmarshalJSON, and returns the keys of the outermost object, sorted.
+func decodeJSON(what string, src []byte, v any, names []string, values int) (keys [][]byte, err error) {
 	if !utf8.Valid(src) {
-		return &FormatError{what, "not valid UTF-8"}
+		return nil, &FormatError{what, "not valid UTF-8"}
 	}
-	if err := checkKeys(what, src, names, values); err != nil {
-		return err
+	if !json.Valid(src) {
+		return nil, syntaxError(what, src)
+	}
+	if keys, err = checkKeys(what, src, names, values); err != nil {
+		return nil, err
 	}
 	dec := json.NewDecoder(bytes.NewReader(src))
 	dec.UseNumber()
 	if err := dec.Decode(v); err != nil {
-		return &FormatError{what, err.Error()}
+		return nil, &FormatError{what, err.Error()}
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return &FormatError{what, "data after the JSON value"}
+	return keys, nil
+}
+
+// syntaxError says what is wrong with src, which isn't one JSON value.
+func syntaxError(what string, src []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(src))
+	if err := dec.Decode(new(json.RawMessage)); err != nil {
+		return &FormatError{what, "JSON: " + err.Error()}
 	}
-	return nil
+	return &FormatError{what, "data after the JSON value"}
 }
 
 // A jsonLevel is an object or array that is still open.
 type jsonLevel struct {
-	keys map[string]struct{} // nil for an array
-	key  string              // the key whose value comes next, when inValue
+	object bool
+	first  int    // of the object's keys among all
+	key    []byte // the key whose value comes next, when inValue
 	// inValue says that a key was read and its value was not.
 	inValue bool
 	// free says that the object's keys are the author's own.
 	free bool
 }
 
-func checkKeys(what string, src []byte, names []string, values int) error {
-	dec := json.NewDecoder(bytes.NewReader(src))
-	dec.UseNumber()
-	var open []*jsonLevel
-	for tokens := 0; ; tokens++ {
+// A keyChecker looks at the keys of JSON that is valid.
+type keyChecker struct {
+	what  string
+	names []string
+	open  []jsonLevel
+	keys  [][]byte // of all objects that are open
+}
+
+// checkKeys checks src, which is valid, and returns the keys of the outermost object,
+// sorted.
+func checkKeys(what string, src []byte, names []string, values int) ([][]byte, error) {
+	c := &keyChecker{what: what, names: names}
+	for i, tokens := 0, 0; i < len(src); tokens++ {
 		// A member has a key and a value, an object or array an end.
 		if tokens > 2*values {
-			return &LimitError{"values in " + what, int64(tokens / 2), int64(values)}
+			return nil, &LimitError{"values in " + what, int64(tokens / 2), int64(values)}
 		}
-		tok, err := dec.Token()
-		if err != nil {
-			return &FormatError{what, "JSON: " + err.Error()}
+		for i < len(src) && isBetween(src[i]) {
+			i++
 		}
-		var top *jsonLevel
-		if len(open) > 0 {
-			top = open[len(open)-1]
+		if i == len(src) {
+			break
 		}
-		switch delim, _ := tok.(json.Delim); {
-		case delim == '{' || delim == '[':
-			if len(open) == maxJSONDepth {
-				return &LimitError{"nesting of " + what, maxJSONDepth + 1, maxJSONDepth}
-			}
-			open = append(open, openLevel(delim, top))
-			continue
-		case delim == '}' || delim == ']':
-			open = open[:len(open)-1]
-		case top != nil && top.keys != nil && !top.inValue:
-			if err := top.addKey(what, tok.(string), names); err != nil {
-				return err
-			}
-			continue
+		end := tokenEnd(src, i)
+		if err := c.token(src[i:end]); err != nil {
+			return nil, err
 		}
-		if len(open) == 0 {
-			return nil
-		}
-		open[len(open)-1].inValue = false
+		i = end
 	}
+	return c.keys, nil
 }
 
-func openLevel(delim json.Delim, parent *jsonLevel) *jsonLevel {
-	if delim == '[' {
-		return &jsonLevel{}
-	}
-	return &jsonLevel{
-		keys: map[string]struct{}{},
-		free: parent != nil && parent.inValue && parent.key == "annotations",
-	}
+// isBetween reports whether b separates tokens.
+func isBetween(b byte) bool {
+	return b == ',' || b == ':' || b == ' ' || b == '\n' || b == '\t' || b == '\r'
 }
 
-func (l *jsonLevel) addKey(what, key string, names []string) error {
-	if _, ok := l.keys[key]; ok {
-		return &FormatError{what, fmt.Sprintf("duplicate key %q", key)}
-	}
-	if !l.free {
-		for _, name := range names {
-			if key != name && strings.EqualFold(key, name) {
-				return &FormatError{what, fmt.Sprintf("key %q, where the specification says %q", key, name)}
+// tokenEnd returns where the token ends that begins at i.
+func tokenEnd(src []byte, i int) int {
+	switch src[i] {
+	case '{', '[', '}', ']':
+		return i + 1
+	case '"':
+		for i++; src[i] != '"'; i++ {
+			if src[i] == '\\' {
+				i++ // what is escaped doesn't end it
 			}
 		}
+		return i + 1
 	}
-	l.keys[key] = struct{}{}
-	l.key, l.inValue = key, true
+	for i < len(src) && !isBetween(src[i]) && src[i] != '}' && src[i] != ']' {
+		i++
+	}
+	return i
+}
+
+func (c *keyChecker) token(tok []byte) error {
+	var top *jsonLevel
+	if len(c.open) > 0 {
+		top = &c.open[len(c.open)-1]
+	}
+	switch tok[0] {
+	case '{', '[':
+		if len(c.open) == maxJSONDepth {
+			return &LimitError{"nesting of " + c.what, maxJSONDepth + 1, maxJSONDepth}
+		}
+		c.open = append(c.open, jsonLevel{
+			object: tok[0] == '{', first: len(c.keys),
+			free: tok[0] == '{' && top != nil && top.inValue && string(top.key) == "annotations",
+		})
+		return nil
+	case '}', ']':
+		return c.end()
+	}
+	switch {
+	case top == nil:
+	case top.object && !top.inValue:
+		return c.key(top, tok)
+	default:
+		top.inValue = false
+	}
+	return nil
+}
+
+// key takes the key that tok is, quoted.
+func (c *keyChecker) key(top *jsonLevel, tok []byte) error {
+	key := tok[1 : len(tok)-1]
+	if bytes.IndexByte(key, '\\') >= 0 {
+		var unquoted string
+		if err := json.Unmarshal(tok, &unquoted); err != nil {
+			return &FormatError{c.what, "JSON: " + err.Error()}
+		}
+		key = []byte(unquoted)
+	}
+	if !top.free {
+		if name, ok := c.alike(key); ok {
+			return &FormatError{c.what, fmt.Sprintf("key %q, where the specification says %q", key, name)}
+		}
+	}
+	c.keys = append(c.keys, key)
+	top.key, top.inValue = key, true
+	return nil
+}
+
+// alike returns the name that key is in another case.
+func (c *keyChecker) alike(key []byte) (string, bool) {
+	for _, name := range c.names {
+		if string(key) == name {
+			return "", false
+		}
+	}
+	for _, name := range c.names {
+		if bytes.EqualFold(key, []byte(name)) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// end ends the object or array that was opened last.
+func (c *keyChecker) end() error {
+	last := c.open[len(c.open)-1]
+	c.open = c.open[:len(c.open)-1]
+	keys := c.keys[last.first:]
+	slices.SortFunc(keys, bytes.Compare)
+	for i := 1; i < len(keys); i++ {
+		if bytes.Equal(keys[i-1], keys[i]) {
+			return &FormatError{c.what, fmt.Sprintf("duplicate key %q", keys[i])}
+		}
+	}
+	if len(c.open) > 0 {
+		c.keys = c.keys[:last.first]
+		c.open[len(c.open)-1].inValue = false
+	}
 	return nil
 }
