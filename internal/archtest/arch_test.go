@@ -64,7 +64,7 @@ var mayImport = map[string][]string{
 	"internal/evidence": {
 		"internal/lock", "internal/recipe", "internal/declared", "internal/inventory", "internal/apk", "internal/privilege",
 	},
-	"internal/sign":      {"internal/kms"},
+	"internal/sign":      {"internal/kms", "internal/oci"},
 	"internal/kms":       {"internal/hclschema", "internal/ownership"},
 	"internal/ownership": {},
 	"internal/sigstore":  {"internal/proxy", "internal/sign"},

@@ -33,6 +33,19 @@ func UnmarshalLongJSON(what string, src []byte, v any, names ...string) error {
 	return unmarshalJSON(what, src, v, names, len(src))
 }
 
+// Members returns the members of src, a JSON object, as they are in it, when src is such
+// that [UnmarshalLongJSON] takes it.
+func Members(what string, src []byte) (map[string]json.RawMessage, error) {
+	members := map[string]json.RawMessage{}
+	if _, err := scanJSON(what, src, nil, len(src), members); err != nil {
+		return nil, err
+	}
+	if start := bytes.TrimLeft(src, " \t\r\n"); start[0] != '{' {
+		return nil, &FormatError{what, "not a JSON object"}
+	}
+	return members, nil
+}
+
 func unmarshalJSON(what string, src []byte, v any, names []string, values int) error {
 	_, err := decodeJSON(what, src, v, names, values)
 	return err
@@ -40,13 +53,7 @@ func unmarshalJSON(what string, src []byte, v any, names []string, values int) e
 
 // decodeJSON is unmarshalJSON, and returns the keys of the outermost object, sorted.
 func decodeJSON(what string, src []byte, v any, names []string, values int) (keys [][]byte, err error) {
-	if !utf8.Valid(src) {
-		return nil, &FormatError{what, "not valid UTF-8"}
-	}
-	if !json.Valid(src) {
-		return nil, syntaxError(what, src)
-	}
-	if keys, err = checkKeys(what, src, names, values); err != nil {
+	if keys, err = scanJSON(what, src, names, values, nil); err != nil {
 		return nil, err
 	}
 	dec := json.NewDecoder(bytes.NewReader(src))
@@ -85,10 +92,22 @@ type keyChecker struct {
 	keys  [][]byte // of all objects that are open
 }
 
-// checkKeys checks src, which is valid, and returns the keys of the outermost object,
-// sorted.
-func checkKeys(what string, src []byte, names []string, values int) ([][]byte, error) {
+// scanJSON checks src as UnmarshalJSON does. It returns the keys of the outermost object,
+// sorted, and puts its members into members, unless that is nil.
+func scanJSON(what string, src []byte, names []string, values int, members map[string]json.RawMessage) ([][]byte, error) {
+	if !utf8.Valid(src) {
+		return nil, &FormatError{what, "not valid UTF-8"}
+	}
+	if !json.Valid(src) {
+		return nil, syntaxError(what, src)
+	}
+	return checkKeys(what, src, names, values, members)
+}
+
+// checkKeys is scanJSON of what is valid.
+func checkKeys(what string, src []byte, names []string, values int, members map[string]json.RawMessage) ([][]byte, error) {
 	c := &keyChecker{what: what, names: names}
+	begin := -1 // of the outermost object's member that is being read
 	for i, tokens := 0, 0; i < len(src); tokens++ {
 		// A member has a key and a value, an object or array an end.
 		if tokens > 2*values {
@@ -100,14 +119,27 @@ func checkKeys(what string, src []byte, names []string, values int) ([][]byte, e
 		if i == len(src) {
 			break
 		}
+		if begin < 0 && c.inMember() {
+			begin = i
+		}
 		end := tokenEnd(src, i)
 		if err := c.token(src[i:end]); err != nil {
 			return nil, err
+		}
+		if begin >= 0 && len(c.open) == 1 && !c.inMember() {
+			if members != nil {
+				members[string(c.open[0].key)] = src[begin:end]
+			}
+			begin = -1
 		}
 		i = end
 	}
 	return c.keys, nil
 }
+
+// inMember reports whether the value of one of the outermost object's members comes next,
+// or is being read.
+func (c *keyChecker) inMember() bool { return len(c.open) > 0 && c.open[0].inValue }
 
 // isBetween reports whether b separates tokens.
 func isBetween(b byte) bool {

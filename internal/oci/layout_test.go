@@ -253,6 +253,27 @@ func TestManyValues(t *testing.T) {
 	}
 }
 
+// TestMembers: values are as they are written, and nothing is taken that could be read
+// in two ways.
+func TestMembers(t *testing.T) {
+	got, err := Members("x", []byte(` { "a" : [1, {"b":2}] ,"\u0062":"}\"" , "c":-1.5e3,"d":{"d":{}},"e":null}`))
+	check(t, err)
+	want := map[string]string{"a": `[1, {"b":2}]`, "b": `"}\""`, "c": "-1.5e3", "d": `{"d":{}}`, "e": "null"}
+	if len(got) != len(want) {
+		t.Errorf("got %d members", len(got))
+	}
+	for name, value := range want {
+		if string(got[name]) != value {
+			t.Errorf("%s: got %s, want %s", name, got[name], value)
+		}
+	}
+	for _, bad := range []string{"", "1", "[]", "{", `{"a":1,"\u0061":2}`, `{"a":{"b":1,"b":2}}`, "{} {}", "{\"\xff\":1}"} {
+		if got, err := Members("x", []byte(bad)); !errors.As(err, new(*FormatError)) {
+			t.Errorf("%s: got %v, %v", bad, got, err)
+		}
+	}
+}
+
 func FuzzUnmarshalJSON(f *testing.F) {
 	for _, s := range []string{`{"a":[1,{"b":null}]}`, `{"a":1,"a":2}`, `[[[`, `{"a"}`, `1 2`, "\xff", `{"a":"\ud800"}`} {
 		f.Add([]byte(s))

@@ -262,12 +262,16 @@ func (r *reader) add(a *attached, manifest digest.Digest) error {
 // verify verifies the bundle in a with what it names, and says whether that is
 // known.
 func (r *reader) verify(a *attached) (v *sign.Verified, known bool, err error) {
-	id, err := sign.BundleKey(a.bundle)
+	b, err := sign.ReadBundle(a.bundle)
+	if err != nil {
+		return nil, false, err
+	}
+	id, err := b.Key()
 	if err != nil {
 		return nil, false, err
 	}
 	if id == "" {
-		v, err := sign.VerifyCertificate(a.bundle, r.Image.Digest, r.trusted.Roots)
+		v, err := b.VerifyCertificate(r.Image.Digest, r.trusted.Roots)
 		if err != nil {
 			return nil, false, err
 		}
@@ -279,7 +283,7 @@ func (r *reader) verify(a *attached) (v *sign.Verified, known bool, err error) {
 			return nil, false, err
 		}
 	}
-	v, err = key.Verify(a.bundle, r.Image.Digest, r.trusted.Roots...)
+	v, err = key.VerifyBundle(b, r.Image.Digest, r.trusted.Roots...)
 	return v, known, err
 }
 

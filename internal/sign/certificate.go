@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/x509"
 	"encoding/asn1"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -56,16 +57,24 @@ var ExtensionNames = []string{
 //
 // It returns a *[VerifyError].
 func VerifyCertificate(file []byte, subject digest.Digest, roots []*TrustedRoot) (*Verified, error) {
-	v, err := verifyCertificate(file, subject, roots)
+	b, err := ReadBundle(file)
+	if err != nil {
+		return nil, &VerifyError{Subject: subject, Err: err}
+	}
+	return b.VerifyCertificate(subject, roots)
+}
+
+// VerifyCertificate is [VerifyCertificate] of a bundle that was read.
+func (b *Bundle) VerifyCertificate(subject digest.Digest, roots []*TrustedRoot) (*Verified, error) {
+	v, err := verifyCertificate(b.read, subject, roots)
 	if err != nil {
 		return nil, &VerifyError{Subject: subject, Err: err}
 	}
 	return v, nil
 }
 
-func verifyCertificate(file []byte, subject digest.Digest, roots []*TrustedRoot) (*Verified, error) {
-	b, err := openBundle(file, subject)
-	if err != nil {
+func verifyCertificate(b *bundle.Bundle, subject digest.Digest, roots []*TrustedRoot) (*Verified, error) {
+	if err := checkBundle(b, subject); err != nil {
 		return nil, err
 	}
 	certificate, key, err := readCertificate(b.GetVerificationMaterial().GetCertificate().GetRawBytes())
@@ -95,16 +104,34 @@ func verifyCertificate(file []byte, subject digest.Digest, roots []*TrustedRoot)
 
 // checkCertificate checks the signature in b by the certificate in it.
 func (t *TrustedRoot) checkCertificate(b *bundle.Bundle, subject digest.Digest) (*Verified, error) {
-	opts := []verify.VerifierOption{verify.WithSignedTimestamps(1)}
-	if len(t.root.CTLogs()) > 0 {
-		opts = append(opts, verify.WithSignedCertificateTimestamps(1))
-	}
-	// Who may sign is not known here; the caller gets all that is certified.
-	v, err := checkSignature(b, subject, t.root, verify.WithoutIdentitiesUnsafe(), opts...)
+	v, err := t.byCertificate(b, subject)
 	if err != nil {
 		return nil, fmt.Errorf("trusted root %q: %w", t.name, err)
 	}
 	return v, nil
+}
+
+func (t *TrustedRoot) byCertificate(b *bundle.Bundle, subject digest.Digest) (*Verified, error) {
+	opts := []verify.VerifierOption{verify.WithSignedTimestamps(1), verify.WithoutStatementPredicate()}
+	if len(t.root.CTLogs()) > 0 {
+		opts = append(opts, verify.WithSignedCertificateTimestamps(1))
+	}
+	verifier, err := verify.NewVerifier(t.root, opts...)
+	if err != nil {
+		return nil, err
+	}
+	sum, err := hex.DecodeString(subject.Encoded())
+	if err != nil {
+		return nil, err
+	}
+	// Who may sign is not known here; the caller gets all that is certified.
+	policy := verify.NewPolicy(verify.WithArtifactDigest("sha256", sum), verify.WithoutIdentitiesUnsafe())
+	if _, err := verifier.Verify(b, policy); err != nil {
+		return nil, err
+	}
+	// sigstore-go has matched the subject in its own reading of the payload; here it is
+	// the strict one, where no name comes twice.
+	return newVerified(b, subject)
 }
 
 // readCertificate reads what a certificate says of who has its key.

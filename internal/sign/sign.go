@@ -137,8 +137,11 @@ func (k *Key) check(file []byte, subject digest.Digest) error {
 	if k.services == nil {
 		return nil
 	}
-	b, err := openBundle(file, subject)
+	b, err := decodeBundle(file)
 	if err != nil {
+		return err
+	}
+	if err := checkBundle(b, subject); err != nil {
 		return err
 	}
 	if err := k.services.check(b, keys); err != nil || k.token == nil {

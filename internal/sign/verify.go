@@ -2,7 +2,6 @@ package sign
 
 import (
 	"crypto"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -31,20 +30,37 @@ type Verified struct {
 	Marks []Marks
 }
 
-// BundleKey returns the ID of the key that file, a sigstore bundle as JSON, names as
-// the one that signed it, or "" when it has a certificate. Nothing is verified by
-// that.
-func BundleKey(file []byte) (string, error) {
+// A Bundle is a sigstore bundle that was read, and of which nothing is verified.
+type Bundle struct{ read *bundle.Bundle }
+
+// ReadBundle reads file, a sigstore bundle as JSON. It is a *[LimitError] when the
+// bundle, or the statement in it, is too large.
+func ReadBundle(file []byte) (*Bundle, error) {
 	b, err := decodeBundle(file)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	material := b.GetVerificationMaterial()
+	return &Bundle{b}, nil
+}
+
+// Key returns the ID of the key that the bundle names as the one that signed it, or ""
+// when it has a certificate.
+func (b *Bundle) Key() (string, error) {
+	material := b.read.GetVerificationMaterial()
 	id := material.GetPublicKey().GetHint()
 	if id == "" && material.GetCertificate() == nil {
 		return "", errors.New("bundle names no key")
 	}
 	return id, nil
+}
+
+// BundleKey is [Bundle.Key] of file, a sigstore bundle as JSON.
+func BundleKey(file []byte) (string, error) {
+	b, err := ReadBundle(file)
+	if err != nil {
+		return "", err
+	}
+	return b.Key()
 }
 
 // BundleCertificate returns what the certificate in file, a sigstore bundle as JSON,
@@ -69,16 +85,24 @@ func BundleCertificate(file []byte) (*Certificate, error) {
 // It returns a *[VerifyError], which for a bundle that names another key wraps an
 // *[OtherKeyError].
 func (p *PublicKey) Verify(file []byte, subject digest.Digest, roots ...*TrustedRoot) (*Verified, error) {
-	v, err := p.verify(file, subject, roots)
+	b, err := ReadBundle(file)
+	if err != nil {
+		return nil, &VerifyError{Subject: subject, Err: err}
+	}
+	return p.VerifyBundle(b, subject, roots...)
+}
+
+// VerifyBundle is [PublicKey.Verify] of a bundle that was read.
+func (p *PublicKey) VerifyBundle(b *Bundle, subject digest.Digest, roots ...*TrustedRoot) (*Verified, error) {
+	v, err := p.verify(b.read, subject, roots)
 	if err != nil {
 		return nil, &VerifyError{Subject: subject, Err: err}
 	}
 	return v, nil
 }
 
-func (p *PublicKey) verify(file []byte, subject digest.Digest, roots []*TrustedRoot) (*Verified, error) {
-	b, err := openBundle(file, subject)
-	if err != nil {
+func (p *PublicKey) verify(b *bundle.Bundle, subject digest.Digest, roots []*TrustedRoot) (*Verified, error) {
+	if err := checkBundle(b, subject); err != nil {
 		return nil, err
 	}
 	key := b.GetVerificationMaterial().GetPublicKey()
@@ -88,7 +112,10 @@ func (p *PublicKey) verify(file []byte, subject digest.Digest, roots []*TrustedR
 	if key.GetHint() != p.ID() {
 		return nil, &OtherKeyError{Want: p.ID(), Got: key.GetHint()}
 	}
-	v, err := checkSignature(b, subject, &trustedKey{key: p}, verify.WithKey(), verify.WithNoObserverTimestamps())
+	if err := checkSignature(b, &trustedKey{key: p}); err != nil {
+		return nil, err
+	}
+	v, err := newVerified(b, subject)
 	if err != nil {
 		return nil, err
 	}
@@ -108,64 +135,53 @@ func (v *Verified) mark(b *bundle.Bundle, keys root.TrustedMaterial, roots []*Tr
 	return nil
 }
 
-// openBundle reads a bundle that is to be about subject, and checks all that makes
-// it one of ours, before any cryptography.
-func openBundle(file []byte, subject digest.Digest) (*bundle.Bundle, error) {
+// checkBundle checks that a bundle that is to be about subject has all that makes it
+// one of ours, before any cryptography.
+func checkBundle(b *bundle.Bundle, subject digest.Digest) error {
 	if err := subject.Validate(); err != nil || subject.Algorithm() != digest.SHA256 {
-		return nil, fmt.Errorf("subject %q is not a sha256 digest", subject)
-	}
-	b, err := decodeBundle(file)
-	if err != nil {
-		return nil, err
+		return fmt.Errorf("subject %q is not a sha256 digest", subject)
 	}
 	if b.GetMediaType() != BundleMediaType {
-		return nil, fmt.Errorf("bundle has media type %q, want %q", b.GetMediaType(), BundleMediaType)
+		return fmt.Errorf("bundle has media type %q, want %q", b.GetMediaType(), BundleMediaType)
 	}
 	envelope := b.GetDsseEnvelope()
 	if envelope == nil {
-		return nil, errors.New("bundle has no DSSE envelope")
+		return errors.New("bundle has no DSSE envelope")
 	}
 	if envelope.GetPayloadType() != PayloadType {
-		return nil, fmt.Errorf("envelope has payload type %q, want %q", envelope.GetPayloadType(), PayloadType)
+		return fmt.Errorf("envelope has payload type %q, want %q", envelope.GetPayloadType(), PayloadType)
 	}
 	if n := len(envelope.GetSignatures()); n != 1 {
-		return nil, fmt.Errorf("envelope has %d signatures, want 1", n)
+		return fmt.Errorf("envelope has %d signatures, want 1", n)
 	}
-	return b, nil
+	return nil
 }
 
-// checkSignature checks the signature in b, by material and as who and opts say.
-func checkSignature(b *bundle.Bundle, subject digest.Digest, material root.TrustedMaterial, who verify.PolicyOption, opts ...verify.VerifierOption) (*Verified, error) {
-	verifier, err := verify.NewVerifier(material, opts...)
+// checkSignature checks the signature in b by the key that it names, one of material's.
+func checkSignature(b *bundle.Bundle, material root.TrustedMaterial) error {
+	who, err := b.VerificationContent()
+	if err != nil {
+		return err
+	}
+	signed, err := b.SignatureContent()
+	if err != nil {
+		return err
+	}
+	return verify.VerifySignature(signed, who, material)
+}
+
+// newVerified returns the statement in b, whose signature was checked, when subject is
+// one of its subjects.
+func newVerified(b *bundle.Bundle, subject digest.Digest) (*Verified, error) {
+	payload := b.GetDsseEnvelope().GetPayload()
+	st, err := readStatement(payload)
 	if err != nil {
 		return nil, err
 	}
-	sum, err := hex.DecodeString(subject.Encoded())
-	if err != nil {
-		return nil, err
-	}
-	result, err := verifier.Verify(b, verify.NewPolicy(verify.WithArtifactDigest("sha256", sum), who))
-	if err != nil {
-		return nil, err
-	}
-	if result.Statement == nil {
-		return nil, errors.New("bundle has no statement")
-	}
-	if t := result.Statement.GetType(); t != intoto.StatementTypeUri && t != statementV01 {
-		return nil, fmt.Errorf("statement has type %q, want %q", t, intoto.StatementTypeUri)
-	}
-	if err := result.Statement.Validate(); err != nil {
-		return nil, fmt.Errorf("statement: %w", err)
-	}
-	// sigstore-go has matched the subject in its own reading of the payload; here
-	// it is the strict protobuf reading, where no name comes twice.
-	if !hasSubject(result.Statement, subject) {
+	if !hasSubject(st, subject) {
 		return nil, fmt.Errorf("%s is no subject of the statement", subject)
 	}
-	return &Verified{
-		PredicateType: result.Statement.GetPredicateType(),
-		Statement:     b.GetDsseEnvelope().GetPayload(),
-	}, nil
+	return &Verified{PredicateType: st.GetPredicateType(), Statement: payload}, nil
 }
 
 func hasSubject(st *intoto.Statement, subject digest.Digest) bool {
