@@ -34,7 +34,7 @@ func (j *judging) gather(ctx context.Context, arg string, f judgeFlags) (g *gath
 	}
 	g = &gathered{reference: ref.String()}
 	opts := fetchOptions(f.proxy)
-	opts.Known = j.known(g.reference)
+	opts.Known, opts.Connections = j.known(g.reference), &j.connections
 	m := oci.NewMemory()
 	defer func() { err = errors.Join(err, m.Close()) }()
 	fetched, layout, err := registry.FetchMemory(ctx, ref, f.platform, m, opts)

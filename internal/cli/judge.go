@@ -18,6 +18,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/assess"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
 )
@@ -176,6 +177,7 @@ func (a *app) judge(ctx context.Context, f judgeFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	defer j.connections.Close()
 	some := &someUntrustedError{}
 	err = inOrder(ctx, args, func(ctx context.Context, arg string) (*gathered, error) {
 		return j.gather(ctx, arg, f)
@@ -227,6 +229,8 @@ type judging struct {
 	now      time.Time
 	log      string
 	accept   bool
+	// connections are those to the registries that releases are read from.
+	connections registry.Connections
 }
 
 // newJudging opens the policy.

@@ -126,6 +126,7 @@ func (a *app) verifiedByPolicy(ctx context.Context, ref string, f judgeFlags) (d
 	if err != nil {
 		return "", err
 	}
+	defer j.connections.Close()
 	g, err := j.gather(ctx, ref, f)
 	if err != nil {
 		return "", asBroken(err)

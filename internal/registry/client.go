@@ -27,6 +27,8 @@ const (
 	maxResumes = 100
 	firstPause = 500 * time.Millisecond
 	maxPause   = 10 * time.Second
+	// maxError is how much is read of an error that a registry explains.
+	maxError = 4 << 10
 	// maxManifest bounds manifests and lists of them, which have to be in memory.
 	maxManifest = 1 << 20
 )
@@ -143,6 +145,8 @@ func (c *client) do(ctx context.Context, r request, want ...int) (*http.Response
 		return nil, typed(r.address, err)
 	}
 	if !slices.Contains(want, resp.StatusCode) {
+		// A connection can be used again when all of an answer was read.
+		_, _ = io.CopyN(io.Discard, resp.Body, maxError)
 		resp.Body.Close()
 		return nil, &StatusError{URL: r.address, Code: resp.StatusCode, after: retryAfter(resp.Header)}
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/proxy"
@@ -20,8 +21,9 @@ const (
 	// blob: of a login, of an error.
 	maxAnswer    = 64 << 10
 	maxRedirects = 5
-	// maxConnections is how many connections are kept open.
+	// maxConnections is how many connections to a host are kept open, and maxIdle to all.
 	maxConnections = 8
+	maxIdle        = 64
 	// A registry that was sent a blob may read all of it before it answers: it gets
 	// answerTimes as long as for anything else.
 	answerTimes = 10
@@ -30,6 +32,26 @@ const (
 // errIdle is why a transfer that stood still was given up.
 var errIdle = errors.New("no data for too long")
 
+// Connections keep those of several Opens, of one registry or many, to be used again.
+// The first Open says through which proxy they go. They may be used concurrently.
+type Connections struct {
+	once sync.Once
+	open *http.Transport
+	err  error
+}
+
+func (c *Connections) transport(opts Options) (*http.Transport, error) {
+	c.once.Do(func() { c.open, c.err = newTransport(opts) })
+	return c.open, c.err
+}
+
+// Close ends those that nobody uses.
+func (c *Connections) Close() {
+	if c.open != nil {
+		c.open.CloseIdleConnections()
+	}
+}
+
 // A guard sends every request, the login's included. It goes only where it is
 // encrypted, or to this machine if the registry is there, and gives up when no
 // data comes.
@@ -37,32 +59,49 @@ type guard struct {
 	inner http.RoundTripper
 	plain bool // the registry is on this machine
 	idle  time.Duration
+	own   *Connections // nil when they are somebody else's
 }
 
 func newGuard(host string, opts Options) (*guard, error) {
+	g := &guard{plain: loopback(host), idle: opts.idle}
+	connections := opts.Connections
+	if connections == nil {
+		g.own = &Connections{}
+		connections = g.own
+	}
+	var err error
+	g.inner, err = connections.transport(opts)
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+func newTransport(opts Options) (*http.Transport, error) {
 	find, err := proxy.Find(opts.Proxy)
 	if err != nil {
 		return nil, err
 	}
 	dialer := &net.Dialer{Timeout: 15 * time.Second}
-	return &guard{
-		plain: loopback(host),
-		idle:  opts.idle,
-		inner: &http.Transport{
-			Proxy:                  func(r *http.Request) (*url.URL, error) { return find(r.URL) },
-			DialContext:            dialer.DialContext,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: opts.roots},
-			TLSHandshakeTimeout:    15 * time.Second,
-			IdleConnTimeout:        opts.idle,
-			MaxIdleConnsPerHost:    maxConnections,
-			MaxResponseHeaderBytes: maxAnswer,
-			DisableCompression:     true,
-			ForceAttemptHTTP2:      true,
-		},
+	return &http.Transport{
+		Proxy:                  func(r *http.Request) (*url.URL, error) { return find(r.URL) },
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: opts.roots},
+		TLSHandshakeTimeout:    15 * time.Second,
+		IdleConnTimeout:        opts.idle,
+		MaxIdleConns:           maxIdle,
+		MaxIdleConnsPerHost:    maxConnections,
+		MaxResponseHeaderBytes: maxAnswer,
+		DisableCompression:     true,
+		ForceAttemptHTTP2:      true,
 	}, nil
 }
 
-func (g *guard) close() { g.inner.(*http.Transport).CloseIdleConnections() }
+func (g *guard) close() {
+	if g.own != nil {
+		g.own.Close()
+	}
+}
 
 // RoundTrip sends req as http.RoundTripper says.
 func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -38,6 +38,9 @@ type Options struct {
 	// Proxy is what everything but this machine is asked through; the default is
 	// what the environment names, see [proxy.Find].
 	Proxy string
+	// Connections are used, and are for whoever made them to close. The default is
+	// some for each Open.
+	Connections *Connections
 
 	roots *x509.CertPool // nil for the system's
 	idle  time.Duration

@@ -62,6 +62,29 @@ func TestFetch(t *testing.T) {
 	}
 }
 
+// TestConnections: several Opens use one connection, whatever the registry answers.
+func TestConnections(t *testing.T) {
+	f := newFake(t)
+	image := f.image("layer")
+	f.put(index(t, f.bundle(image, "one")), tagOf(image)) // and no referrers API
+	from := map[string]bool{}
+	f.before = func(_ http.ResponseWriter, r *http.Request) bool {
+		from[r.RemoteAddr] = true
+		return false
+	}
+	opts := options()
+	opts.Connections = &Connections{}
+	t.Cleanup(opts.Connections.Close)
+	for range 3 {
+		g, err := f.fetch(":1-r0", opts)
+		check(t, err)
+		g.wantBundles(t, "one")
+	}
+	if len(from) != 1 {
+		t.Errorf("%d connections, want 1", len(from))
+	}
+}
+
 func tagOf(d ocispec.Descriptor) string { return strings.Replace(d.Digest.String(), ":", "-", 1) }
 
 func TestIndex(t *testing.T) {
