@@ -54,8 +54,16 @@ func (k *keeper) open(what string, limits oci.LayerLimits) (*oci.LayerReader, er
 	if k == nil || k.file == nil {
 		return nil, nil
 	}
-	limits.Lenient = false
+	limits.Lenient, limits.NoDiffID = false, true
 	return oci.OpenTar(io.NopCloser(io.NewSectionReader(k.file, 0, k.n)), k.n, what, limits)
+}
+
+// content returns size bytes at an offset of the tar, nil if it wasn't kept.
+func (k *keeper) content(at, size int64) *io.SectionReader {
+	if k == nil || k.file == nil || at < 0 || size > k.n-at {
+		return nil
+	}
+	return io.NewSectionReader(k.file, at, size)
 }
 
 func (k *keeper) Close() error {

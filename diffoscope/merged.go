@@ -3,6 +3,7 @@ package diffoscope
 import (
 	"context"
 	"crypto/sha256"
+	"io"
 	"path"
 	"strings"
 
@@ -27,6 +28,8 @@ type mergedTree struct {
 func newMergedTree(i *Image, layers []int) *mergedTree { return &mergedTree{image: i, layers: layers} }
 
 func (t *mergedTree) form() string { return formImage }
+
+func (t *mergedTree) kept(int64, int64) *io.SectionReader { return nil }
 
 func (t *mergedTree) walk(ctx context.Context, fn func(*entry) error) (*summary, error) {
 	sum := &summary{}

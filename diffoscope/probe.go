@@ -10,6 +10,8 @@ import (
 	"io"
 
 	"golang.org/x/sync/errgroup"
+
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/filetype"
 )
 
 const (
@@ -34,6 +36,8 @@ type probe struct {
 	header bool
 	whole  bool
 	index  [2]int
+	at     [2]int64 // where the contents are in their tars, or -1
+	size   [2]int64
 	raw    [2][sha256.Size]byte // of the header or content
 	chunk  [2]uint64            // hash of the differing chunk
 	has    [2]bool              // whether there is such a chunk
@@ -41,8 +45,10 @@ type probe struct {
 	lead   int                  // bytes of the window before the chunk
 	lines  int                  // line feeds before the chunk
 	window [2][]byte
-	spools [2]*spool
-	ready  [2]chan struct{}
+	// contents are all of both, and spools those that give back what they take.
+	contents [2]filetype.Content
+	spools   [2]*spool
+	ready    [2]chan struct{}
 }
 
 // probes are those of one pair of layers, in the order in which they are explained.
@@ -56,7 +62,7 @@ type probes struct {
 
 func newProbe(into, d *Difference, a, b *entry) *probe {
 	return &probe{
-		diff: d, into: into, index: [2]int{a.index, b.index},
+		diff: d, into: into, index: [2]int{a.index, b.index}, at: [2]int64{a.at, b.at}, size: [2]int64{a.size, b.size},
 		ready: [2]chan struct{}{make(chan struct{}), make(chan struct{})},
 	}
 }
@@ -140,15 +146,30 @@ func (l *probes) run(ctx context.Context, p *pair) (err error) {
 // finish explains the contents in their order, as soon as they are there.
 func (l *probes) finish(ctx context.Context, p *pair, x *explainer) error {
 	for _, q := range l.list {
-		for side := range q.ready {
-			select {
-			case <-q.ready[side]:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		err := q.wait(ctx, p.trees)
+		if err == nil {
+			err = q.finish(ctx, p, x)
 		}
-		if err := q.finish(ctx, p, x); err != nil {
+		if err != nil {
 			return fmt.Errorf("%q: %w", q.into.Name, err)
+		}
+	}
+	return nil
+}
+
+// wait returns when what p asks for is there.
+func (p *probe) wait(ctx context.Context, trees [2]tree) error {
+	for side, t := range trees {
+		if p.isKept(t, side) {
+			if err := p.readKept(t, side); err != nil {
+				return err
+			}
+			continue
+		}
+		select {
+		case <-p.ready[side]:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	return nil
@@ -158,8 +179,14 @@ func (l *probes) read(ctx context.Context, t tree, side int, a *arena) error {
 	wanted := map[int][]*probe{}
 	last := 0
 	for _, p := range l.list {
+		if p.isKept(t, side) {
+			continue // finish reads it
+		}
 		wanted[p.index[side]] = append(wanted[p.index[side]], p)
 		last = max(last, p.index[side])
+	}
+	if len(wanted) == 0 {
+		return nil
 	}
 	return t.again(ctx, func(i int) bool { return wanted[i] != nil }, last, func(i int, r contentReader) error {
 		for _, p := range wanted[i] {
@@ -170,6 +197,21 @@ func (l *probes) read(ctx context.Context, t tree, side int, a *arena) error {
 		}
 		return nil
 	})
+}
+
+// isKept reports whether t kept what p asks for.
+func (p *probe) isKept(t tree, side int) bool {
+	return !p.header && t.kept(p.at[side], p.size[side]) != nil
+}
+
+// readKept gets it.
+func (p *probe) readKept(t tree, side int) error {
+	c := t.kept(p.at[side], p.size[side])
+	if p.whole {
+		p.contents[side] = c
+		return nil
+	}
+	return p.readWindow(c, side)
 }
 
 func (p *probe) read(lr contentReader, side int, a *arena) error {
@@ -186,7 +228,7 @@ func (p *probe) read(lr contentReader, side int, a *arena) error {
 		if err != nil {
 			return err
 		}
-		p.spools[side] = s
+		p.contents[side], p.spools[side] = s, s
 		if [sha256.Size]byte(sum.Sum(nil)) != p.raw[side] {
 			return &ChangedError{"content"}
 		}
@@ -195,7 +237,7 @@ func (p *probe) read(lr contentReader, side int, a *arena) error {
 	return p.readWindow(lr, side)
 }
 
-func (p *probe) readWindow(lr contentReader, side int) error {
+func (p *probe) readWindow(lr io.Reader, side int) error {
 	if _, err := io.CopyN(io.Discard, lr, p.start); err != nil {
 		return unexpected(err)
 	}
@@ -219,13 +261,13 @@ func (p *probe) readWindow(lr contentReader, side int) error {
 func (p *probe) finish(ctx context.Context, l *pair, x *explainer) error {
 	switch {
 	case p.whole:
-		e, err := x.explain(ctx, p.diff, p.into.Name, p.spools[0], p.spools[1])
+		e, err := x.explain(ctx, p.diff, p.into.Name, p.contents[0], p.contents[1])
 		if err != nil {
 			return err
 		}
 		for side := range p.spools {
 			p.spools[side].release()
-			p.spools[side] = nil
+			p.contents[side], p.spools[side] = nil, nil
 		}
 		for _, s := range e.skipped {
 			l.recorder.skip(l.name + ": " + s)

@@ -119,7 +119,7 @@ func appendEntry(b []byte, e *entry) []byte {
 	b = append(b, h.Typeflag, bitIf(e.known, 1)|bitIf(e.text, 2)|bitIf(e.noHeader, 4))
 	b = append(append(b, e.raw[:]...), e.content[:]...)
 	for _, n := range []int64{
-		int64(e.index), e.size, h.Size, h.Mode, int64(h.Uid), int64(h.Gid), h.Devmajor, h.Devminor, int64(h.Format),
+		int64(e.index), e.size, e.at, h.Size, h.Mode, int64(h.Uid), int64(h.Gid), h.Devmajor, h.Devminor, int64(h.Format),
 	} {
 		b = binary.AppendVarint(b, n)
 	}
@@ -179,7 +179,7 @@ func (d *decoder) entry() *entry {
 	e.known, e.text, e.noHeader = fixed[1]&1 != 0, fixed[1]&2 != 0, fixed[1]&4 != 0
 	copy(e.raw[:], d.take(len(e.raw)))
 	copy(e.content[:], d.take(len(e.content)))
-	e.index, e.size, h.Size, h.Mode = int(d.int()), d.int(), d.int(), d.int()
+	e.index, e.size, e.at, h.Size, h.Mode = int(d.int()), d.int(), d.int(), d.int(), d.int()
 	h.Uid, h.Gid, h.Devmajor, h.Devminor, h.Format = int(d.int()), int(d.int()), d.int(), d.int(), tar.Format(d.int())
 	h.Name, h.Linkname, h.Uname, h.Gname = d.string(), d.string(), d.string(), d.string()
 	if padding := d.string(); padding != "" {

@@ -21,6 +21,9 @@ type tree interface {
 	// again reads the entries to the one with index last, and gives those to fn whose
 	// indices it wants.
 	again(ctx context.Context, wants func(index int) bool, last int, fn func(index int, r contentReader) error) error
+	// kept returns an entry's content, if it needs no second reading and is known to be
+	// what the first one gave, else nil.
+	kept(at, size int64) *io.SectionReader
 	// form is what the tree is, for example "tar".
 	form() string
 }
@@ -42,24 +45,28 @@ type contentReader interface {
 
 // A layerTree is one layer of an image.
 type layerTree struct {
-	image *Image
-	n     int
-	kept  *keeper // nil if it is read once
+	image  *Image
+	n      int
+	keeper *keeper // nil if it is read once
 }
 
 func (t layerTree) form() string { return formImage }
 
-func (t layerTree) open() (*oci.LayerReader, error) {
-	return t.image.layout.OpenLayer(t.image.layers[t.n], t.image.layerLimits())
+func (t layerTree) open() (*oci.LayerReader, error) { return t.openWith(t.image.layerLimits()) }
+
+func (t layerTree) openWith(limits oci.LayerLimits) (*oci.LayerReader, error) {
+	return t.image.layout.OpenLayer(t.image.layers[t.n], limits)
 }
+
+func (t layerTree) kept(at, size int64) *io.SectionReader { return t.keeper.content(at, size) }
 
 func (t layerTree) walk(ctx context.Context, fn func(*entry) error) (*summary, error) {
 	lr, err := t.open()
 	if err != nil {
 		return nil, err
 	}
-	if t.kept != nil && lr.Compression() != "" {
-		lr.Copy(t.kept)
+	if t.keeper != nil && lr.Compression() != "" {
+		lr.Copy(t.keeper)
 	}
 	sum, err := walkEntries(ctx, lr, fn)
 	if err != nil {
@@ -72,9 +79,11 @@ func (t layerTree) walk(ctx context.Context, fn func(*entry) error) (*summary, e
 }
 
 func (t layerTree) again(ctx context.Context, wants func(int) bool, last int, fn func(int, contentReader) error) error {
-	lr, err := t.kept.open("layer "+t.image.layers[t.n].Digest.String(), t.image.layerLimits())
+	lr, err := t.keeper.open("layer "+t.image.layers[t.n].Digest.String(), t.image.layerLimits())
 	if lr == nil && err == nil {
-		lr, err = t.open()
+		limits := t.image.layerLimits()
+		limits.NoDiffID = true
+		lr, err = t.openWith(limits)
 	}
 	if err != nil {
 		return err
@@ -105,7 +114,7 @@ func entriesAgain(ctx context.Context, lr *oci.LayerReader, wants func(int) bool
 }
 
 // Close forgets what was kept of the layer.
-func (t layerTree) Close() error { return t.kept.Close() }
+func (t layerTree) Close() error { return t.keeper.Close() }
 
 // A tarTree is a tar that belongs to no image.
 type tarTree struct {
@@ -116,6 +125,8 @@ type tarTree struct {
 }
 
 func (t *tarTree) form() string { return formTar }
+
+func (t *tarTree) kept(int64, int64) *io.SectionReader { return nil }
 
 func (t *tarTree) section() (*io.SectionReader, error) {
 	info, err := t.file.Stat()

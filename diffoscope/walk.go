@@ -29,7 +29,10 @@ type entry struct {
 	raw     [sha256.Size]byte // of the header's bytes
 	content [sha256.Size]byte
 	size    int64
-	chunks  []chunk
+	// at is where the content begins in the uncompressed tar, -1 where it isn't there as
+	// it is.
+	at     int64
+	chunks []chunk
 	// known says that it can be taken apart, text that it begins like text.
 	known, text bool
 	// noHeader says that header was made from what a file system says.
@@ -71,7 +74,10 @@ func walkEntries(ctx context.Context, lr *oci.LayerReader, fn func(*entry) error
 		if err != nil {
 			return nil, err
 		}
-		e := &entry{index: sum.entries, header: hdr, raw: sha256.Sum256(lr.Header())}
+		e := &entry{index: sum.entries, header: hdr, raw: sha256.Sum256(lr.Header()), at: lr.Offset()}
+		if filetype.IsSparse(hdr) {
+			e.at = -1
+		}
 		sum.entries++
 		if err := h.readEntry(ctx, lr, e); err != nil {
 			return nil, fmt.Errorf("%q: %w", hdr.Name, err)

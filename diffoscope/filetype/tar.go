@@ -92,7 +92,7 @@ func (m *tarMember) place(in *input, at int64) bool {
 	case tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeDir, tar.TypeFifo, tar.TypeXGlobalHeader:
 		return true
 	}
-	if !isSparse(m.header) {
+	if !IsSparse(m.header) {
 		m.size = m.header.Size
 		return in.has(m.data, m.size)
 	}
@@ -115,7 +115,8 @@ func (m *tarMember) place(in *input, at int64) bool {
 	return false
 }
 
-func isSparse(h *tar.Header) bool {
+// IsSparse reports whether a tar entry has a map of what of its content is in the tar.
+func IsSparse(h *tar.Header) bool {
 	if h.Typeflag == tar.TypeGNUSparse {
 		return true
 	}
@@ -132,7 +133,7 @@ func (m tarMember) part(in *input) Part {
 	if m.header.Typeflag == tar.TypeReg || m.size > 0 {
 		p.Open = in.open(m.data, m.size)
 	}
-	if isSparse(m.header) {
+	if IsSparse(m.header) {
 		p.Encoding = "sparse"
 		p.Open = in.decode(func() (io.ReadCloser, error) {
 			r := tar.NewReader(in.section(m.start, in.Size()-m.start))

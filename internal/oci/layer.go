@@ -36,6 +36,9 @@ type LayerLimits struct {
 	// it: another compression than the media type says, several gzip members, and
 	// bytes after the compressed stream.
 	Lenient bool
+	// NoDiffID leaves out the hashing of the tar, for what was read once before.
+	// LayerReader.DiffID is then empty.
+	NoDiffID bool
 }
 
 func (l LayerLimits) withDefaults() LayerLimits {
@@ -100,7 +103,10 @@ func openLayer(blob io.ReadCloser, desc ocispec.Descriptor, what string, limits 
 	if most := max(desc.Size*limits.Ratio, ratioFloor); s.compression != "" && most < size {
 		size = most
 	}
-	m := &meter{src: s, hash: sha256.New(), limit: size, what: "size of " + what}
+	m := &meter{src: s, limit: size, what: "size of " + what}
+	if !limits.NoDiffID {
+		m.hash = sha256.New()
+	}
 	t := &tap{src: bufio.NewReaderSize(m, 64<<10)}
 	return &LayerReader{
 		what: what, blob: blob, stream: s, meter: m, tap: t, tar: tar.NewReader(t), limits: limits,
@@ -172,6 +178,10 @@ func (r *LayerReader) Copy(w io.Writer) { r.meter.copy = w }
 // extended headers included. They are valid until the next call of Next.
 func (r *LayerReader) Header() []byte { return r.tap.head }
 
+// Offset returns where in the uncompressed tar the current entry's header ends, which is
+// where its content begins unless the file is sparse. It is called before Read.
+func (r *LayerReader) Offset() int64 { return r.tap.offset }
+
 // Padding skips what is left of the current entry's content and returns the bytes
 // between it and the next multiple of 512, which should all be zero. They are
 // valid until the next call of Next.
@@ -215,6 +225,9 @@ func (r *LayerReader) finish() error {
 
 // DiffID returns the digest of the uncompressed tar, after Next returned io.EOF.
 func (r *LayerReader) DiffID() digest.Digest {
+	if r.meter.hash == nil {
+		return ""
+	}
 	return digest.NewDigest(digest.SHA256, r.meter.hash)
 }
 
@@ -251,7 +264,7 @@ func (r *LayerReader) Close() error {
 // A meter counts and hashes the uncompressed bytes, and stops at a limit.
 type meter struct {
 	src   io.Reader
-	hash  hash.Hash
+	hash  hash.Hash // or nil
 	n     int64
 	limit int64
 	what  string
@@ -264,7 +277,9 @@ func (m *meter) Read(p []byte) (int, error) {
 	if m.n > m.limit {
 		return 0, &LimitError{m.what, m.n, m.limit}
 	}
-	m.hash.Write(p[:n])
+	if m.hash != nil {
+		m.hash.Write(p[:n])
+	}
 	if m.copy != nil {
 		_, _ = m.copy.Write(p[:n]) // see Copy
 	}
