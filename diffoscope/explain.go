@@ -136,7 +136,12 @@ func (e *explanation) apart(d *Difference, name string, c [2]filetype.Content, d
 		return false, nil
 	}
 	p := &partsPair{explanation: e, parent: d, contents: c, files: files, depth: depth}
-	if err := p.compare(); err != nil {
+	p.overlap = p.overlapping()
+	var limit *filetype.LimitError
+	if err := p.compare(); errors.As(err, &limit) {
+		e.skip(d, "%v", limit)
+		return false, nil
+	} else if err != nil {
 		return false, err
 	}
 	if len(p.children) == 0 {

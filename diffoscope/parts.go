@@ -13,8 +13,16 @@ type partsPair struct {
 	contents [2]filetype.Content
 	files    [2]*filetype.File
 	depth    int
+	overlap  int64 // bytes that may still be compared as they stand in the files
 	children []*Difference
 	findings
+}
+
+// overlapping is how many bytes are compared as they stand in the files: more than these
+// have, since parts may have others in them, but not for each of many parts.
+func (p *partsPair) overlapping() int64 {
+	const factor, room = 4, 1 << 20
+	return factor*max(p.contents[0].Size(), p.contents[1].Size()) + room
 }
 
 func (p *partsPair) add(d *Difference) {
@@ -225,8 +233,12 @@ func (p *partsPair) fields(a, b *filetype.Part) ([]*Difference, error) {
 func (p *partsPair) inside(d *Difference, a, b *filetype.Part) (*Difference, error) {
 	var w *window
 	if a.Size > 0 && b.Size > 0 {
+		x, y := p.raw(a, 0), p.raw(b, 1)
+		if p.overlap -= min(x.Size(), y.Size()); p.overlap < 0 {
+			return nil, &filetype.LimitError{What: "bytes in several parts", Limit: p.overlapping()}
+		}
 		var err error
-		if w, err = p.firstDifference(p.raw(a, 0), p.raw(b, 1)); err != nil {
+		if w, err = p.firstDifference(x, y); err != nil {
 			return nil, err
 		}
 		if w == nil && a.Encoding == b.Encoding {
@@ -285,32 +297,20 @@ func (p *partsPair) values(d *Difference, a, b *filetype.Part) (bool, error) {
 // pieces compares the contents of two parts. Only those are kept that can be
 // explained further.
 func (p *partsPair) pieces(d *Difference, a, b *filetype.Part) (bool, error) {
-	var streams [2]*meteredReader
-	var heads [2][]byte
-	for side, part := range []*filetype.Part{a, b} {
-		r, err := part.Open()
-		if err != nil {
-			return false, err
-		}
-		defer r.Close()
-		streams[side] = newMeteredReader(r, &p.left)
-		if heads[side], err = streams[side].Peek(filetype.HeadSize); err != nil && err != io.EOF {
-			return false, err
-		}
+	s, err := p.open(a, b)
+	if err != nil {
+		return false, err
 	}
+	defer s.close()
+	heads := [2][]byte{s.sides[0].head, s.sides[1].head}
 	rendered := a.Text && b.Text
 	known := !rendered && filetype.Known(a.Name, heads[0]) && filetype.Known(a.Name, heads[1])
 	if !known && !(isText(heads[0]) && isText(heads[1])) {
-		return p.streams(d, streams)
+		return p.streams(d, s.sides)
 	}
-	var c [2]filetype.Content
-	for side := range streams {
-		s, err := p.arenas[side].spool(streams[side], p.left)
-		if err != nil {
-			return false, err
-		}
-		defer s.release()
-		c[side] = s
+	c, err := s.whole()
+	if err != nil {
+		return false, err
 	}
 	d.A.Size, d.B.Size = c[0].Size(), c[1].Size()
 	w, err := p.firstDifference(c[0], c[1])
@@ -324,16 +324,15 @@ func (p *partsPair) pieces(d *Difference, a, b *filetype.Part) (bool, error) {
 }
 
 // streams compares what nobody takes further apart.
-func (p *partsPair) streams(d *Difference, s [2]*meteredReader) (bool, error) {
+func (p *partsPair) streams(d *Difference, s [2]*pieceReader) (bool, error) {
 	w, err := firstDifference(p.ctx, s[0].Reader, s[1].Reader)
 	if err != nil || w == nil {
 		return w == nil, err
 	}
 	for side, v := range []*Value{d.A, d.B} {
-		if _, err := io.Copy(io.Discard, s[side]); err != nil {
+		if v.Size, err = s[side].size(); err != nil {
 			return false, err
 		}
-		v.Size = s[side].n
 	}
 	setExcerpt(d, *w)
 	return false, nil

@@ -33,6 +33,9 @@ func (f *elfFile) decompress(p *Part, s elfSection) {
 		return
 	}
 	data, length := s.offset+size, s.size-size
+	if n := f.word(head[4:], head[8:]); n > 0 {
+		p.Length = n
+	}
 	switch elf.CompressionType(f.order.Uint32(head)) {
 	case elf.COMPRESS_ZLIB:
 		p.Encoding = "zlib"

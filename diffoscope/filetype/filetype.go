@@ -72,8 +72,12 @@ type Part struct {
 	// Value is a field's, as text: times in RFC 3339, numbers in decimal.
 	Value string
 	// Open returns the content, decoded; nil for a field. What it returns may fail
-	// halfway, and is closed by the caller.
+	// halfway, and is closed by the caller. It is a [RawContent] if the content stands
+	// in the file as it is.
 	Open func() (io.ReadCloser, error)
+	// Length is how many bytes the content has once it is decoded, as the file says; 0 if
+	// it doesn't say.
+	Length int64
 	// Fields are what the file says about this part: a member's mtime and mode.
 	// They have no content, and no fields of their own.
 	Fields []Part
@@ -95,6 +99,13 @@ type Part struct {
 	// Offset and Size are which bytes of the file the part stands for, for what no
 	// part explains. A part that repeats what others have, for people, has no Size.
 	Offset, Size int64
+}
+
+// A RawContent is one that need not be read from its beginning to its end.
+type RawContent interface {
+	io.ReadCloser
+	// Section returns all of it. Its error is that of Read, when too much was read.
+	Section() (*io.SectionReader, error)
 }
 
 // Limits bound what a parser reads. A zero field means its default.

@@ -63,7 +63,7 @@ func (in *input) open(offset, size int64) func() (io.ReadCloser, error) {
 		if !in.has(offset, size) {
 			return nil, in.damaged("%d bytes at %d of %d", size, offset, in.Size())
 		}
-		return &metered{src: io.NopCloser(in.section(offset, size)), count: count}, nil
+		return &rawContent{metered{src: io.NopCloser(in.section(offset, size)), count: count}, in.section(offset, size)}, nil
 	}
 }
 
@@ -127,6 +127,17 @@ func (m *metered) Read(p []byte) (int, error) {
 	}
 	m.err = err
 	return n, err
+}
+
+// A rawContent stands in the file as it is.
+type rawContent struct {
+	metered
+	section *io.SectionReader
+}
+
+// Section returns the whole content, which then needs no reading to its end.
+func (c *rawContent) Section() (*io.SectionReader, error) {
+	return c.section, c.count.reached(c.section.Size())
 }
 
 // Close has no error that Read had already, as some decoders do.

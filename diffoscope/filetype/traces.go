@@ -90,19 +90,23 @@ func printable(c byte) bool { return c >= ' ' && c <= '~' }
 // tracesIn yields the traces in the printable strings of data.
 func tracesIn(data []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		for at := 0; at < len(data); {
-			if !printable(data[at]) {
-				at++
+		// No string of minRun bytes is before next that has not this byte.
+		for next := minRun - 1; next < len(data); {
+			if !printable(data[next]) {
+				next += minRun
 				continue
 			}
-			end := at
+			at, end := next, next
+			for at > next-minRun+1 && printable(data[at-1]) {
+				at--
+			}
 			for end < len(data) && printable(data[end]) {
 				end++
 			}
 			if end-at >= minRun && !tracesOf(data[at:end], yield) {
 				return
 			}
-			at = end
+			next = end + minRun
 		}
 	}
 }
@@ -212,6 +216,9 @@ func pathAt(s []byte, at int) int {
 
 // rooted reports whether s is a path that begins like those where things are built.
 func rooted(s []byte) bool {
+	if len(s) < 2 || bytes.IndexByte([]byte("hrtuvw"), s[1]) < 0 {
+		return false
+	}
 	for _, root := range []string{"/home/", "/root/", "/tmp/", "/usr/", "/var/", "/workspace/"} {
 		if bytes.HasPrefix(s, []byte(root)) {
 			return true
