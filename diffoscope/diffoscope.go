@@ -12,14 +12,11 @@ package diffoscope
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"runtime"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sync/errgroup"
 
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
@@ -83,6 +80,8 @@ type Image struct {
 	layers   []ocispec.Descriptor
 	configAt ocispec.Descriptor
 	diffIDs  []digest.Digest
+	// walked says which layers the comparison has read to their end, and found right.
+	walked []bool
 }
 
 // An ImageCountError reports that a layout holds Count images, where one is
@@ -208,9 +207,9 @@ func isImage(m *ocispec.Manifest) bool {
 		!slices.ContainsFunc(m.Layers, func(l ocispec.Descriptor) bool { return !oci.IsLayer(l.MediaType) })
 }
 
-// Compare compares a and b. It first reads every byte of both again and checks it
-// against its digest. It returns an error, and no comparison, when that cannot be
-// done or when a byte is wrong.
+// Compare compares a and b. It reads every byte of both again and checks it against its
+// digest. It returns an error, and no comparison, when that cannot be done or when a
+// byte is wrong.
 func Compare(ctx context.Context, a, b *Image) (*Comparison, error) {
 	return CompareBuilds(ctx, a, b, cause.Builds{})
 }
@@ -218,18 +217,21 @@ func Compare(ctx context.Context, a, b *Image) (*Comparison, error) {
 // CompareBuilds does what Compare does, and explains what differs by what is known of
 // the builds that made a and b.
 func CompareBuilds(ctx context.Context, a, b *Image, builds cause.Builds) (*Comparison, error) {
-	if err := verify(ctx, a, b); err != nil {
-		return nil, err
-	}
 	c := &Comparison{a: a.subject(), b: b.subject(), distinct: !os.SameFile(a.info, b.info)}
-	if a.desc.Digest == b.desc.Digest {
-		c.identical = true
-		return c, nil
-	}
+	c.identical = a.desc.Digest == b.desc.Digest
 	r := newRecorder(a.limits.Differences, newCauses(builds))
-	d, err := compareImages(ctx, r, trail{}, a, b)
+	var d []*Difference
+	err := verified(ctx, []*Image{a, b}, func() (err error) {
+		if !c.identical {
+			d, err = compareImages(ctx, r, trail{}, a, b)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
+	}
+	if c.identical {
+		return c, nil
 	}
 	if r.total == 0 {
 		// No part explains it, but the manifests have two digests.
@@ -248,60 +250,4 @@ func (i *Image) subject() Subject {
 		s.Bytes += l.Size
 	}
 	return s
-}
-
-// verify hashes every blob of the images, several at once.
-func verify(ctx context.Context, images ...*Image) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, i := range images {
-		group.Go(func() error { return i.checkIndex() })
-		// One digest with two sizes is read for both, so that one is found wrong.
-		type blob struct {
-			digest digest.Digest
-			size   int64
-		}
-		seen := map[blob]bool{}
-		for _, desc := range append([]ocispec.Descriptor{i.desc, i.configAt}, i.layers...) {
-			key := blob{desc.Digest, desc.Size}
-			if !seen[key] {
-				seen[key] = true
-				group.Go(func() error { return i.verifyBlob(ctx, desc) })
-			}
-		}
-	}
-	return group.Wait()
-}
-
-// checkIndex checks that the layout still holds the image that was opened.
-func (i *Image) checkIndex() error {
-	now, _, _, err := i.find(i)
-	if err != nil {
-		return fmt.Errorf("%s: %w", i.path, err)
-	}
-	if now.Digest != i.desc.Digest {
-		return &ChangedError{i.path}
-	}
-	return nil
-}
-
-func (i *Image) verifyBlob(ctx context.Context, desc ocispec.Descriptor) error {
-	blob, err := i.layout.Blob(desc)
-	if err != nil {
-		return fmt.Errorf("%s: %w", i.path, err)
-	}
-	defer blob.Close()
-	buf := make([]byte, 128<<10)
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		_, err := blob.Read(buf)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", i.path, err)
-		}
-	}
 }

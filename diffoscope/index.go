@@ -203,15 +203,16 @@ func compareIndexes(ctx context.Context, r *recorder, c *Comparison, a, b *Input
 			r.skip(fmt.Sprintf("%s: manifests that are not the image's: %d", i.path, n))
 		}
 	}
-	if err := verify(ctx, append(a.index.images(nil), b.index.images(nil)...)...); err != nil {
+	identical := a.index.desc.Digest == b.index.desc.Digest
+	var list []*Difference
+	err := verified(ctx, append(a.index.images(nil), b.index.images(nil)...), func() (err error) {
+		if !identical {
+			list, err = compareNodes(ctx, r, trail{}, a.index, b.index)
+		}
 		return err
-	}
-	if a.index.desc.Digest == b.index.desc.Digest {
-		c.identical = true
-		return nil
-	}
-	list, err := compareNodes(ctx, r, trail{}, a.index, b.index)
-	if err != nil {
+	})
+	if err != nil || identical {
+		c.identical = err == nil
 		return err
 	}
 	if r.total == 0 {

@@ -192,7 +192,7 @@ func (i *Input) asTree(ctx context.Context) (tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := verify(ctx, image); err != nil {
+	if err := verified(ctx, []*Image{image}, func() error { return nil }); err != nil {
 		return nil, err
 	}
 	var layers []int

@@ -75,6 +75,9 @@ func (t layerTree) walk(ctx context.Context, fn func(*entry) error) (*summary, e
 	if want := t.image.diffIDs[t.n]; sum.diffID != want {
 		return nil, &oci.DigestError{Blob: "uncompressed layer", Expected: want, Got: sum.diffID}
 	}
+	if t.image.walked != nil {
+		t.image.walked[t.n] = true
+	}
 	return sum, nil
 }
 
