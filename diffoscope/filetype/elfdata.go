@@ -40,7 +40,7 @@ func (f *elfFile) decompress(p *Part, s elfSection) {
 	case elf.COMPRESS_ZLIB:
 		p.Encoding = "zlib"
 		p.Open = f.decode(func() (io.ReadCloser, error) {
-			return zlib.NewReader(bufio.NewReader(f.input.section(data, length)))
+			return zlib.NewReader(buffered(f.input.section(data, length)))
 		})
 	case elf.COMPRESS_ZSTD:
 		p.Encoding = "zstd"

@@ -94,7 +94,7 @@ func (m gzipMember) part(in *input, name string, end int64) Part {
 // before end.
 func (in *input) gunzip(offset, end int64) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
-		return gzip.NewReader(bufio.NewReader(in.section(offset, end-offset)))
+		return gzip.NewReader(buffered(in.section(offset, end-offset)))
 	}
 }
 

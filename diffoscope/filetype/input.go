@@ -1,6 +1,7 @@
 package filetype
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -55,6 +56,9 @@ func (in *input) bytes(offset, size int64) ([]byte, error) {
 func (in *input) section(offset, size int64) *io.SectionReader {
 	return io.NewSectionReader(in, offset, size)
 }
+
+// buffered reads more at once than most readers do.
+func buffered(r io.Reader) *bufio.Reader { return bufio.NewReaderSize(r, 32<<10) }
 
 // open returns a Part's Open for bytes that stand in the file as they are.
 func (in *input) open(offset, size int64) func() (io.ReadCloser, error) {

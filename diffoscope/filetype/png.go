@@ -1,7 +1,6 @@
 package filetype
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"fmt"
@@ -59,7 +58,7 @@ func parsePNG(in *input, b *builder) error {
 		p.Offset, p.Size = pixels[0].offset-8, last.offset+last.size+12-pixels[0].offset
 		p.Fields = []Part{{Name: "compression", Value: in.zlibLevel(pixels[0]), Offset: pixels[0].offset, Size: 2}}
 		p.Open = in.decode(func() (io.ReadCloser, error) {
-			return zlib.NewReader(bufio.NewReader(&pngData{in: in, chunks: pixels}))
+			return zlib.NewReader(buffered(&pngData{in: in, chunks: pixels}))
 		})
 	}
 	return addRest(in, b, "trailer", at)

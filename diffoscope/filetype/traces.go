@@ -2,6 +2,7 @@ package filetype
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"iter"
@@ -87,6 +88,23 @@ func isSource(name []byte) bool {
 
 func printable(c byte) bool { return c >= ' ' && c <= '~' }
 
+// printableEnd returns where the printable bytes end that begin at data[at].
+func printableEnd(data []byte, at int) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	for at+8 <= len(data) {
+		// A byte below ' ' borrows, one above '~' carries or has its high bit.
+		x := binary.LittleEndian.Uint64(data[at:])
+		if (x|(x-ones*' ')|(x+ones))&high != 0 {
+			break
+		}
+		at += 8
+	}
+	for at < len(data) && printable(data[at]) {
+		at++
+	}
+	return at
+}
+
 // tracesIn yields the traces in the printable strings of data.
 func tracesIn(data []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
@@ -100,9 +118,7 @@ func tracesIn(data []byte) iter.Seq[[]byte] {
 			for at > next-minRun+1 && printable(data[at-1]) {
 				at--
 			}
-			for end < len(data) && printable(data[end]) {
-				end++
-			}
+			end = printableEnd(data, end)
 			if end-at >= minRun && !tracesOf(data[at:end], yield) {
 				return
 			}
@@ -114,19 +130,19 @@ func tracesIn(data []byte) iter.Seq[[]byte] {
 // tracesOf yields the traces in a string, and reports whether to go on.
 func tracesOf(s []byte, yield func([]byte) bool) bool {
 	for at := 0; at < len(s); {
-		from, n := at, 0
-		switch begins[s[at]] {
-		case 0:
+		begin := begins[s[at]]
+		if begin == 0 || begin == inWord && at > 0 && word[s[at-1]] {
 			at++
 			continue
+		}
+		from, n := at, 0
+		switch begin {
 		case '/':
 			n = pathAt(s, at)
 		case '@':
 			from, n = userAt(s, at)
 		default:
-			if at == 0 || !word[s[at-1]] {
-				n = max(timeLen(s[at:]), hexLen(s[at:]))
-			}
+			n = max(timeLen(s[at:]), hexLen(s[at:]))
 		}
 		if n == 0 {
 			at++
@@ -140,13 +156,17 @@ func tracesOf(s []byte, yield func([]byte) bool) bool {
 	return true
 }
 
-// begins has what may begin a trace, but for the user in user@host.
+// begins has what may begin a trace, but for the user in user@host: inWord for what only
+// does at the beginning of a word.
 var begins = func() (table [256]byte) {
-	for _, c := range []byte("/@0123456789abcdefJFMASOND") {
-		table[c] = c
+	for _, c := range []byte("0123456789abcdefJFMASOND") {
+		table[c] = inWord
 	}
+	table['/'], table['@'] = '/', '@'
 	return table
 }()
+
+const inWord = 'w'
 
 // timeLen returns how many bytes the date or time has that s begins with.
 func timeLen(s []byte) int {

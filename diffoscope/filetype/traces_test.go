@@ -2,6 +2,7 @@ package filetype
 
 import (
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -43,4 +44,43 @@ func TestTraces(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStrings: strings are found wherever they begin, whatever is around them.
+func TestStrings(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		data := make([]byte, r.IntN(80))
+		for i := range data {
+			data[i] = byte(r.IntN(256))
+			if r.IntN(8) > 0 {
+				data[i] = ' ' + byte(r.IntN(95))
+			}
+		}
+		copy(data[r.IntN(len(data)+1):], "/a/b/c")
+		var got, want []string
+		for s := range tracesIn(data) {
+			got = append(got, string(s))
+		}
+		for _, s := range strings.FieldsFunc(latin1(data), func(r rune) bool { return r < ' ' || r > '~' }) {
+			if len(s) >= minRun {
+				tracesOf([]byte(s), func(s []byte) bool {
+					want = append(want, string(s))
+					return true
+				})
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("%q: %s", data, diff)
+		}
+	}
+}
+
+// latin1 returns a rune for each byte.
+func latin1(b []byte) string {
+	var s strings.Builder
+	for _, c := range b {
+		s.WriteRune(rune(c))
+	}
+	return s.String()
 }

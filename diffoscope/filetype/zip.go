@@ -1,7 +1,6 @@
 package filetype
 
 import (
-	"bufio"
 	"bytes"
 	"compress/bzip2"
 	"encoding/binary"
@@ -223,7 +222,7 @@ func (m *zipMember) part(in *input) Part {
 	case m.method == 8:
 		p.Encoding = "deflate"
 		p.Open = in.decode(func() (io.ReadCloser, error) {
-			return flate.NewReader(bufio.NewReader(in.section(m.data, m.packed))), nil
+			return flate.NewReader(buffered(in.section(m.data, m.packed))), nil
 		})
 	case m.method == 12:
 		p.Encoding = "bzip2"
