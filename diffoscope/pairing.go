@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
@@ -170,6 +171,10 @@ const (
 	alike = 0.2
 	// within is how much of one layer has to be in another to be a part of it.
 	within = 0.8
+	// alikeFolders is how much two layers have to have of all their folders in common,
+	// so many deep, to be compared by them.
+	alikeFolders = 0.25
+	folderDepth  = 3
 )
 
 // inPlace reports whether the layers can be paired by position, after a short look.
@@ -177,32 +182,74 @@ func (g *layerGap) inPlace(ctx context.Context) (bool, error) {
 	if len(g.layers[0]) < 2 {
 		return true, nil
 	}
-	for i := range g.layers[0] {
-		x, err := readNames(ctx, g.images[0], g.layers[0][i], shortNames, shortBytes)
-		if err != nil {
-			return false, err
-		}
-		y, err := readNames(ctx, g.images[1], g.layers[1][i], shortNames, shortBytes)
-		if err != nil {
-			return false, err
-		}
-		if len(x) > 0 && len(y) > 0 && max(x.in(y), y.in(x)) < alike {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-func (g *layerGap) byNames(ctx context.Context) error {
-	for side, image := range g.images {
-		g.names[side] = map[int]nameSet{}
+	var looks [2][]layerNames
+	err := g.eachSide(func(side int) error {
 		for _, i := range g.layers[side] {
-			names, err := readNames(ctx, image, i, longNames, longBytes)
+			l, err := readNames(ctx, g.images[side], i, shortNames, shortBytes)
 			if err != nil {
 				return err
 			}
-			g.names[side][i] = names
+			looks[side] = append(looks[side], l)
 		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	same := true
+	for i, x := range looks[0] {
+		if y := looks[1][i]; len(x.names) > 0 && len(y.names) > 0 {
+			same = same && max(x.names.in(y.names), y.names.in(x.names)) >= alike
+		}
+	}
+	return same || foldersInPlace(looks), nil
+}
+
+// foldersInPlace reports whether each layer has the folders of the one in its place, and
+// of no other: what a short look tells of layers with the same names in any order.
+func foldersInPlace(looks [2][]layerNames) bool {
+	for i, x := range looks[0] {
+		here := x.folders.like(looks[1][i].folders)
+		if here < alikeFolders {
+			return false
+		}
+		for k, y := range looks[1] {
+			if k != i && x.folders.like(y.folders) > here/2 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// eachSide runs fn for both sides at once. Of two errors it returns A's.
+func (g *layerGap) eachSide(fn func(side int) error) error {
+	var errs [2]error
+	var group sync.WaitGroup
+	for side := range errs {
+		group.Go(func() { errs[side] = fn(side) })
+	}
+	group.Wait()
+	if errs[0] != nil {
+		return errs[0]
+	}
+	return errs[1]
+}
+
+func (g *layerGap) byNames(ctx context.Context) error {
+	err := g.eachSide(func(side int) error {
+		g.names[side] = map[int]nameSet{}
+		for _, i := range g.layers[side] {
+			l, err := readNames(ctx, g.images[side], i, longNames, longBytes)
+			if err != nil {
+				return err
+			}
+			g.names[side][i] = l.names
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	g.squashed(0)
 	g.squashed(1)
@@ -284,30 +331,48 @@ func (s nameSet) shared(t nameSet) int {
 	return n
 }
 
-// readNames returns the first names in a layer, without its directories, which most
-// layers have in common.
-func readNames(ctx context.Context, image *Image, n, names int, size int64) (nameSet, error) {
-	lr, err := layerTree{image, n, nil}.open()
+// layerNames has the first names in a layer, without its directories, which most layers
+// have in common, and the folders that these are in.
+type layerNames struct{ names, folders nameSet }
+
+func readNames(ctx context.Context, image *Image, n, names int, size int64) (layerNames, error) {
+	l := layerNames{nameSet{}, nameSet{}}
+	limits := image.layerLimits()
+	limits.NoDiffID = true
+	lr, err := layerTree{image, n, nil}.openWith(limits)
 	if err != nil {
-		return nil, err
+		return l, err
 	}
 	defer lr.Close()
-	set := nameSet{}
-	for len(set) < names && lr.Size() < size {
+	for len(l.names) < names && lr.Size() < size {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return l, err
 		}
 		hdr, err := lr.Next()
 		if err != nil {
 			// What is damaged is an error when it is compared.
 			break
 		}
-		if !strings.HasSuffix(hdr.Name, "/") {
-			sum := sha256.Sum256([]byte(cleanName(hdr.Name)))
-			set[[8]byte(sum[:8])] = struct{}{}
+		if strings.HasSuffix(hdr.Name, "/") {
+			continue
+		}
+		name := cleanName(hdr.Name)
+		l.names.add(name)
+		for i, depth := 0, 0; depth < folderDepth; depth++ {
+			end := strings.IndexByte(name[i:], '/')
+			if end < 0 {
+				break
+			}
+			l.folders.add(name[:i+end])
+			i += end + 1
 		}
 	}
-	return set, nil
+	return l, nil
+}
+
+func (s nameSet) add(name string) {
+	sum := sha256.Sum256([]byte(name))
+	s[[8]byte(sum[:8])] = struct{}{}
 }
 
 func (i *Image) layerLimits() oci.LayerLimits {

@@ -2,6 +2,7 @@ package diffoscope
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -96,5 +97,30 @@ func TestLayers(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestInPlace: layers whose entries come in any order are paired by a short look, unless
+// others have their folders, too.
+func TestInPlace(t *testing.T) {
+	backwards := func(list []testEntry) []testEntry {
+		list = slices.Clone(list)
+		slices.Reverse(list)
+		return list
+	}
+	a, b, c := files("usr/a", "1", 200), files("usr/b", "1", 200), files("usr/b", "1", 100)
+	for name, test := range map[string]struct {
+		a, b *testImage
+		want bool
+	}{
+		"other order":        {layersOf(a, b), layersOf(backwards(a), backwards(b)), true},
+		"swapped":            {layersOf(a, b), layersOf(backwards(b), backwards(a)), false},
+		"one folder in both": {layersOf(b, c), layersOf(backwards(c), backwards(b)), false},
+	} {
+		images := [2]*Image{open(t, test.a.write(t)), open(t, test.b.write(t))}
+		g := &layerGap{layerPairing: &layerPairing{images: images}, layers: [2][]int{{0, 1}, {0, 1}}}
+		if got, err := g.inPlace(t.Context()); got != test.want || err != nil {
+			t.Errorf("%s: %v, %v, want %v", name, got, err, test.want)
+		}
 	}
 }
