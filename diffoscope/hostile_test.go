@@ -223,6 +223,14 @@ func TestZstdFrame(t *testing.T) {
 	if len(got) == 0 || got[0] != "compression zstd checksum: true | false" {
 		t.Errorf("%q", got)
 	}
+	tail := write()
+	b, err := os.ReadFile(tail)
+	check(t, err)
+	check(t, os.WriteFile(tail, append(b, "tail"...), 0o644))
+	want := []string{"trailer bytes after the compressed tar: 0 zero bytes | 4 bytes"}
+	if diff := cmp.Diff(want, leaves(compareAny(t, write(), tail), false)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }
 
 // TestDirectories: links are not followed, not even in circles.

@@ -198,3 +198,41 @@ truncate -s 3000000 sparse; tar -Scf s.tar sparse`)
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestZipMethods: members that newer tools compress, and damage in them.
+func TestZipMethods(t *testing.T) {
+	need(t, "python3", "zstd", "xz")
+	dir := run(t, `seq 1 2000 >f; zstd -q f; xz -k f; python3 - <<'P'
+import lzma, struct, zlib
+body = open('f', 'rb').read()
+def write(name, method, flags, packed):
+    crc, n = zlib.crc32(body), name.encode()
+    common = struct.pack('<HHHHHIIIHH', 63, flags, method, 0, 33, crc, len(packed), len(body), 1, 0)
+    local = b'PK\x03\x04' + common + b'f' + packed
+    central = b'PK\x01\x02' + struct.pack('<H', 63) + common + struct.pack('<HHHII', 0, 0, 0, 0, 0) + b'f'
+    end = b'PK\x05\x06' + struct.pack('<HHHHIIH', 0, 0, 1, 1, len(central), len(local), 0)
+    open(name, 'wb').write(local + central + end)
+write('zstd.zip', 93, 0, open('f.zst', 'rb').read())
+write('xz.zip', 95, 0, open('f.xz', 'rb').read())
+alone = lzma.compress(body, format=lzma.FORMAT_ALONE)
+head = b'\x18\x04' + struct.pack('<H', 5) + alone[:5]
+write('lzma.zip', 14, 2, head + alone[13:])
+P`)
+	body := string(read(t, dir, "f"))
+	for _, name := range []string{"zstd", "xz", "lzma"} {
+		raw := read(t, dir, name+".zip")
+		f := parse(t, "x.zip", raw)
+		want(t, f, "f/method", name)
+		if p := part(t, f, "f"); p.Encoding != name {
+			t.Errorf("%s: encoding %q", name, p.Encoding)
+		}
+		if got := content(t, f, "f"); got != body {
+			t.Errorf("%s: got %d bytes, want %d", name, len(got), len(body))
+		}
+		for at := range 60 {
+			damaged := bytes.Clone(raw)
+			damaged[31+at] ^= 0x55
+			check(t, "x.zip", damaged)
+		}
+	}
+}

@@ -33,20 +33,10 @@ type xzStream struct {
 // parseXz takes an xz file apart into what its headers and index say, and its content.
 // It begins at the end, where the index says where everything is.
 func parseXz(in *input, b *builder) error {
-	var streams []xzStream
-	blocks := 0
-	for end := in.Size(); end > 0; {
-		s, err := in.xzStream(end)
-		if err != nil {
-			return err
-		}
-		streams = append(streams, s)
-		if blocks += 1 + len(s.blocks); blocks > in.limits.Parts {
-			return &LimitError{What: "blocks", Limit: int64(in.limits.Parts)}
-		}
-		end = s.offset
+	streams, err := in.xzStreams()
+	if err != nil {
+		return err
 	}
-	slices.Reverse(streams)
 	var all []xzBlock
 	for _, s := range streams {
 		all = append(all, s.blocks...)
@@ -71,6 +61,24 @@ func parseXz(in *input, b *builder) error {
 	}
 	b.add(Part{Name: "content", Encoding: "xz", Offset: xzHeader, Size: in.Size() - xzHeader, Open: in.decode(in.unxz(all))})
 	return nil
+}
+
+// xzStreams returns the streams in their order.
+func (in *input) xzStreams() (streams []xzStream, err error) {
+	blocks := 0
+	for end := in.Size(); end > 0; {
+		s, err := in.xzStream(end)
+		if err != nil {
+			return nil, err
+		}
+		streams = append(streams, s)
+		if blocks += 1 + len(s.blocks); blocks > in.limits.Parts {
+			return nil, &LimitError{What: "blocks", Limit: int64(in.limits.Parts)}
+		}
+		end = s.offset
+	}
+	slices.Reverse(streams)
+	return streams, nil
 }
 
 // xzStream reads the index of the stream that ends at end, or before padding.

@@ -229,6 +229,15 @@ func (m *zipMember) part(in *input) Part {
 		p.Open = in.decode(func() (io.ReadCloser, error) {
 			return io.NopCloser(bzip2.NewReader(in.section(m.data, m.packed))), nil
 		})
+	case m.method == 14:
+		p.Encoding = "lzma"
+		p.Open = in.decode(func() (io.ReadCloser, error) { return in.zipLZMA(m) })
+	case m.method == 93:
+		p.Encoding = "zstd"
+		p.Open = in.decode(func() (io.ReadCloser, error) { return in.unzstd(m.data, m.packed) })
+	case m.method == 95:
+		p.Encoding = "xz"
+		p.Open = in.decode(func() (io.ReadCloser, error) { return in.zipXz(m) })
 	default:
 		p.Encoding, p.Open = zipMethod(m.method), in.open(m.data, m.packed)
 	}

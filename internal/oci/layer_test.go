@@ -168,7 +168,8 @@ func TestLayerRefused(t *testing.T) {
 		"empty gzip":          {ocispec.MediaTypeImageLayerGzip, nil, LayerLimits{}, nil},
 		"not gzip":            {ocispec.MediaTypeImageLayerGzip, raw, LayerLimits{}, nil},
 		"not zstd":            {ocispec.MediaTypeImageLayerZstd, raw, LayerLimits{}, nil},
-		"bytes after a frame": {ocispec.MediaTypeImageLayerZstd, append(zst(t, raw), "tail"...), LayerLimits{}, nil},
+		"bytes after a frame": {ocispec.MediaTypeImageLayerZstd, append(zst(t, raw), "tail"...), LayerLimits{}, new(*FormatError)},
+		"cut in a frame":      {ocispec.MediaTypeImageLayerZstd, zst(t, raw)[:40], LayerLimits{}, nil},
 		"checksum":            {ocispec.MediaTypeImageLayerGzip, flip(z, len(z)-6), LayerLimits{}, nil},
 	} {
 		l, desc := layerLayout(t, test.mediaType, test.blob)
@@ -176,6 +177,30 @@ func TestLayerRefused(t *testing.T) {
 		if err == nil || test.want != nil && !errors.As(err, test.want) {
 			t.Errorf("%s: got %v, want %T", name, err, test.want)
 		}
+	}
+}
+
+// TestAfterFrames: several zstd frames are one stream, and what follows them is told
+// apart, whatever it is, as long as the reader is lenient.
+func TestAfterFrames(t *testing.T) {
+	raw := testTar(t)
+	skippable := append([]byte("\x53\x2a\x4d\x18\x03\x00\x00\x00"), "abc"...)
+	two := append(append(zst(t, raw[:700]), skippable...), zst(t, raw[700:])...)
+	for _, tail := range []string{"", "t", "tail", "\x28\xb5", "\x28\xb5\x2f\xfe and more", strings.Repeat("x", 300_000)} {
+		blob := append(bytes.Clone(two), tail...)
+		lr, err := OpenTar(io.NopCloser(bytes.NewReader(blob)), int64(len(blob)), "x", LayerLimits{Lenient: true})
+		check(t, err)
+		for err == nil {
+			_, err = lr.Next()
+		}
+		if err != io.EOF || lr.DiffID() != digest.FromBytes(raw) {
+			t.Fatalf("%.20q: %v", tail, err)
+		}
+		after := lr.After()
+		if after.Size != int64(len(tail)) || tail != "" && after.Digest != digest.FromString(tail) {
+			t.Errorf("%.20q: %+v", tail, after)
+		}
+		check(t, lr.Close())
 	}
 }
 

@@ -186,7 +186,7 @@ func (s *stream) openZstd() error {
 	if err := h.Decode(b); err == nil && !h.Skippable {
 		s.zstd = &ZstdHeader{h.WindowSize, h.FrameContentSize, h.HasFCS, h.HasCheckSum, h.SingleSegment, h.DictionaryID}
 	}
-	zr, err := zstd.NewReader(s.compressed,
+	zr, err := zstd.NewReader(&frameReader{src: s.compressed},
 		zstd.WithDecoderConcurrency(1),
 		zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(maxZstdWindow),
