@@ -42,6 +42,13 @@ func (t *dirTree) kept(int64, int64) *io.SectionReader { return nil }
 func (t *dirTree) walk(ctx context.Context, fn func(*entry) error) (*summary, error) {
 	w := &dirWalk{dirTree: t, fn: fn, hasher: newContentHasher(), links: map[inode]string{}, left: t.limits.size()}
 	t.names = nil
+	info, err := t.root.Lstat(".")
+	if err != nil {
+		return nil, err
+	}
+	if err := w.entry(ctx, ".", info); err != nil {
+		return nil, err
+	}
 	if err := w.directory(ctx, ".", 0); err != nil {
 		return nil, err
 	}

@@ -196,7 +196,10 @@ func (p *pair) meet(side int, e *entry) {
 func (p *pair) reportLonely() {
 	for side, waiting := range p.waiting {
 		var all entryList
-		for _, queue := range waiting {
+		for key, queue := range waiting {
+			if p.mixed && key == "" {
+				continue // the root, which directories have and tars need not
+			}
 			for _, e := range queue {
 				d := &Difference{Kind: KindEntry, Name: e.header.Name, Offset: -1}
 				*d.side(side) = entryValue(e)
