@@ -7,6 +7,7 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/filetype"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
 
@@ -62,7 +63,13 @@ func (r *recorder) explainBlobs(ctx context.Context, x *explainer, d *Difference
 			return err
 		}
 		spools[side], err = x.arenas[side].spool(blob, maxSpooledFile)
-		if err := errors.Join(err, blob.Close()); err != nil {
+		closed := blob.Close()
+		var limit *filetype.LimitError
+		if errors.As(err, &limit) && closed == nil {
+			r.skip(fmt.Sprintf("%s: %v", d.Name, limit)) // the digests differ, which is enough
+			return nil
+		}
+		if err := errors.Join(err, closed); err != nil {
 			return fmt.Errorf("%s: %w", d.Name, err)
 		}
 		defer spools[side].release()
