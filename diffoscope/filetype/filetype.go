@@ -43,7 +43,9 @@ const (
 	Installed = "apk database" // lib/apk/db/installed, and indexes
 	Manifest  = "manifest"     // of a JAR
 	ELF       = "elf"
-	Deb       = "deb" // an ar that begins with debian-binary
+	MachO     = "mach-o"
+	ADB       = "apk 3" // Alpine's package format 3
+	Deb       = "deb"   // an ar that begins with debian-binary
 )
 
 // A Content is the bytes of a file.

@@ -29,6 +29,8 @@ var parsers = []parser{
 	{Zip, anyPrefix("PK\x03\x04", "PK\x05\x06"), parseZip},
 	{Ar, anyPrefix(arMagic, thinMagic), parseAr},
 	{ELF, prefix("\x7fELF"), parseELF},
+	{MachO, sniffMacho, parseMacho},
+	{ADB, sniffADB, parseADB},
 	{Cpio, anyPrefix(cpioMagic, cpioSumMagic), parseCpio},
 	{JKS, prefix(jksMagic), parseJKS},
 	{Pyc, sniffPyc, parsePyc},
