@@ -212,39 +212,6 @@ func (p *pairs) compile(ctx context.Context, side string) error {
 	return nil
 }
 
-// makeLarge makes 650 MB of data, some of which compresses well, and a program of
-// 35 MB; and the same with one bit flipped.
-func (p *pairs) makeLarge() error {
-	dir := filepath.Join(p.dir, "large")
-	if _, err := os.Stat(filepath.Join(dir, "data.bin.flipped")); err == nil {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Join(dir, "usr/bin"), 0o755); err != nil {
-		return err
-	}
-	program, err := os.ReadFile(filepath.Join(p.made, "a/usr/bin/service"))
-	if err != nil {
-		return err
-	}
-	program = append(program, make([]byte, max(0, 35<<20-len(program)))...)
-	data := make([]byte, 650<<20)
-	r := rand.NewChaCha8([32]byte{})
-	for at := 0; at < len(data); at += 8 << 10 {
-		_, _ = r.Read(data[at : at+4<<10]) // never fails
-	}
-	for name, b := range map[string][]byte{"data.bin": data, "usr/bin/program": program} {
-		if err := os.WriteFile(filepath.Join(dir, name), b, 0o755); err != nil {
-			return err
-		}
-		b[len(b)/5] ^= 1
-		// It is no entry of its own: see entries.
-		if err := os.WriteFile(filepath.Join(dir, name+".flipped"), b, 0o755); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // write makes both images in dir, as layouts a and b, and their layers as a.0.tar.gz
 // and so on. It returns how many bytes the layers of one have, uncompressed.
 func (p *pairs) write(ctx context.Context, d pair, dir string) (int64, error) {
