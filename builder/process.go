@@ -188,8 +188,8 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// writeWrapper makes the folder that BuildKit starts the OCI runtime from and
-// returns the wrapper's path.
+// writeWrapper makes the folder that BuildKit starts the OCI runtime from, and returns
+// the path of what it starts.
 func writeWrapper(dir string, v variation, start string) (string, error) {
 	real, err := findRuntime(v.Runtime)
 	if err != nil {
@@ -219,9 +219,27 @@ func writeWrapper(dir string, v variation, start string) (string, error) {
 			return "", err
 		}
 	}
-	link := filepath.Join(dir, wrapperName)
-	return link, os.Symlink("/proc/self/exe", link)
+	link, script := filepath.Join(dir, wrapperName), filepath.Join(dir, "runtime")
+	return script, errors.Join(
+		os.Symlink("/proc/1/exe", link), // the daemon's, in its PID namespace
+		os.WriteFile(script, fmt.Appendf(nil, runtimeScript, shellQuote(link), shellQuote(real)), 0o755),
+	)
 }
+
+// runtimeScript is what BuildKit starts as the OCI runtime: the wrapper to run a step,
+// and the runtime itself for the rest, since tailsbuild takes ten times as long to
+// start. A container that crun has forgotten is only deleted by force.
+const runtimeScript = `#!/bin/sh
+for arg do
+	[ "$arg" != run ] || exec %[1]s "$@"
+done
+for arg do
+	shift
+	set -- "$@" "$arg"
+	[ "$arg" != delete ] || set -- "$@" --force
+done
+exec %[2]s "$@"
+`
 
 // findRuntime looks for an OCI runtime where distributions put it, since a
 // user's PATH may lack the folders of system programs.

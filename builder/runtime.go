@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A wrapper is what the OCI runtime wrapper of one builder is told: BuildKit
-// starts it in place of runc or crun, it applies the variation to the bundle's
+// A wrapper is what the OCI runtime wrapper of one builder is told: it is started in
+// place of runc or crun to run a step, applies the variation to the bundle's
 // config.json, and becomes the real runtime.
 type wrapper struct {
 	Runtime   string // absolute path
@@ -48,44 +48,19 @@ func runWrapper(args []string) error {
 	if err := json.Unmarshal(b, &w); err != nil {
 		return fmt.Errorf("%s: %w", wrapperConfig, err)
 	}
-	args = args[1:]
-	command, bundle := runtimeCommand(args)
-	if command == "run" {
-		if err := w.prepare(bundle); err != nil {
-			return fmt.Errorf("vary %s: %w", bundle, err)
-		}
+	bundle := ""
+	if i := slices.Index(args, "--bundle"); i >= 0 && i+1 < len(args) {
+		bundle = args[i+1]
+	}
+	if err := w.prepare(bundle); err != nil {
+		return fmt.Errorf("vary %s: %w", bundle, err)
 	}
 	if w.Variation.Runtime == "crun" {
-		args = crunArgs(args, command)
+		// crun before 1.9 doesn't know it, and forgets the container at its end.
+		args = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "--keep" })
 	}
-	return unix.Exec(w.Runtime, append([]string{w.Variation.Runtime}, args...), os.Environ())
-}
-
-// runtimeCommand returns the runtime's subcommand and its --bundle.
-func runtimeCommand(args []string) (command, bundle string) {
-	for i, a := range args {
-		switch a {
-		case "run", "create", "start", "exec", "delete", "kill", "state", "ps":
-			if command == "" {
-				command = a
-			}
-		case "--bundle":
-			if i+1 < len(args) {
-				bundle = args[i+1]
-			}
-		}
-	}
-	return command, bundle
-}
-
-// crunArgs makes up for what crun before 1.9 lacks: --keep is left out, so the
-// container is gone when BuildKit deletes it.
-func crunArgs(args []string, command string) []string {
-	args = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "--keep" })
-	if i := slices.Index(args, "delete"); command == "delete" && i >= 0 {
-		args = slices.Insert(args, i+1, "--force")
-	}
-	return args
+	args[0] = w.Variation.Runtime
+	return unix.Exec(w.Runtime, args, os.Environ())
 }
 
 // prepare edits the bundle's config.json and sets what the container inherits
