@@ -14,7 +14,8 @@ import (
 type Result struct {
 	// Builder is "a", "b" or "c".
 	Builder string
-	// Layout is a folder with an OCI image layout whose index names one image.
+	// Layout is a folder with an OCI image layout whose index names one image, or
+	// with the files of a plan that makes no image.
 	Layout string
 	// Image describes that image's manifest.
 	Image ocispec.Descriptor

@@ -66,8 +66,10 @@ func StartSelector(ctx context.Context, closure []*recipe.Recipe, arch string, o
 	}
 	// Nothing is compared, so the builder that takes least is right: the auditor's is
 	// in memory, with the faster runtime.
-	s.daemon, err = startDaemon(ctx, Auditor, filepath.Join(opts.Work, Auditor), s.run)
-	return s, err
+	if s.daemon, err = startDaemon(ctx, Auditor, filepath.Join(opts.Work, Auditor), s.run); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Close ends the builder.

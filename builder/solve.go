@@ -24,7 +24,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 )
 
-// solve has the daemon solve p and returns the image.
+// solve has the daemon solve p and returns what it made.
 func (d *daemon) solve(ctx context.Context, p *Plan, inputs content.Store, draw *progress.Display) (*Result, error) {
 	label := d.name
 	if emulated(p.arch) {

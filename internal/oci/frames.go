@@ -2,16 +2,15 @@ package oci
 
 import (
 	"bufio"
-	"encoding/binary"
+	"bytes"
 	"io"
 	"math"
+
+	"github.com/klauspost/compress/zstd"
 )
 
-const (
-	zstdMagic = 0xfd2fb528
-	// skippableMagic is that of frames that decoders skip; its last 4 bits are free.
-	skippableMagic = 0x184d2a50
-)
+// zstdMagic begins a frame that isn't skipped.
+const zstdMagic = "\x28\xb5\x2f\xfd"
 
 // A frameReader gives the zstd frames that src begins with (RFC 8878, section 3), and
 // leaves what follows them in src. What is no frame at its beginning, or is damaged, it
@@ -20,9 +19,9 @@ type frameReader struct {
 	src *bufio.Reader
 	// left are the bytes that are given before the next decision.
 	left    int64
-	begun   bool // there was a frame
-	inFrame bool // blocks follow
-	sum     int64
+	begun   bool  // there was a frame
+	inFrame bool  // blocks follow
+	sum     int64 // how many bytes the frame's checksum has
 }
 
 func (r *frameReader) Read(p []byte) (int, error) {
@@ -41,22 +40,19 @@ func (r *frameReader) next() error {
 	if r.inFrame {
 		return r.block()
 	}
-	head, err := r.src.Peek(8)
+	head, err := r.src.Peek(zstd.HeaderMaxSize)
 	if len(head) == 0 {
 		return err
 	}
-	magic := uint32(0)
-	if len(head) >= 5 {
-		magic = binary.LittleEndian.Uint32(head)
-	}
-	switch {
-	case magic == zstdMagic:
-		r.left, r.sum = zstdHeaderSize(head[4])
-		r.begun, r.inFrame = true, true
-	case magic&^15 == skippableMagic && len(head) == 8:
-		r.left = 8 + int64(binary.LittleEndian.Uint32(head[4:]))
-		r.begun = true
-	case r.begun:
+	var h zstd.Header
+	switch err := h.Decode(head); {
+	case err == nil:
+		r.left, r.sum = int64(h.HeaderSize)+int64(h.SkippableSize), 0
+		if h.HasCheckSum {
+			r.sum = 4
+		}
+		r.begun, r.inFrame = true, !h.Skippable
+	case r.begun && !bytes.HasPrefix(head, []byte(zstdMagic)):
 		return io.EOF
 	default:
 		r.left = math.MaxInt64
@@ -84,20 +80,4 @@ func (r *frameReader) block() error {
 		r.inFrame = false
 	}
 	return nil
-}
-
-// zstdHeaderSize returns how many bytes a frame's header has, and its checksum, by its
-// descriptor (section 3.1.1.1.1).
-func zstdHeaderSize(descriptor byte) (header, sum int64) {
-	header = 5
-	if single := descriptor&32 != 0; !single {
-		header++
-	} else if descriptor>>6 == 0 {
-		header++
-	}
-	header += []int64{0, 1, 2, 4}[descriptor&3] + []int64{0, 2, 4, 8}[descriptor>>6]
-	if descriptor&4 != 0 {
-		sum = 4
-	}
-	return header, sum
 }
