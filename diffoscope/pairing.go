@@ -183,7 +183,7 @@ func (g *layerGap) inPlace(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	var looks [2][]layerNames
-	err := g.eachSide(func(side int) error {
+	err := bothSides(func(side int) error {
 		for _, i := range g.layers[side] {
 			l, err := readNames(ctx, g.images[side], i, shortNames, shortBytes)
 			if err != nil {
@@ -222,8 +222,8 @@ func foldersInPlace(looks [2][]layerNames) bool {
 	return true
 }
 
-// eachSide runs fn for both sides at once. Of two errors it returns A's.
-func (g *layerGap) eachSide(fn func(side int) error) error {
+// bothSides runs fn for both sides at once. Of two errors it returns A's.
+func bothSides(fn func(side int) error) error {
 	var errs [2]error
 	var group sync.WaitGroup
 	for side := range errs {
@@ -237,7 +237,7 @@ func (g *layerGap) eachSide(fn func(side int) error) error {
 }
 
 func (g *layerGap) byNames(ctx context.Context) error {
-	err := g.eachSide(func(side int) error {
+	err := bothSides(func(side int) error {
 		g.names[side] = map[int]nameSet{}
 		for _, i := range g.layers[side] {
 			l, err := readNames(ctx, g.images[side], i, longNames, longBytes)

@@ -2,7 +2,6 @@ package diffoscope
 
 import (
 	"io"
-	"sync"
 
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope/filetype"
 )
@@ -45,17 +44,9 @@ func (e *explanation) open(a, b *filetype.Part) (*piecePair, error) {
 	return p, nil
 }
 
-// both runs fn for both sides at once. Of two errors it returns A's.
+// both runs fn for both sides at once.
 func (p *piecePair) both(fn func(side int, r *pieceReader) error) error {
-	var errs [2]error
-	var group sync.WaitGroup
-	group.Go(func() { errs[1] = fn(1, p.sides[1]) })
-	errs[0] = fn(0, p.sides[0])
-	group.Wait()
-	if errs[0] != nil {
-		return errs[0]
-	}
-	return errs[1]
+	return bothSides(func(side int) error { return fn(side, p.sides[side]) })
 }
 
 func (r *pieceReader) open(left *int64) error {
