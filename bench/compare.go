@@ -65,6 +65,9 @@ func (b *bench) openPair(ctx context.Context, d pair) (*benchCase, error) {
 		return compare(ctx, "compare", filepath.Join(dir, "a"), filepath.Join(dir, "b"))
 	}))
 	if len(layers) == 0 {
+		c.contenders = append(c.contenders, once("tailsbuild compare --by-digest", nil, 1, func(ctx context.Context) *exec.Cmd {
+			return compare(ctx, "compare", "--by-digest", filepath.Join(dir, "a"), filepath.Join(dir, "b"))
+		}))
 		c.contenders = append(c.contenders, once("sha256sum of both", ratio("sha256sum"), 1, func(ctx context.Context) *exec.Cmd {
 			return exec.CommandContext(ctx, "/bin/sh", "-euc", "sha256sum "+dir+"/?.*.tar.gz >/dev/null")
 		}))

@@ -6,6 +6,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
@@ -53,6 +54,15 @@ func OpenAny(path string, limits Limits) (*Input, error) {
 
 // SetName has comparisons call the input name instead of its path.
 func (i *Input) SetName(name string) { i.path = name }
+
+// Digest is that of the manifest or index that the input is, which was checked; what it
+// names was not. It is "" for a tree of files.
+func (i *Input) Digest() digest.Digest {
+	if i.index == nil {
+		return ""
+	}
+	return i.index.desc.Digest
+}
 
 // Close releases what was opened.
 func (i *Input) Close() error { return i.close() }

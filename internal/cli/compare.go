@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
@@ -48,8 +49,22 @@ func (c comparison) text(w io.Writer) {
 	_ = write(w, c.Comparison) // w is a buffer
 }
 
+// A sameDigest says that two images have one digest. What that names was not read.
+type sameDigest struct {
+	A      string        `json:"a"`
+	B      string        `json:"b"`
+	Digest digest.Digest `json:"digest"`
+}
+
+func (s sameDigest) kind() string { return "same-digest" }
+
+func (s sameDigest) text(w io.Writer) {
+	fmt.Fprintf(w, "the same digest: %s\n  A %s\n  B %s\nWhat it names was not read.\n", s.Digest, s.A, s.B)
+}
+
 type compareFlags struct {
 	full     bool
+	byDigest bool
 	platform string
 	epoch    *int64 // nil if it isn't known
 	debian   bool
@@ -71,14 +86,19 @@ far as that can be told: each cause with the two values that show it, where it w
 first, and what to change; and below that what has more to see. What isn't explained is
 said to be so.
 
+--by-digest takes images that have one digest for the same, whatever their size, without
+reading what it names: for layouts and registries that hold what their digests say.
+
 --report writes all forms of that into one folder. The page of HTML needs no network and
 no script. Other files than - are made anew, in the place of what was there.`,
 		Example: `  tailsbuild compare out-a/mqtt.a out-b/mqtt.b
   tailsbuild compare mine.tar registry.example.org/tails/mqtt@sha256:… --html mqtt.html
   tailsbuild compare dist/mqtt other/mqtt --full
+  tailsbuild compare dist/mqtt registry.example.org/tails/mqtt:1.2 --by-digest
   tailsbuild compare a.tar.gz b.tar.gz --code-quality gl-code-quality-report.json --junit junit.xml`,
 	}
 	cmd.Flags().BoolVar(&f.full, "full", false, "print all differences, not only a screen of them")
+	cmd.Flags().BoolVar(&f.byDigest, "by-digest", false, "read nothing but manifests of images that have one digest, unless a report is asked for")
 	cmd.Flags().StringVar(&f.platform, "platform", "", "`OS/ARCH` to take of what a reference names (default all)")
 	epoch := cmd.Flags().Int64("epoch", 0, "SOURCE_DATE_EPOCH of both builds, in `SECONDS` (default not known)")
 	cmd.Flags().BoolVar(&f.debian, "with-diffoscope", false, "have Debian's diffoscope explain files that nothing else does; it runs many programs on them")
@@ -99,6 +119,15 @@ no script. Other files than - are made anew, in the place of what was there.`,
 func (a *app) compare(ctx context.Context, nameA, nameB string, f *compareFlags) (err error) {
 	wait := a.later(f.draw, fmt.Sprintf("compare %s with %s", nameA, nameB))
 	defer func() { err = errors.Join(err, wait(err)) }()
+	if f.byDigest && !f.forms.any() {
+		same, err := findSameDigest(ctx, nameA, nameB, f)
+		if err != nil {
+			return err
+		}
+		if same != nil {
+			return errors.Join(wait(nil), a.out.print(same))
+		}
+	}
 	var inputs [2]*diffoscope.Input
 	for i, name := range []string{nameA, nameB} {
 		in, done, err := openInput(ctx, name, f)
@@ -137,10 +166,61 @@ func (a *app) compare(ctx context.Context, nameA, nameB string, f *compareFlags)
 	return nil
 }
 
+// findSameDigest returns nil when a and b don't have one digest, or when one has none.
+func findSameDigest(ctx context.Context, a, b string, f *compareFlags) (*sameDigest, error) {
+	var digests [2]digest.Digest
+	for i, name := range []string{a, b} {
+		var err error
+		if digests[i], err = findDigest(ctx, name, f); err != nil || digests[i] == "" {
+			return nil, err
+		}
+	}
+	if digests[0] != digests[1] {
+		return nil, nil
+	}
+	return &sameDigest{a, b, digests[0]}, nil
+}
+
+// findDigest returns the digest of the manifest or index that name is, "" for a tree of
+// files.
+func findDigest(ctx context.Context, name string, f *compareFlags) (digest.Digest, error) {
+	if isPath(name) {
+		in, err := diffoscope.OpenAny(name, diffoscope.Limits{})
+		if err != nil {
+			return "", err
+		}
+		defer in.Close()
+		return in.Digest(), nil
+	}
+	ref, err := registry.ParseReference(name)
+	if err != nil {
+		return "", err
+	}
+	s, err := registry.Open(ctx, ref, registry.Options{Proxy: f.proxy.proxy})
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", ref, err)
+	}
+	defer s.Close()
+	if f.platform == "" {
+		return s.Target.Digest, nil
+	}
+	image, err := s.Image(f.platform)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", ref, err)
+	}
+	return image.Digest, nil
+}
+
+// isPath tells a file or folder from what is in a registry.
+func isPath(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil || !registry.LooksLike(name)
+}
+
 // openInput opens what name is: a file, a folder, or what it names in a registry.
 // Done releases it.
 func openInput(ctx context.Context, name string, f *compareFlags) (in *diffoscope.Input, done func(), err error) {
-	if _, err := os.Stat(name); err == nil || !registry.LooksLike(name) {
+	if isPath(name) {
 		in, err := diffoscope.OpenAny(name, diffoscope.Limits{})
 		if err != nil {
 			return nil, nil, err

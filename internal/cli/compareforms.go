@@ -52,6 +52,16 @@ func (f *formFlags) check(json bool) error {
 	return nil
 }
 
+// any reports whether a form is written at all.
+func (f *formFlags) any() bool {
+	for _, path := range f.files {
+		if *path != "" {
+			return true
+		}
+	}
+	return f.folder != ""
+}
+
 // stdout reports whether a form is written to stdout, instead of the result.
 func (f *formFlags) stdout() bool {
 	for _, path := range f.files {
