@@ -13,7 +13,9 @@ func TestSqlite(t *testing.T) {
 	dir := run(t, `sqlite3 d.db "PRAGMA user_version = 7; CREATE TABLE t(a INTEGER PRIMARY KEY, b, c); CREATE INDEX i ON t(b);
 INSERT INTO t VALUES(1, 'it''s', x'00ff'), (2, NULL, -1.5), (3, -70000, 1), (4, 123456789012345, 0);
 INSERT INTO t VALUES(9, replace(hex(zeroblob(5000)), '0', 'y'), '');
-CREATE TABLE many(n); WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x < 5000) INSERT INTO many SELECT x*x FROM c;"
+CREATE TABLE many(n); WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x < 5000) INSERT INTO many SELECT x*x FROM c;
+CREATE TABLE keyed(v, k TEXT PRIMARY KEY) WITHOUT ROWID; WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x < 5000) INSERT INTO keyed SELECT x*x, printf('k%04d', x) FROM c;
+INSERT INTO keyed VALUES(1, 'k' || replace(hex(zeroblob(5000)), '0', 'y'));"
 sqlite3 u.db "PRAGMA encoding = 'UTF-16'; CREATE TABLE t(a); INSERT INTO t VALUES('grün');"`)
 	f := parse(t, "d.db", read(t, dir, "d.db"))
 	want(t, f, "user version", "7", "page size", "4096", "encoding", "UTF-8")
@@ -26,6 +28,11 @@ sqlite3 u.db "PRAGMA encoding = 'UTF-16'; CREATE TABLE t(a); INSERT INTO t VALUE
 		t.Errorf("got %.200q", got)
 	}
 	if got := content(t, f, "table many"); strings.Count(got, "\n") != 5000 || !strings.HasSuffix(got, "\n5000|25000000\n") {
+		t.Errorf("got %.200q", got)
+	}
+	// Without ids, the key comes first.
+	got = content(t, f, "table keyed")
+	if strings.Count(got, "\n") != 5001 || !strings.HasPrefix(got, "'k0001'|1\n'k0002'|4\n") || !strings.HasSuffix(got, "\n'k5000'|25000000\n'k"+strings.Repeat("y", 10000)+"'|1\n") {
 		t.Errorf("got %.200q", got)
 	}
 	if got := content(t, parse(t, "u.db", read(t, dir, "u.db")), "table t"); got != "1|'grün'\n" {

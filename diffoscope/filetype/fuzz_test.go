@@ -143,7 +143,7 @@ python3 -c "import py_compile; py_compile.compile('m.py', 'm.pyc', '/src/m.py')"
 }
 
 func FuzzSqlite(f *testing.F) {
-	fuzz(f, "x.db", made(f, []string{"sqlite3"}, `sqlite3 d.db "PRAGMA page_size = 512; CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 'x'), (2.5, hex(zeroblob(500)));"`, "d.db")...)
+	fuzz(f, "x.db", made(f, []string{"sqlite3"}, `sqlite3 d.db "PRAGMA page_size = 512; CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 'x'), (2.5, hex(zeroblob(500))); CREATE TABLE k(a PRIMARY KEY) WITHOUT ROWID; INSERT INTO k VALUES(hex(zeroblob(600)));"`, "d.db")...)
 }
 
 func FuzzMo(f *testing.F) {

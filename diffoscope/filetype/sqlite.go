@@ -88,7 +88,7 @@ func sqliteEncoding(charset uint32) string {
 // addTables adds the schema, and the rows of each table. What is damaged ends there.
 func (f *sqliteFile) addTables(b *builder) {
 	b.add(Part{Name: "schema", Text: true, Of: "pages", Open: f.text(func(yield func(string) bool) error {
-		return f.rows(1, func(_ int64, row []string) bool {
+		return f.rows(1, func(_ string, row []string) bool {
 			return len(row) < 5 || yield(fmt.Sprintf("%s %s on %s\n%s\n", row[0], row[1], row[2], row[4]))
 		})
 	})})
@@ -98,9 +98,9 @@ func (f *sqliteFile) addTables(b *builder) {
 	}
 	var tables []table
 	left := f.limits.Memory / 4 // for their names
-	err := f.rows(1, func(_ int64, row []string) bool {
+	err := f.rows(1, func(_ string, row []string) bool {
 		var root int64
-		if len(row) >= 5 && row[0] == "'table'" && !strings.Contains(strings.ToUpper(row[4]), "WITHOUT ROWID") {
+		if len(row) >= 5 && row[0] == "'table'" {
 			if n, ok := digits(row[3]); ok && n > 0 {
 				root = n
 			}
@@ -116,24 +116,33 @@ func (f *sqliteFile) addTables(b *builder) {
 	}
 	for _, t := range tables {
 		b.add(Part{Name: "table " + t.name, Text: true, Of: "pages", Open: f.text(func(yield func(string) bool) error {
-			return f.rows(t.root, func(id int64, row []string) bool {
-				return yield(decimal(id) + "|" + strings.Join(row, "|") + "\n")
+			return f.rows(t.root, func(id string, row []string) bool {
+				return yield(id + strings.Join(row, "|") + "\n")
 			})
 		})})
 	}
 }
 
-// rows yields the rows of the table whose root is a page, with their ids, in the
-// order of these.
-func (f *sqliteFile) rows(root int64, yield func(id int64, row []string) bool) error {
+// rows yields the rows of the table whose root is a page, in its order, with their ids
+// and "|". A table WITHOUT ROWID has none.
+func (f *sqliteFile) rows(root int64, yield func(id string, row []string) bool) error {
 	left := f.pages // no page is needed twice
 	_, err := f.walk(root, maxSqliteDepth, &left, yield)
 	return err
 }
 
+// The kinds of pages that trees have (section 1.6): rows with ids are on the leaves,
+// those without on all pages.
+const (
+	sqliteInnerIndex = 2
+	sqliteInnerTable = 5
+	sqliteLeafIndex  = 10
+	sqliteLeafTable  = 13
+)
+
 // walk reads a page of a table (section 1.6) and those below it. It reports whether
 // to go on.
-func (f *sqliteFile) walk(number int64, depth int, left *int64, yield func(int64, []string) bool) (bool, error) {
+func (f *sqliteFile) walk(number int64, depth int, left *int64, yield func(string, []string) bool) (bool, error) {
 	if *left--; *left < 0 || depth == 0 {
 		return false, f.damaged("a table has pages below itself")
 	}
@@ -146,11 +155,12 @@ func (f *sqliteFile) walk(number int64, depth int, left *int64, yield func(int64
 		at = sqliteHeader
 	}
 	kind, cells := page[at], int(binary.BigEndian.Uint16(page[at+3:]))
+	inner := kind == sqliteInnerIndex || kind == sqliteInnerTable
 	size := 8
-	if kind == 5 {
+	if inner {
 		size = 12
 	}
-	if kind != 5 && kind != 13 || at+size+2*cells > len(page) {
+	if !inner && kind != sqliteLeafIndex && kind != sqliteLeafTable || at+size+2*cells > len(page) {
 		return false, f.damaged("page %d is none of a table", number)
 	}
 	for i := range cells {
@@ -159,16 +169,18 @@ func (f *sqliteFile) walk(number int64, depth int, left *int64, yield func(int64
 			return false, f.damaged("cell %d of page %d is outside of it", i, number)
 		}
 		more := true
-		if kind == 5 {
+		if inner {
 			more, err = f.walk(int64(binary.BigEndian.Uint32(page[cell:])), depth-1, left, yield)
-		} else {
-			more, err = f.cell(page, cell, left, yield)
+			cell += 4
+		}
+		if err == nil && more && kind != sqliteInnerTable {
+			more, err = f.cell(page, cell, kind == sqliteLeafTable, left, yield)
 		}
 		if err != nil || !more {
 			return false, err
 		}
 	}
-	if kind == 5 {
+	if inner {
 		return f.walk(int64(binary.BigEndian.Uint32(page[at+8:])), depth-1, left, yield)
 	}
 	return true, nil
@@ -186,19 +198,28 @@ func (f *sqliteFile) readPage(number int64) ([]byte, error) {
 	return page[:f.usable], nil
 }
 
-// cell reads a row, some of which may be on overflow pages (section 1.6 and 1.7).
-func (f *sqliteFile) cell(page []byte, at int, left *int64, yield func(int64, []string) bool) (bool, error) {
+// cell reads a row, with its id if it has one, some of which may be on overflow pages
+// (section 1.6 and 1.7).
+func (f *sqliteFile) cell(page []byte, at int, hasID bool, left *int64, yield func(string, []string) bool) (bool, error) {
 	size, n := sqliteVarint(page[at:])
-	id, k := sqliteVarint(page[at+n:])
-	at += n + k
+	at += n
+	id, most := "", (f.usable-12)*64/255-23
+	if hasID {
+		number, k := sqliteVarint(page[at:])
+		if k == 0 {
+			return false, f.damaged("a row without an id")
+		}
+		at += k
+		id, most = decimal(number)+"|", f.usable-35
+	}
 	local := size
-	if most := f.usable - 35; size > most {
+	if size > most {
 		least := (f.usable-12)*32/255 - 23
 		if local = least + (size-least)%(f.usable-4); local > most {
 			local = least
 		}
 	}
-	if n == 0 || k == 0 || size < 0 || int64(at)+local > int64(len(page)) {
+	if n == 0 || size < 0 || int64(at)+local > int64(len(page)) {
 		return false, f.damaged("a row of %d bytes", size)
 	}
 	payload := page[at : int64(at)+local]
