@@ -126,3 +126,27 @@ func checkPublicKey(s string) *hclschema.Problem {
 	}
 	return nil
 }
+
+// packageName returns what a constraint is about: apk keeps one for each name, the last.
+func packageName(constraint string) string {
+	name := strings.TrimPrefix(constraint, "!")
+	if i := strings.IndexAny(name, "=<>~"); i >= 0 {
+		name = name[:i]
+	}
+	return name
+}
+
+// distinctPackages reports packages of which there are two constraints.
+func (e *evaluator) distinctPackages(items []hclschema.Item) {
+	seen := map[string]string{}
+	for _, it := range items {
+		if checkPackage(it.Text) != nil {
+			continue // which was said already
+		}
+		name := packageName(it.Text)
+		if first, again := seen[name]; again {
+			e.Fail(it.Range, "Package is there twice", "The list has %s already, and apk takes one constraint for a name. Remove one of the two.", hclschema.Quote(first))
+		}
+		seen[name] = it.Text
+	}
+}

@@ -108,7 +108,7 @@ func (e *evaluator) recipe(b *hclschema.Block) *Recipe {
 		r.Arch = []string{DefaultArch}
 	}
 	e.Distinct(b.Items("arch"), "Architecture is there twice")
-	e.Distinct(b.Items("packages"), "Package is there twice")
+	e.distinctPackages(b.Items("packages"))
 	e.Labelled(b, "repository")
 	for _, repo := range b.All("repository") {
 		r.Repositories = append(r.Repositories, Repository{

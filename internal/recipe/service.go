@@ -55,7 +55,7 @@ func (e *evaluator) build(r *Recipe, b *hclschema.Block) {
 		}
 		return
 	}
-	e.Distinct(step.Items("packages"), "Package is there twice")
+	e.distinctPackages(step.Items("packages"))
 	r.Build = &Build{
 		Run: step.Text("run"), RunRange: step.RangeOf("run"),
 		Env:      step.Table("env"),

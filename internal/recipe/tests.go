@@ -5,9 +5,18 @@ import "gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 // tests fills in the tests, each of which has a command or a client.
 func (e *evaluator) tests(r *Recipe, b *hclschema.Block) {
 	e.Labelled(b, "test")
+	asked := map[string]hclschema.Item{} // of the tests before
 	for _, t := range b.All("test") {
 		e.program(t, "run")
-		e.Distinct(t.Items("packages"), "Package is there twice")
+		e.distinctPackages(t.Items("packages"))
+		for _, it := range t.Items("packages") {
+			first, again := asked[packageName(it.Text)]
+			if again && first.Text != it.Text {
+				e.Fail(it.Range, "Package is asked for in two ways", "What the clients of all tests need is installed together, and line %d asks for %s. Write one of the two in both.", first.Range.Start.Line, hclschema.Quote(first.Text))
+			} else {
+				asked[packageName(it.Text)] = it
+			}
+		}
 		e.client(r, t)
 		r.Tests = append(r.Tests, Test{
 			Name: t.Labels[0].Text, Run: t.Texts("run"),

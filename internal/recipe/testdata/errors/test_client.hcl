@@ -23,6 +23,10 @@ service "try" {
     packages = ["curl", "-x", "curl"] # ERROR: Not a package # ERROR: Package is there twice
     client   = "curl 127.0.0.1"
   }
+  test "more-packages" {
+    packages = ["curl>8"] # ERROR: Package is asked for in two ways
+    client   = "curl 127.0.0.1"
+  }
   test "empty" {
     client  = " " # ERROR: Text is empty
     setup   = "" # ERROR: Text is empty
