@@ -155,6 +155,9 @@ func buildWith(ctx context.Context, name string, r run, p *Plan, store content.S
 // inputStoreOf makes a content store that has the plan's inputs, linked from the
 // store, and the manifests that make trees of them.
 func inputStoreOf(p *Plan, store *inputs.Store, dir string) (content.Store, error) {
+	if err := checkPackages(p, store); err != nil {
+		return nil, err
+	}
 	blobs := filepath.Join(dir, "blobs", "sha256")
 	if err := os.MkdirAll(blobs, 0o700); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package builder
 import (
 	"fmt"
 	"maps"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"github.com/moby/buildkit/client/llb"
 	"github.com/opencontainers/go-digest"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 )
@@ -45,6 +48,30 @@ func (g *graph) packages(w lock.World, at place) (tree llb.State, files []string
 		return llb.Scratch(), nil
 	}
 	return llb.Scratch().File(all, at.name, at.location), files
+}
+
+// checkPackages checks that the plan's packages call themselves what the lock does: apk,
+// which gets them as files, doesn't know what they should be.
+func checkPackages(p *Plan, store *inputs.Store) error {
+	for _, in := range p.inputs {
+		if in.Kind != lock.KindPackage {
+			continue
+		}
+		if err := checkPackage(in, store.Path(in.SHA256)); err != nil {
+			return fmt.Errorf("%s: %w", in, err)
+		}
+	}
+	return nil
+}
+
+func checkPackage(in lock.Input, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	p := &apk.Package{Name: in.Name, Version: in.Version, Arch: in.Arch}
+	return p.CheckNames(f, in.Size)
 }
 
 // repositoryFile is where an index or a package is, below [repositoryDir].

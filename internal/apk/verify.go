@@ -55,11 +55,52 @@ func (p *Package) Verify(file io.ReaderAt, size int64, keys Keys) (*Verified, er
 	if size != p.Size {
 		return nil, p.mismatch("size", strconv.FormatInt(p.Size, 10), strconv.FormatInt(size, 10))
 	}
-	head := make([]byte, min(size, maxHead))
-	if n, err := file.ReadAt(head, 0); n < len(head) {
+	head, err := p.readHead(file, size)
+	if err != nil {
+		return nil, err
+	}
+	if sum := Checksum(sha1.Sum(head.control)); sum != p.Checksum {
+		return nil, p.mismatch("checksum", p.Checksum.String(), sum.String())
+	}
+	v := &Verified{}
+	if v.Key, err = keys.verify(p.String(), head.sigs, head.control); err != nil {
+		return nil, err
+	}
+	if err := v.readControl(p, head.archive); err != nil {
+		return nil, err
+	}
+	data := io.NewSectionReader(file, head.size, size-head.size)
+	if err := p.verifyData(data, v.Info.DataHash); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// CheckNames checks that the package file, of size bytes, says that it has p's name,
+// version and architecture. It is for files that the caller knows by their sha256, and
+// looks at no signature. Its errors are those of [Package.Verify].
+func (p *Package) CheckNames(file io.ReaderAt, size int64) error {
+	head, err := p.readHead(file, size)
+	if err != nil {
+		return err
+	}
+	return new(Verified).readControl(p, head.archive)
+}
+
+// A head is what comes before a package's data archive.
+type head struct {
+	sigs    []signature
+	control []byte // compressed, which is what is signed
+	archive []byte
+	size    int64 // of all of it
+}
+
+func (p *Package) readHead(file io.ReaderAt, size int64) (*head, error) {
+	b := make([]byte, min(size, maxHead))
+	if n, err := file.ReadAt(b, 0); n < len(b) {
 		return nil, fmt.Errorf("%s: %w", p, unexpected(err))
 	}
-	sigs, rest, err := cutSignatures(p.String(), head)
+	sigs, rest, err := cutSignatures(p.String(), b)
 	if err != nil {
 		return nil, err
 	}
@@ -67,22 +108,7 @@ func (p *Package) Verify(file io.ReaderAt, size int64, keys Keys) (*Verified, er
 	if err != nil {
 		return nil, err
 	}
-	if sum := Checksum(sha1.Sum(control)); sum != p.Checksum {
-		return nil, p.mismatch("checksum", p.Checksum.String(), sum.String())
-	}
-	v := &Verified{}
-	if v.Key, err = keys.verify(p.String(), sigs, control); err != nil {
-		return nil, err
-	}
-	if err := v.readControl(p, archive); err != nil {
-		return nil, err
-	}
-	start := int64(len(head) - len(rest))
-	data := io.NewSectionReader(file, start, size-start)
-	if err := p.verifyData(data, v.Info.DataHash); err != nil {
-		return nil, err
-	}
-	return v, nil
+	return &head{sigs, control, archive, int64(len(b) - len(rest))}, nil
 }
 
 func (p *Package) mismatch(what, want, got string) error {

@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 	},
 	"builder": {
 		"internal/inputs", "internal/lock", "internal/oci", "internal/progress", "internal/recipe", "internal/sandbox",
-		"internal/declared",
+		"internal/declared", "internal/apk",
 	},
 	"internal/declared":   {"internal/oci", "internal/recipe"},
 	"internal/inventory":  {"internal/apk"},

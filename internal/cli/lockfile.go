@@ -95,16 +95,20 @@ func (a *app) lock(ctx context.Context, f lockFlags, args []string) error {
 	}
 	switch {
 	case f.check:
-		return p.checkLocks(names)
+		return p.checkLocks(names, f)
 	case f.outdated:
 		return p.outdated(ctx, names, f)
 	}
 	if f.update {
 		p.warnOfBases(names)
 	}
+	contents, err := p.lockReader(f.from)
+	if err != nil {
+		return err
+	}
 	fresh := newFreshIndexes()
 	for _, name := range p.basesFirst(names) {
-		if err := p.lock(ctx, name, f, fresh); err != nil {
+		if err := p.lock(ctx, name, f, fresh, contents); err != nil {
 			return err
 		}
 	}
@@ -253,11 +257,18 @@ func (p *project) isOtherBase(in lock.Input) bool {
 	})
 }
 
-func (p *project) checkLocks(names []string) error {
+func (p *project) checkLocks(names []string, f lockFlags) error {
+	contents, err := p.lockReader(f.from)
+	if err != nil {
+		return err
+	}
 	var stale []string
 	for _, name := range names {
 		u, err := p.lockUpdate(name, false)
 		if err != nil {
+			return err
+		}
+		if err := contents.check(u.old); err != nil {
 			return err
 		}
 		if u.Changed {
@@ -275,9 +286,12 @@ func (p *project) checkLocks(names []string) error {
 
 // lock brings the lock of the recipe called name up to date. What fails leaves it
 // as it is.
-func (p *project) lock(ctx context.Context, name string, flags lockFlags, fresh *freshIndexes) error {
+func (p *project) lock(ctx context.Context, name string, flags lockFlags, fresh *freshIndexes, contents *lockReader) error {
 	u, err := p.lockUpdate(name, flags.update)
 	if err != nil {
+		return err
+	}
+	if err := contents.check(u.old); err != nil {
 		return err
 	}
 	if !u.Changed {

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
@@ -277,7 +275,7 @@ func (e entry) input(arch string) lock.Input {
 	index := e.repository.input
 	return lock.Input{
 		Kind: lock.KindPackage, Name: e.Name, Arch: arch, Version: e.Version, Size: e.Size, Repository: index.Name,
-		URL: strings.TrimSuffix(index.URL, path.Base(index.URL)) + e.FileName(),
+		URL: lock.PackageURL(index.URL, e.Name, e.Version),
 	}
 }
 

@@ -228,6 +228,9 @@ var rules = []rule{
 	on(func(e *goneError) outcome {
 		return outcome{code: exitInputs, hint: fmt.Sprintf("name a mirror that still has it with --mirror, or choose from what the mirrors have now: tailsbuild lock %s --update", e.Recipe)}
 	}),
+	on(func(e *contradictedError) outcome {
+		return outcome{code: exitRecipe, hint: fmt.Sprintf("nothing but tailsbuild lock changes a lock: get back what it wrote, or remove the file and run tailsbuild lock %s", e.Recipe)}
+	}),
 	on(func(*olderIndexError) outcome {
 		return outcome{code: exitInputs, hint: "the lock stays as it is; use a mirror that is up to date, or say --allow-older-index"}
 	}),

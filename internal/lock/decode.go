@@ -100,7 +100,7 @@ func (d *decoder) file(body hcl.Body) *File {
 			d.image(f, block)
 		}
 	}
-	d.uninstalled(f)
+	d.packagesFit(f)
 	if outputs == 0 {
 		d.add(body.MissingItemRange(), "No output block", "Without it the lock doesn't say what made its images. Run tailsbuild lock again.")
 	}
@@ -314,8 +314,11 @@ func (d *decoder) canonical(filename string, got, want []byte) {
 			end := pos
 			end.Byte += len(g)
 			end.Column += len(g)
-			d.add(hcl.Range{Filename: filename, Start: pos, End: end}, "Lock was changed by hand",
-				"Line %d is %q and tailsbuild lock writes %q. Run tailsbuild lock again.", pos.Line, clip(g), clip(w))
+			detail := fmt.Sprintf("Line %d is %q and tailsbuild lock writes %q.", pos.Line, clip(g), clip(w))
+			if bytes.Equal(g, w) {
+				detail = fmt.Sprintf("tailsbuild lock ends each line, and writes nothing after line %d.", pos.Line-1)
+			}
+			d.add(hcl.Range{Filename: filename, Start: pos, End: end}, "Lock was changed by hand", "%s Run tailsbuild lock again.", detail)
 			return
 		}
 		pos = hcl.Pos{Line: pos.Line + 1, Column: 1, Byte: pos.Byte + len(g) + 1}

@@ -57,9 +57,9 @@ func (d *decoder) installs(attr *hcl.Attribute, f *File, arch string) []string {
 	return names
 }
 
-// uninstalled reports packages that no world installs, and those whose repository
-// isn't locked, when the rest is as it has to be.
-func (d *decoder) uninstalled(f *File) {
+// packagesFit reports packages that no world installs, those whose repository isn't
+// locked, and those from elsewhere, when the rest is as it has to be.
+func (d *decoder) packagesFit(f *File) {
 	if d.diags.HasErrors() {
 		return
 	}
@@ -71,8 +71,11 @@ func (d *decoder) uninstalled(f *File) {
 			d.add(d.inputs[i], "Package is not installed", "No world installs %s. Run tailsbuild lock again.", in)
 		}
 		index := Input{Kind: KindIndex, Name: in.Repository, Arch: in.Arch}
-		if _, ok := slices.BinarySearchFunc(f.Inputs, index, compareKeys); !ok {
+		n, ok := slices.BinarySearchFunc(f.Inputs, index, compareKeys)
+		if !ok {
 			d.add(d.inputs[i], "Repository is not locked", "%s is from %q, of which there is no index. Run tailsbuild lock again.", in, in.Repository)
+		} else if want := PackageURL(f.Inputs[n].URL, in.Name, in.Version); in.URL != want {
+			d.add(d.inputs[i], "Package is not of its repository", "The repository %q has %s %s at %s. Run tailsbuild lock again.", in.Repository, in, in.Version, want)
 		}
 	}
 }

@@ -108,6 +108,10 @@ func TestPackagesNotSane(t *testing.T) {
 		func(f *File) { f.Worlds[0].Installs = []string{"libgcc", "libstdc++"} },
 		func(f *File) { f.Worlds[0].Use = UseTest }, // whose packages are sorted
 		func(f *File) { f.Inputs = f.Inputs[:1] },   // without the index
+		func(f *File) { f.Inputs[0].Version = "14-r0" },
+		func(f *File) { f.Inputs[0].URL = "https://example.org/x.apk" },
+		func(f *File) { f.Inputs[0].URL = strings.Replace(f.Inputs[0].URL, "main/", "main/../main/", 1) },
+		func(f *File) { f.Inputs[1].URL = strings.Replace(f.Inputs[1].URL, "main", "community", 1) },
 	} {
 		f := packaged()
 		change(f)

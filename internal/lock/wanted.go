@@ -3,6 +3,7 @@ package lock
 import (
 	"crypto/sha256"
 	"fmt"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -89,6 +90,11 @@ func wantedIndex(repo recipe.Repository, arch string) Input {
 // IndexURL returns where the index of the apk repository at url is.
 func IndexURL(url, arch string) string {
 	return strings.TrimSuffix(url, "/") + "/" + arch + "/APKINDEX.tar.gz"
+}
+
+// PackageURL returns where a package of the apk repository is whose index is at index.
+func PackageURL(index, name, version string) string {
+	return strings.TrimSuffix(index, path.Base(index)) + name + "-" + version + ".apk"
 }
 
 // Closure returns the locked inputs that building and testing closure for arch
