@@ -14,12 +14,17 @@ import (
 
 // A locked is what locking did, or would do, to one recipe's lock.
 type locked struct {
-	Recipe  string   `json:"recipe"`
-	Path    string   `json:"path"`
-	Digest  string   `json:"digest,omitempty"` // "" when only checked
-	Changed bool     `json:"changed"`
-	Add     []string `json:"add,omitempty"`
-	Remove  []string `json:"remove,omitempty"`
+	Recipe  string `json:"recipe"`
+	Path    string `json:"path"`
+	Digest  string `json:"digest,omitempty"` // "" when only checked
+	Changed bool   `json:"changed"`
+	// Add and Remove are inputs. When only checked, they have of packages those that
+	// are newly asked for, or no more.
+	Add    []string `json:"add,omitempty"`
+	Remove []string `json:"remove,omitempty"`
+	// Select are the architectures for which apk would choose packages again, when only
+	// checked: what it would choose isn't known then.
+	Select []string `json:"select,omitempty"`
 	// Output says that the record of what makes the images is another one.
 	Output bool `json:"output,omitempty"`
 	// Changes are those of inputs, in the order of the lock; none when only
@@ -76,6 +81,9 @@ func (l locked) text(w io.Writer) {
 		}
 		for _, in := range l.Add {
 			fmt.Fprintf(w, "  + %s\n", in)
+		}
+		for _, arch := range l.Select {
+			fmt.Fprintf(w, "  ~ apk chooses packages for %s again\n", arch)
 		}
 	}
 	for _, c := range l.Changes {
@@ -227,6 +235,35 @@ func (t *total) count(was, now lock.Input) {
 		t.Count++
 		t.Size += now.Size
 	}
+}
+
+// asks adds what the worlds of one architecture newly ask for, and ask for no more.
+func (l *locked) asks(before, now []lock.World, arch string) {
+	was, is := asked(before, arch), asked(now, arch)
+	for _, name := range is {
+		if !slices.Contains(was, name) {
+			l.Add = append(l.Add, name)
+		}
+	}
+	for _, name := range was {
+		if !slices.Contains(is, name) {
+			l.Remove = append(l.Remove, name)
+		}
+	}
+}
+
+// asked returns the packages that worlds of arch ask for, each once.
+func asked(worlds []lock.World, arch string) []string {
+	var all []string
+	for _, w := range worlds {
+		for _, name := range w.Packages {
+			if w.Arch == arch {
+				all = append(all, describe(lock.Input{Kind: lock.KindPackage, Name: name, Arch: arch}))
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // describe names an input and where it comes from.

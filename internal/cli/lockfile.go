@@ -209,7 +209,11 @@ func (p *project) wanted(u *lockUpdate) (map[string]bool, error) {
 			lists = append(lists, renewed)
 		}
 		asked = asked || len(renewed) > 0
-		u.keepWorlds(lock.Worlds(closure, arch), base, missing, len(renewed) > 0)
+		worlds := lock.Worlds(closure, arch)
+		u.keepWorlds(worlds, base, missing, len(renewed) > 0)
+		if slices.Contains(u.solve, arch) {
+			u.asks(u.old.Worlds, worlds, arch)
+		}
 	}
 	u.update = asked
 	var err error
@@ -217,7 +221,9 @@ func (p *project) wanted(u *lockUpdate) (map[string]bool, error) {
 		return nil, err
 	}
 	for _, in := range u.want {
-		u.Add = append(u.Add, describe(in))
+		if in.Kind != lock.KindPackage {
+			u.Add = append(u.Add, describe(in))
+		}
 	}
 	// What is asked for is selected, and what the base has taken from it.
 	u.want = slices.DeleteFunc(u.want, func(in lock.Input) bool {
@@ -274,6 +280,7 @@ func (p *project) checkLocks(names []string, f lockFlags) error {
 		if u.Changed {
 			stale = append(stale, name)
 		}
+		u.Select = u.solve
 		if err := p.app.out.print(u.locked); err != nil {
 			return err
 		}

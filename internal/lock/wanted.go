@@ -129,7 +129,7 @@ func (f *File) ClosureFor(closure []*recipe.Recipe, arch string, uses ...string)
 		}
 		locked, ok := f.World(want)
 		if !ok {
-			for _, name := range want.Packages {
+			for _, name := range f.unasked(want) {
 				missing.add(Input{Kind: KindPackage, Name: name, Arch: arch}, Input{})
 			}
 		}
@@ -141,6 +141,20 @@ func (f *File) ClosureFor(closure []*recipe.Recipe, arch string, uses ...string)
 	found = append(found, f.Installed(worlds...)...)
 	slices.SortStableFunc(found, compareKeys)
 	return found, nil
+}
+
+// unasked returns what want asks for and the world in its place doesn't, or all of it
+// when there is no such thing: then there is less, or another order.
+func (f *File) unasked(want World) []string {
+	i := slices.IndexFunc(f.Worlds, func(w World) bool { return compareWorlds(w, want) == 0 })
+	if i < 0 {
+		return want.Packages
+	}
+	list := slices.DeleteFunc(slices.Clone(want.Packages), func(name string) bool { return slices.Contains(f.Worlds[i].Packages, name) })
+	if len(list) == 0 {
+		return want.Packages
+	}
+	return list
 }
 
 // find returns the locked input with want's kind, name and architecture.
