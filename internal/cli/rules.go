@@ -126,6 +126,9 @@ var rules = []rule{
 	on(func(*versionsError) outcome {
 		return outcome{code: exitRecipe, hint: "ask for the same version in packages of the recipe, its build and its tests"}
 	}),
+	on(func(e *overrideError) outcome {
+		return outcome{code: exitRecipe, hint: fmt.Sprintf("if that is meant, write overrides = [%q] in repository %q; if not, ask for another package or version", e.Name, e.Repository)}
+	}),
 	on(func(*ambiguousError) outcome {
 		return outcome{code: exitRecipe, hint: "ask for the version that only one of them has, such as name=1.2-r3"}
 	}),

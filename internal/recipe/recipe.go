@@ -86,7 +86,9 @@ type Repository struct {
 	Name  string
 	URL   string
 	Key   string
-	Range hcl.Range
+	// Overrides are the packages that it may have although another repository has them.
+	Overrides []string
+	Range     hcl.Range
 }
 
 // The kinds of source.
