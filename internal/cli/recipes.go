@@ -17,6 +17,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 )
 
 // lockLimit is more than package lock reads, so that it is the one to say so.
@@ -161,6 +162,20 @@ type loaded struct {
 	plan    *builder.Plan
 	client  *builder.Plan // of the clients of its tests, nil if none has packages
 	seal    *inputs.Seal
+}
+
+// made describes what a build of l is made from.
+func (l *loaded) made() release.Build {
+	return release.Build{
+		Closure: l.closure,
+		Recipes: filepath.Dir(filepath.Dir(l.path)),
+		Files:   l.files,
+		Arch:    l.plan.Arch(),
+		Plan:    l.plan.Digest(),
+		Lock:    l.lock.Digest(),
+		Output:  l.plan.Output(),
+		Inputs:  l.plan.Inputs(),
+	}
 }
 
 // load reads what the build of the recipe called name needs, for this machine.

@@ -83,9 +83,9 @@ type Rootfs struct {
 // A Repository is an apk repository. Key is a PEM public key, needed when
 // Alpine's own keys don't sign its index.
 type Repository struct {
-	Name  string
-	URL   string
-	Key   string
+	Name string
+	URL  string
+	Key  string
 	// Overrides are the packages that it may have although another repository has them.
 	Overrides []string
 	Range     hcl.Range

@@ -29,6 +29,8 @@ type Contents struct {
 	Compressed int64  `json:"compressed"`
 	// Labels are those of the image's config.
 	Labels map[string]string `json:"labels,omitempty"`
+	// annotations are those of its manifest.
+	annotations map[string]string
 	// Statements are about the image and signed, in the index's order.
 	Statements []Statement `json:"statements,omitempty"`
 	// Problems are manifests that were found and don't count.
@@ -148,7 +150,7 @@ func readAll(ctx context.Context, l *layout, trusted Trusted, opts VerifyOptions
 func (r *reader) contents(ctx context.Context, in *opened, img *image) (*Contents, error) {
 	c := &Contents{
 		Dir: in.called, Image: img.desc, Claimed: img.claimed,
-		Compressed: img.compressed, Labels: img.labels,
+		Compressed: img.compressed, Labels: img.labels, annotations: img.annotations,
 	}
 	r.Contents = c
 	for _, desc := range in.about(img.desc) {
@@ -319,7 +321,7 @@ func (c *Contents) ByCertificate(who func(*sign.Certificate) bool) (*Verificatio
 }
 
 func (c *Contents) by(key string, who func(*Statement) bool) (*Verification, error) {
-	img := &image{desc: c.Image, compressed: c.Compressed, unpacked: unread, labels: c.Labels}
+	img := &image{desc: c.Image, compressed: c.Compressed, unpacked: unread, labels: c.Labels, annotations: c.annotations}
 	v := newVerification(c.Dir, img, key)
 	e := newSignedEvidence(c.Image, nil)
 	for _, s := range c.Statements {

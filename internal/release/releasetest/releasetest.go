@@ -109,6 +109,14 @@ func Rebuild(dir, content string) (*builder.Result, error) {
 	return build(dir, builder.Auditor, "x86_64", content, plan)
 }
 
+// Made describes what releases with sealed inputs, for x86_64 and output, are made from.
+func Made(output lock.Output) *release.Build {
+	lk := locked(output)
+	return &release.Build{
+		Closure: closure, Arch: "x86_64", Plan: plan, Lock: lk.Digest(), Output: output, Inputs: lk.Inputs,
+	}
+}
+
 var closure = []*recipe.Recipe{
 	{
 		Kind: recipe.Service, Name: "mqtt", Version: "2.7.9", Release: 1, Epoch: 1714521600,
