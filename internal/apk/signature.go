@@ -9,6 +9,7 @@ import (
 	_ "crypto/sha256"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -37,7 +38,7 @@ type signature struct {
 // follows. A file that doesn't begin with signatures gives a *SignatureError.
 func cutSignatures(name string, b []byte) (sigs []signature, rest []byte, err error) {
 	what := name + ", signatures"
-	_, content, rest, err := splitMember(what, b, maxSignatureTar)
+	raw, content, rest, err := splitMember(what, b, maxSignatureTar)
 	var limit *LimitError
 	if err != nil && !errors.As(err, &limit) {
 		return nil, nil, err
@@ -59,7 +60,35 @@ func cutSignatures(name string, b []byte) (sigs []signature, rest []byte, err er
 	if len(sigs) == 0 {
 		return nil, nil, &SignatureError{File: name}
 	}
+	if err := checkMember(what, raw, content); err != nil {
+		return nil, nil, err
+	}
 	return sigs, rest, nil
+}
+
+// memberHeaders are the gzip headers (RFC 1952, section 2.3) that the member of the
+// signatures may have, without flags or a time: those of abuild-sign's gzip -9 and of
+// Go.
+var memberHeaders = []string{
+	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03",
+	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff",
+}
+
+// checkMember refuses a member of signatures that says the same in another way than
+// usual: no signature covers it, and a flipped bit that readers overlook would give the
+// file another digest. All else in it is signatures, or held by its CRC.
+func checkMember(what string, raw, content []byte) error {
+	if len(raw) > maxSignatureTar {
+		return &LimitError{what, maxSignatureTar}
+	}
+	if !slices.ContainsFunc(memberHeaders, func(h string) bool { return bytes.HasPrefix(raw, []byte(h)) }) {
+		return &FormatError{what, "the gzip header, which no signature covers, is neither that of gzip -9 nor Go's", nil}
+	}
+	const trailer = 8
+	if err := checkDeflate(raw[len(memberHeaders[0]):len(raw)-trailer], content); err != nil {
+		return &FormatError{what, "the gzip member, which no signature covers, isn't as gzip writes it", err}
+	}
+	return nil
 }
 
 func readSignature(what string, h *tar.Header, r io.Reader) (signature, error) {
