@@ -248,7 +248,8 @@ type entry struct {
 	repository repositoryIndex
 }
 
-// find looks a selected package up in the indexes.
+// find looks a selected package up in the indexes. One for another architecture gives
+// an *apk.MismatchError.
 func (l *packageLocker) find(s builder.Selected) (entry, error) {
 	var found []entry
 	for _, index := range l.indexes {
@@ -267,6 +268,12 @@ func (l *packageLocker) find(s builder.Selected) (entry, error) {
 				Package:      found[0].String(),
 				Repositories: [2]string{found[0].repository.input.Name, other.repository.input.Name},
 			}
+		}
+	}
+	for _, e := range found {
+		// apk would choose it, and the index's key has signed it.
+		if e.Arch != l.arch && e.Arch != "noarch" {
+			return entry{}, &apk.MismatchError{Package: e.String(), What: "arch", Want: l.arch, Got: e.Arch}
 		}
 	}
 	return found[0], nil
