@@ -181,6 +181,8 @@ func TestOutcomes(t *testing.T) {
 		{&sign.AnswerError{}, exitRefused, ""},
 		{&inputs.MissingError{Tried: []inputs.Attempt{{Err: &inputs.MismatchError{}}}}, exitInputs, "not used"},
 		{&inputs.MissingError{}, exitInputs, "--mirror"},
+		{&builder.UnsatisfiableError{}, exitRecipe, ""},
+		{&builder.RemovalError{Package: builder.Selected{Name: "busybox"}}, exitRecipe, "can't remove what its base has"},
 		{&builder.StepError{ExitCode: 3}, exitStep, ""},
 		{&builder.TestError{Recipe: "mqtt"}, exitStep, "tailsbuild test mqtt"},
 		{&sandbox.UnavailableError{Kind: "capability", Name: "SYS_TIME"}, exitOther, "--skip-tests"},

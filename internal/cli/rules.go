@@ -123,6 +123,9 @@ var rules = []rule{
 	on(func(*unformattedError) outcome { return outcome{code: exitRecipe, hint: "tailsbuild fmt"} }),
 	on(func(*builder.NotYetError) outcome { return outcome{code: exitRecipe} }),
 	on(func(e *builder.UnsatisfiableError) outcome { return outcome{code: exitRecipe, detail: tail(e.Log)} }),
+	on(func(e *builder.RemovalError) outcome {
+		return outcome{code: exitRecipe, hint: fmt.Sprintf("a recipe can't remove what its base has: leave out what conflicts with %s, or take another base", e.Package.Name)}
+	}),
 	on(func(*versionsError) outcome {
 		return outcome{code: exitRecipe, hint: "ask for the same version in packages of the recipe, its build and its tests"}
 	}),
