@@ -33,7 +33,7 @@ type packageLocker struct {
 	old   []lock.Input // what was locked before
 	// allowOlder says that indexes may be older than those in old.
 	allowOlder bool
-	fresh      *freshIndexes
+	fresh      *freshInputs
 
 	keys    apk.Keys
 	indexes []repositoryIndex
@@ -290,7 +290,7 @@ func (e entry) input(arch string) lock.Input {
 
 // lockPackages locks the packages of all architectures that u has to solve, and
 // sets u's worlds. known are the inputs that are locked or just resolved.
-func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.Input, flags lockFlags, fresh *freshIndexes, fetcher *inputs.Fetcher, d *progress.Display) (_ []lock.Input, err error) {
+func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.Input, flags lockFlags, fresh *freshInputs, fetcher *inputs.Fetcher, d *progress.Display) (_ []lock.Input, err error) {
 	if len(u.solve) == 0 {
 		return nil, nil
 	}
