@@ -32,7 +32,7 @@ type packageLocker struct {
 	old   []lock.Input // what was locked before
 	// allowOlder says that indexes may be older than those in old.
 	allowOlder bool
-	fresh      *freshIndexes
+	fresh      *freshInputs
 
 	keys    apk.Keys
 	indexes []repositoryIndex
@@ -251,7 +251,8 @@ type entry struct {
 	repository repositoryIndex
 }
 
-// find looks a selected package up in the indexes.
+// find looks a selected package up in the indexes. One for another architecture gives
+// an *apk.MismatchError.
 func (l *packageLocker) find(s builder.Selected) (entry, error) {
 	var found []entry
 	for _, index := range l.indexes {
@@ -270,6 +271,12 @@ func (l *packageLocker) find(s builder.Selected) (entry, error) {
 				Package:      found[0].String(),
 				Repositories: [2]string{found[0].repository.input.Name, other.repository.input.Name},
 			}
+		}
+	}
+	for _, e := range found {
+		// apk would choose it, and the index's key has signed it.
+		if e.Arch != l.arch && e.Arch != "noarch" {
+			return entry{}, &apk.MismatchError{Package: e.String(), What: "arch", Want: l.arch, Got: e.Arch}
 		}
 	}
 	return found[0], l.checkOverride(found[0])
@@ -322,7 +329,7 @@ func (e entry) input(arch string) lock.Input {
 
 // lockPackages locks the packages of all architectures that u has to solve, and
 // sets u's worlds. known are the inputs that are locked or just resolved.
-func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.Input, flags lockFlags, fresh *freshIndexes, fetcher *inputs.Fetcher, d *progress.Display) (_ []lock.Input, err error) {
+func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.Input, flags lockFlags, fresh *freshInputs, fetcher *inputs.Fetcher, d *progress.Display) (_ []lock.Input, err error) {
 	if len(u.solve) == 0 {
 		return nil, nil
 	}

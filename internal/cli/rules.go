@@ -122,7 +122,10 @@ var rules = []rule{
 	on(func(*graph.MissingError) outcome { return outcome{code: exitRecipe} }),
 	on(func(*unformattedError) outcome { return outcome{code: exitRecipe, hint: "tailsbuild fmt"} }),
 	on(func(*builder.NotYetError) outcome { return outcome{code: exitRecipe} }),
-	on(func(e *builder.UnsatisfiableError) outcome { return outcome{code: exitRecipe, detail: tail(e.Log)} }),
+	on(func(e *builder.UnsatisfiableError) outcome { return outcome{code: exitRecipe, log: e.Log} }),
+	on(func(e *builder.RemovalError) outcome {
+		return outcome{code: exitRecipe, hint: fmt.Sprintf("a recipe can't remove what its base has: leave out what conflicts with %s, or take another base", e.Package.Name)}
+	}),
 	on(func(*versionsError) outcome {
 		return outcome{code: exitRecipe, hint: "ask for the same version in packages of the recipe, its build and its tests"}
 	}),
@@ -293,11 +296,11 @@ var rules = []rule{
 		return outcome{code: exitOther, hint: "there is no release; test on a machine that has it, or release untested with --skip-tests"}
 	}),
 	on(func(e *builder.TestProcessError) outcome {
-		return outcome{code: exitOther, detail: tail(e.Log), hint: "tailsbuild doctor"}
+		return outcome{code: exitOther, log: e.Log, hint: "tailsbuild doctor"}
 	}),
 	on(func(*builder.MachineError) outcome { return outcome{code: exitOther, hint: "tailsbuild doctor"} }),
 	on(func(e *builder.DaemonError) outcome {
-		return outcome{code: exitOther, detail: tail(e.Log), hint: "tailsbuild doctor"}
+		return outcome{code: exitOther, log: e.Log, hint: "tailsbuild doctor"}
 	}),
 	on(func(*unfitError) outcome { return outcome{code: exitOther} }),
 	on(func(*openMachineError) outcome { return outcome{code: exitOther} }),
@@ -309,7 +312,7 @@ var rules = []rule{
 		return outcome{code: exitOther, hint: "nothing was pulled; apt-get install podman"}
 	}),
 	on(func(e *engine.CommandError) outcome {
-		return outcome{code: exitOther, detail: tail(strings.Split(strings.TrimSpace(string(e.Log)), "\n"))}
+		return outcome{code: exitOther, log: strings.Split(strings.TrimSpace(string(e.Log)), "\n")}
 	}),
 
 	on(func(*notArchiveError) outcome {
@@ -379,21 +382,25 @@ func recipeOutcome(e *recipeError) outcome {
 }
 
 func stepOutcome(e *builder.StepError) outcome {
-	o := outcome{code: exitStep}
+	o := outcome{code: exitStep, log: e.Log}
 	if e.Snippet != "" {
 		for i, line := range strings.Split(strings.TrimRight(e.Snippet, "\n"), "\n") {
 			o.detail += fmt.Sprintf("%5d | %s\n", e.Range.Start.Line+i, progress.Clean(line))
 		}
 	}
-	o.detail += tail(e.Log)
 	return o
 }
 
-// tail shows the end of a log.
-func tail(lines []string) string {
+// last returns the end of a log.
+func last(lines []string) []string {
 	const most = 20
+	return lines[max(0, len(lines)-most):]
+}
+
+// quote shows lines of a log.
+func quote(lines []string) string {
 	var b strings.Builder
-	for _, line := range lines[max(0, len(lines)-most):] {
+	for _, line := range lines {
 		fmt.Fprintf(&b, "      > %s\n", progress.Clean(line))
 	}
 	return b.String()
