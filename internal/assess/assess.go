@@ -174,6 +174,7 @@ func (a *Assessor) gather(ctx context.Context, contents *release.Contents, refer
 		a.ask(ctx, t, s)
 	}
 	s.signatures(a.scope(reference).Sigstore)
+	a.named(s)
 	s.privileges()
 	s.support(a.opts.Policy)
 	return s

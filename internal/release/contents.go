@@ -27,8 +27,9 @@ type Contents struct {
 	// that.
 	Claimed    string `json:"claimed,omitempty"`
 	Compressed int64  `json:"compressed"`
-	// Labels are those of the image's config.
-	Labels map[string]string `json:"labels,omitempty"`
+	// Labels are those of the image's config, and Annotations those of its manifest.
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"-"`
 	// Statements are about the image and signed, in the index's order.
 	Statements []Statement `json:"statements,omitempty"`
 	// Problems are manifests that were found and don't count.
@@ -136,6 +137,7 @@ func readAll(ctx context.Context, l *layout, trusted Trusted, opts VerifyOptions
 		if err != nil {
 			return nil, err
 		}
+		c.Annotations = img.manifest.Annotations
 		if head != nil {
 			c.in(head)
 		}
@@ -317,6 +319,10 @@ func (c *Contents) By(key *sign.PublicKey) (*Verification, error) {
 func (c *Contents) ByCertificate(who func(*sign.Certificate) bool) (*Verification, error) {
 	return c.by("", func(s *Statement) bool { return s.Certificate != nil && who(s.Certificate) })
 }
+
+// Of is [Contents.By] of the known statements that who takes, all together. The
+// Verification names no key.
+func (c *Contents) Of(who func(*Statement) bool) (*Verification, error) { return c.by("", who) }
 
 func (c *Contents) by(key string, who func(*Statement) bool) (*Verification, error) {
 	img := &image{desc: c.Image, compressed: c.Compressed, unpacked: unread, labels: c.Labels}
