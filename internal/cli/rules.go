@@ -259,6 +259,9 @@ var rules = []rule{
 	on(func(*trustroot.ExpiredError) outcome { return outcome{code: exitRefused} }),
 	on(func(*trustroot.FormatError) outcome { return outcome{code: exitRefused} }),
 	on(func(*trustroot.LimitError) outcome { return outcome{code: exitRefused} }),
+	on(func(*trustroot.RevokedKeyError) outcome {
+		return outcome{code: exitRefused, hint: "make a new key: tailsbuild key new --out PREFIX"}
+	}),
 	on(func(*trustroot.ChangeError) outcome { return outcome{code: exitUsage, hint: "tailsbuild trust status"} }),
 	on(func(*trustroot.MissingError) outcome {
 		return outcome{code: exitUsage, hint: "tailsbuild trust status"}
