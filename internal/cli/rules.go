@@ -244,6 +244,9 @@ var rules = []rule{
 		}
 		return outcome{code: exitRefused, hint: "read what is shown above; to sign exactly that, add --confirm " + e.Digest}
 	}),
+	on(func(*unpublishedError) outcome {
+		return outcome{code: exitRefused, hint: "name the folder that has \"metadata\" and \"staged\" with --dir; tailsbuild trust init begins a new one"}
+	}),
 	on(func(*unhealthyError) outcome { return outcome{code: exitRefused} }),
 	on(func(*trustroot.NoRoleError) outcome { return outcome{code: exitRefused} }),
 	on(func(e *trustroot.StaleError) outcome {

@@ -125,7 +125,7 @@ func TestStatus(t *testing.T) {
 	// Every read-only view of an empty folder says so.
 	empty := &group{t: t, dir: t.TempDir(), now: start}
 	empty.do(func(r *Repo) error {
-		if st := must[*Status](t)(r.Status()); len(st.Roles)+len(st.Staged) != 0 || st.Problem != "" {
+		if st := must[*Status](t)(r.Status()); len(st.Roles)+len(st.Staged) != 0 || st.Problem != "nothing is published" {
 			t.Errorf("an empty folder: %+v", st)
 		}
 		var missing *MissingError

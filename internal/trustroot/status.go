@@ -62,7 +62,9 @@ func (r *Repo) Status() (*Status, error) {
 	for _, role := range r.Staged() {
 		st.Staged = append(st.Staged, r.waiting(role))
 	}
-	if r.Published() {
+	if !r.Published() {
+		st.Problem = "nothing is published"
+	} else {
 		st.Behind = r.behind()
 		if err := r.sound(); err != nil {
 			st.Problem = err.Error()
@@ -187,7 +189,11 @@ func (r *Repo) Show(role string, staged bool) ([]*Description, error) {
 		return nil, &NotStagedError{Role: role}
 	}
 	if len(all) == 0 {
-		return nil, &MissingError{What: "published metadata of " + role}
+		what := "published metadata"
+		if role != "" {
+			what += " of " + role
+		}
+		return nil, &MissingError{What: what}
 	}
 	return all, nil
 }
