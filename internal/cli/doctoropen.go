@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/failopen"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 )
@@ -48,6 +49,9 @@ func machine(file string) (failopen.Machine, error) {
 	}
 	if dir, err := stateDir(); err == nil && filepath.IsAbs(dir) {
 		m.State = dir
+	}
+	if err := acceptance.CheckConfig(); err != nil {
+		m.AcceptedProblem = err.Error()
 	}
 	path, err := (&judgeFlags{policy: file}).file()
 	if err != nil {

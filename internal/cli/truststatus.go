@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -220,8 +219,11 @@ protection away, or can't be taken back, has a "!". Signatures are not compared.
 			})
 		case 2:
 			return withTrustRoot(args[0], true, func(before *trustroot.Repo) error {
+				if err := wantPublished(args[0], before); err != nil {
+					return err
+				}
 				return withTrustRoot(args[1], true, func(after *trustroot.Repo) error {
-					if err := errors.Join(wantPublished(args[0], before), wantPublished(args[1], after)); err != nil {
+					if err := wantPublished(args[1], after); err != nil {
 						return err
 					}
 					return a.out.print(differences{emptyNotNil(before.Diff(after))})
