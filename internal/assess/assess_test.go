@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -177,6 +178,10 @@ func TestRootProblems(t *testing.T) {
 		"pinned root is a folder": {func(w *world) {
 			check(w.t, os.Remove(filepath.Join(w.folder, "root.json")))
 			check(w.t, os.Mkdir(filepath.Join(w.folder, "root.json"), 0o755))
+		}, verdict.RootFailed},
+		"pinned root is a FIFO": {func(w *world) {
+			check(w.t, os.Remove(filepath.Join(w.folder, "root.json")))
+			check(w.t, syscall.Mkfifo(filepath.Join(w.folder, "root.json"), 0o644))
 		}, verdict.RootFailed},
 		"another pinned root": {func(w *world) {
 			check(w.t, os.WriteFile(filepath.Join(w.folder, "root.json"), newWorld(w.t, "").repo.File("1.root.json"), 0o644))

@@ -9,6 +9,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/failopen"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 // An openMachineError reports places where the policy of a machine isn't enforced.
@@ -64,7 +65,7 @@ func machine(file string) (failopen.Machine, error) {
 		return m, err
 	}
 	m.PolicyFile = path
-	if src, err := readFile(path, recipeLimit); err == nil {
+	if src, err := regular.Read(path, recipeLimit); err == nil {
 		if p, diags := policy.Decode(path, src); !diags.HasErrors() {
 			m.Policy = p
 		}

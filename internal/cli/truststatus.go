@@ -12,6 +12,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trustroot"
 )
 
@@ -166,7 +167,7 @@ tailsbuild trust status does that.`,
 }
 
 func (a *app) showFile(path string) error {
-	b, err := readFile(path, 5_000_000)
+	b, err := regular.Read(path, 5_000_000)
 	if err != nil {
 		return err
 	}
