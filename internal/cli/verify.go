@@ -132,7 +132,8 @@ func (a *app) verifyCommand() *cobra.Command {
 policy's trust root says: trusted, foreign, unsigned or refused, with all reasons.
 Exits with 0 when it is trusted or was accepted, with 8 when it is foreign, with 4
 when it isn't trusted for another reason, a file that it lacks among them, and with 5
-when nothing could be read: no such folder, or no answer from the registry. Once a release is trusted, older ones of its name are refused here.
+when nothing could be read: no such folder, or no answer from the registry. Once a
+release is trusted, older ones of its name are refused here.
 
 A release is in the folder DIR, or in a registry as REF, HOST/REPOSITORY:TAG or
 HOST/REPOSITORY@DIGEST, or oci:REF where that could be a folder. From a registry,
