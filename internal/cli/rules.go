@@ -204,7 +204,7 @@ var rules = []rule{
 		return outcome{code: exitUsage, detail: b.String(), hint: "see docs/keys.md"}
 	}),
 	on(func(*kms.AnswerError) outcome {
-		return outcome{code: exitRefused, hint: "mind that tokens lock after a few wrong PINs"}
+		return outcome{code: exitRefused, hint: "check the key's name in its token or service; if it is the PIN, mind that tokens lock after a few wrong ones"}
 	}),
 	on(func(*kms.ProgramError) outcome { return outcome{code: exitOther} }),
 	on(func(*sign.AnswerError) outcome { return outcome{code: exitRefused} }),
@@ -265,8 +265,18 @@ var rules = []rule{
 	on(func(*trustroot.RevokedKeyError) outcome {
 		return outcome{code: exitRefused, hint: "make a new key: tailsbuild key new --out PREFIX"}
 	}),
+	on(func(e *trustroot.TooFewKeysError) outcome {
+		o := outcome{code: exitUsage, hint: "name a key that takes its place with --add PUB"}
+		if e.Delegation {
+			o.hint += ", or take the whole delegation back: tailsbuild trust revoke delegation " + e.Role
+		}
+		return o
+	}),
 	on(func(*trustroot.ChangeError) outcome { return outcome{code: exitUsage, hint: "tailsbuild trust status"} }),
-	on(func(*trustroot.MissingError) outcome {
+	on(func(e *trustroot.MissingError) outcome {
+		if e.What == "snapshot" {
+			return outcome{code: exitUsage, hint: "tailsbuild trust snapshot"}
+		}
 		return outcome{code: exitUsage, hint: "tailsbuild trust status"}
 	}),
 	on(func(*trustroot.NotStagedError) outcome {

@@ -239,7 +239,10 @@ func setThreshold(role string, threshold *int, keys, want int) error {
 	if want != 0 {
 		*threshold = want
 	}
-	if *threshold < 1 || *threshold > keys {
+	if *threshold > keys {
+		return &TooFewKeysError{Role: role, Delegation: !isTop(role), Threshold: *threshold, Keys: keys}
+	}
+	if *threshold < 1 {
 		return &ChangeError{Role: role, Problem: fmt.Sprintf("a threshold of %d with %d keys", *threshold, keys)}
 	}
 	return nil

@@ -31,6 +31,20 @@ type ChangeError struct{ Role, Problem string }
 
 func (e *ChangeError) Error() string { return e.Role + ": " + e.Problem }
 
+// A TooFewKeysError reports a change after which Role had fewer keys than have to sign.
+type TooFewKeysError struct {
+	Role            string
+	Delegation      bool // and not a top-level role
+	Threshold, Keys int
+}
+
+func (e *TooFewKeysError) Error() string {
+	if e.Keys == 0 {
+		return e.Role + ": it would have no key left"
+	}
+	return fmt.Sprintf("%s: %d of its keys have to sign, and it would have %d", e.Role, e.Threshold, e.Keys)
+}
+
 // A RevokedKeyError reports that Key, which is to sign for Role, was revoked once.
 type RevokedKeyError struct {
 	Role, Key string
