@@ -196,8 +196,16 @@ func TestRootProblems(t *testing.T) {
 			w.list(m, 1, nil)
 			c.change(w)
 			for _, reference := range []string{"mqtt", "mqtt:1.0-r0", ""} {
-				if s := w.want(m, reference, verdict.Refused, c.code); s.Err == nil {
+				s := w.want(m, reference, verdict.Refused, c.code)
+				if s.Err == nil {
 					t.Error("no error to explain it")
+				}
+				if first := s.Verdict.Reasons[0]; first.Code != c.code && first.Code != verdict.RootFailed {
+					t.Errorf("%q: the first reason is %+v", reference, first)
+				}
+				problem := s.Facts.Root.Problem
+				if line, rest, _ := strings.Cut(problem, "\n"); rest != "" && strings.Contains(rest, line) {
+					t.Errorf("%q: said twice: %q", reference, problem)
 				}
 			}
 		})

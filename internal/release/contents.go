@@ -34,6 +34,9 @@ type Contents struct {
 	Statements []Statement `json:"statements,omitempty"`
 	// Problems are manifests that were found and don't count.
 	Problems []Problem `json:"problems,omitempty"`
+	// Incomplete says that more refers to the image than was fetched, as who fetched it
+	// writes here.
+	Incomplete bool `json:"incomplete,omitempty"`
 }
 
 // A Statement is one whose signature was checked.
