@@ -11,6 +11,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 // A sourced is how the release's recipes compare with the auditor's own.
@@ -33,7 +34,7 @@ func (t *oneAudit) compareSource(l *loaded) []string {
 		if name == recipe.ProjectFile {
 			continue // the variables' values, which the plan shows
 		}
-		b, err := readFile(filepath.Join(s.Dir, filepath.FromSlash(name)), maxSourceFile)
+		b, err := regular.Read(filepath.Join(s.Dir, filepath.FromSlash(name)), maxSourceFile)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			s.differ("%s is not there", name)

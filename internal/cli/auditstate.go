@@ -15,6 +15,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 // An auditRecord is one line of the file that has what came of audits.
@@ -43,7 +44,7 @@ type auditState struct {
 
 func openAuditState(path string) (*auditState, error) {
 	s := &auditState{last: map[string]auditRecord{}}
-	b, err := readFile(path, maxState)
+	b, err := regular.Read(path, maxState)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

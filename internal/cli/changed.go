@@ -16,6 +16,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/graph"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 func addChanged(cmd *cobra.Command, since *string) {
@@ -191,7 +192,7 @@ func variablesOf(p *recipe.Project, set map[string]string) map[string]string {
 
 // lockSource returns the lock of the recipe called name, nil if there is none.
 func (p *project) lockSource(name string) ([]byte, error) {
-	src, err := readFile(p.lockPath(name), lockLimit)
+	src, err := regular.Read(p.lockPath(name), lockLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 const (
@@ -37,7 +38,7 @@ func (e *noPassphraseError) Error() string {
 // twice is set.
 func (a *app) passphrase(ctx context.Context, f passphraseFlag, path string, twice bool) ([]byte, error) {
 	if f.file != "" {
-		b, err := readFile(f.file, passwordLimit)
+		b, err := regular.Read(f.file, passwordLimit)
 		if err != nil {
 			return nil, err
 		}

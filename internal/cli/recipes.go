@@ -17,6 +17,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 )
 
@@ -142,7 +143,7 @@ func (e *unlockedError) Error() string {
 // readLock returns the lock of the recipe called name.
 func (p *project) readLock(name string) (*lock.File, error) {
 	path := p.lockPath(name)
-	src, err := readFile(path, lockLimit)
+	src, err := regular.Read(path, lockLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &unlockedError{Recipe: name, Path: path}
 	}
@@ -249,23 +250,6 @@ func (p *project) loadAll(names []string) ([]*loaded, error) {
 		all = append(all, l)
 	}
 	return all, nil
-}
-
-// readFile reads the file at path if it has at most limit bytes.
-func readFile(path string, limit int64) (_ []byte, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("%s: more than %d bytes", path, limit)
-	}
-	return b, nil
 }
 
 // writeFile replaces the file at path by one with content b, or leaves it as it is.

@@ -210,7 +210,7 @@ var rules = []rule{
 		return outcome{code: exitUsage, detail: b.String(), hint: "see docs/keys.md"}
 	}),
 	on(func(*kms.AnswerError) outcome {
-		return outcome{code: exitRefused, hint: "mind that tokens lock after a few wrong PINs"}
+		return outcome{code: exitRefused, hint: "check the key's name in its token or service; if it is the PIN, mind that tokens lock after a few wrong ones"}
 	}),
 	on(func(*kms.ProgramError) outcome { return outcome{code: exitOther} }),
 	on(func(*sign.AnswerError) outcome { return outcome{code: exitRefused} }),
@@ -253,6 +253,9 @@ var rules = []rule{
 		}
 		return outcome{code: exitRefused, hint: "read what is shown above; to sign exactly that, add --confirm " + e.Digest}
 	}),
+	on(func(*unpublishedError) outcome {
+		return outcome{code: exitRefused, hint: "name the folder that has \"metadata\" and \"staged\" with --dir; tailsbuild trust init begins a new one"}
+	}),
 	on(func(*unhealthyError) outcome { return outcome{code: exitRefused} }),
 	on(func(*trustroot.NoRoleError) outcome { return outcome{code: exitRefused} }),
 	on(func(e *trustroot.StaleError) outcome {
@@ -268,8 +271,21 @@ var rules = []rule{
 	on(func(*trustroot.ExpiredError) outcome { return outcome{code: exitRefused} }),
 	on(func(*trustroot.FormatError) outcome { return outcome{code: exitRefused} }),
 	on(func(*trustroot.LimitError) outcome { return outcome{code: exitRefused} }),
+	on(func(*trustroot.RevokedKeyError) outcome {
+		return outcome{code: exitRefused, hint: "make a new key: tailsbuild key new --out PREFIX"}
+	}),
+	on(func(e *trustroot.TooFewKeysError) outcome {
+		o := outcome{code: exitUsage, hint: "name a key that takes its place with --add PUB"}
+		if e.Delegation {
+			o.hint += ", or take the whole delegation back: tailsbuild trust revoke delegation " + e.Role
+		}
+		return o
+	}),
 	on(func(*trustroot.ChangeError) outcome { return outcome{code: exitUsage, hint: "tailsbuild trust status"} }),
-	on(func(*trustroot.MissingError) outcome {
+	on(func(e *trustroot.MissingError) outcome {
+		if e.What == "snapshot" {
+			return outcome{code: exitUsage, hint: "tailsbuild trust snapshot"}
+		}
 		return outcome{code: exitUsage, hint: "tailsbuild trust status"}
 	}),
 	on(func(*trustroot.NotStagedError) outcome {

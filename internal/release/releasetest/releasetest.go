@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -214,6 +215,10 @@ func writeImage(w *oci.Writer, architecture, content string) (ocispec.Descriptor
 	return add(w, ocispec.MediaTypeImageManifest, ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
 		Config: config, Layers: []ocispec.Descriptor{layer},
+		Annotations: map[string]string{
+			ocispec.AnnotationTitle:   closure[0].Name,
+			ocispec.AnnotationVersion: fmt.Sprintf("%s-r%d", closure[0].Version, closure[0].Release),
+		},
 	})
 }
 
