@@ -169,6 +169,12 @@ func (a *app) newAuditor(ctx context.Context, f auditFlags, work string) (_ *aud
 	if u.by, err = a.newSignedBy(f); err != nil {
 		return nil, err
 	}
+	if f.source != "" {
+		// Before anything is built that would be in vain.
+		if _, err := u.openSource(f.source); err != nil {
+			return nil, err
+		}
+	}
 	u.key = func() (*sign.Key, error) { return nil, nil }
 	if f.ownKey != "" {
 		open, err := a.askForSigner(ctx, f.ownKey, f.pass, f.asked)

@@ -96,7 +96,11 @@ func (t *oneAudit) attempt(ctx context.Context) (*rebuild.Attempt, error) {
 		return rebuild.Fail(t.published, evidence.ToolchainMismatch, fmt.Sprintf(
 			"this tailsbuild makes the plan %s of the release's recipe and lock, the release was built by %s", l.plan.Digest(), t.published.Parameters.Plan))
 	}
-	against = append(against, t.compareSource(l)...)
+	differs, err := t.compareSource(l)
+	if err != nil {
+		return nil, err
+	}
+	against = append(against, differs...)
 	built, err := t.build(ctx, l, store)
 	if err != nil {
 		return t.failed(l.place(err))

@@ -59,6 +59,7 @@ var rules = []rule{
 
 	on(auditOutcome),
 	on(func(e *someAuditsError) outcome { return outcome{code: e.Code} }),
+	on(ownRecipesOutcome),
 	on(func(*catalogueError) outcome { return outcome{code: exitUsage} }),
 	on(func(*assess.NoRootError) outcome { return outcome{code: exitUsage} }),
 	on(func(*rebuild.ReleaseKeyError) outcome {
@@ -383,6 +384,16 @@ func stepOutcome(e *builder.StepError) outcome {
 		}
 	}
 	o.detail += tail(e.Log)
+	return o
+}
+
+// ownRecipesOutcome shows what is wrong in the auditor's own folder of recipes.
+func ownRecipesOutcome(e *sourceError) outcome {
+	o := outcome{code: exitOther, hint: "nothing is said of the release; name the folder that holds the recipes"}
+	var diags *recipeError
+	if errors.As(e, &diags) {
+		o.detail = recipeOutcome(diags).detail
+	}
 	return o
 }
 
