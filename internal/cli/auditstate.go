@@ -17,12 +17,27 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
 )
 
+// An auditKey is what was audited, and what was asked of it: an audit with another is
+// another one.
+type auditKey struct {
+	catalogued
+	Image          digest.Digest `json:"image,omitempty"`
+	Source         string        `json:"source,omitempty"`
+	BuilderID      string        `json:"builderId,omitempty"`
+	Published      string        `json:"published,omitempty"`
+	OtherToolchain bool          `json:"otherToolchain,omitempty"`
+}
+
+// key is the key of an audit of the image of a release.
+func (f *auditFlags) key(c catalogued, image digest.Digest) auditKey {
+	return auditKey{c, image, f.source, f.builder, f.publish, f.force}
+}
+
 // An auditRecord is one line of the file that has what came of audits.
 type auditRecord struct {
-	Target  string           `json:"target"`
-	Expect  digest.Digest    `json:"expect,omitempty"`
-	Image   digest.Digest    `json:"image,omitempty"`
+	auditKey
 	Outcome evidence.Outcome `json:"outcome"` // or refused, failed
+	Reason  string           `json:"reason,omitempty"`
 	At      time.Time        `json:"at"`
 	Report  string           `json:"report,omitempty"`
 	Error   string           `json:"error,omitempty"`
@@ -37,12 +52,12 @@ type auditState struct {
 	file *os.File
 
 	mu sync.Mutex
-	// last has the newest audit of each target with an outcome.
-	last map[string]auditRecord
+	// last has the newest audits with an outcome.
+	last map[auditKey]auditRecord
 }
 
 func openAuditState(path string) (*auditState, error) {
-	s := &auditState{last: map[string]auditRecord{}}
+	s := &auditState{last: map[auditKey]auditRecord{}}
 	b, err := readFile(path, maxState)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -62,7 +77,7 @@ func openAuditState(path string) (*auditState, error) {
 			return nil, err
 		}
 		if r.Image != "" {
-			s.last[r.Target] = r
+			s.last[r.auditKey] = r
 		}
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -74,20 +89,21 @@ func openAuditState(path string) (*auditState, error) {
 
 func (s *auditState) close() error { return s.file.Close() }
 
-// has reports whether the image of a release has an outcome from since or later, with
-// the same expectation.
-func (s *auditState) has(c catalogued, image digest.Digest, since time.Time) bool {
+// since returns the outcome that an audit has from that time or later, nil for none.
+func (s *auditState) since(k auditKey, since time.Time) *auditRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, ok := s.last[c.Target]
-	return ok && r.Image == image && r.Expect == c.Expect && !r.At.Before(since)
+	if r, ok := s.last[k]; ok && !r.At.Before(since) {
+		return &r
+	}
+	return nil
 }
 
-// add adds what became of a release.
-func (s *auditState) add(t *tried) error {
-	r := auditRecord{Target: t.Target, Expect: t.Expect, Outcome: evidence.Outcome(t.word()), At: time.Now().UTC()}
+// add adds what became of a release that was audited as flags say.
+func (s *auditState) add(t *tried, flags *auditFlags) error {
+	r := auditRecord{auditKey: flags.key(t.catalogued, ""), Outcome: evidence.Outcome(t.word()), At: time.Now().UTC()}
 	if t.out != nil {
-		r.Image, r.At, r.Report = t.out.Image, t.out.At, t.out.Report
+		r.Image, r.Reason, r.At, r.Report = t.out.Image, t.out.Reason, t.out.At, t.out.Report
 	}
 	if t.err != nil {
 		r.Error = t.err.Error()
@@ -99,7 +115,7 @@ func (s *auditState) add(t *tried) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.Image != "" {
-		s.last[r.Target] = r
+		s.last[r.auditKey] = r
 	}
 	if _, err := s.file.Write(append(b, '\n')); err != nil {
 		return err
