@@ -167,21 +167,30 @@ func (r auditRow) MarshalJSON() ([]byte, error) {
 }
 
 func (r auditRow) text(w io.Writer) {
-	var detail string
-	switch {
-	case r.err != nil:
-		detail, _, _ = strings.Cut(r.err.Error(), "\n")
-	case r.before != nil:
-		detail = "as audited at " + r.before.At.Format(time.RFC3339)
-		if r.before.Reason != "" {
-			detail = r.before.Reason + ", " + detail
-		}
-	case r.out.Reason != "":
-		detail = r.out.Reason
-	default:
-		detail = fmt.Sprintf("%.1f s", r.out.Seconds)
+	fmt.Fprintf(w, "%-18s  %s  %s\n", strings.ToUpper(r.word()), progress.Clean(r.Target), progress.Clean(r.detail()))
+}
+
+// detail says more of it, in one line.
+func (r auditRow) detail() string {
+	if r.err != nil {
+		line, _, _ := strings.Cut(r.err.Error(), "\n")
+		return line
 	}
-	fmt.Fprintf(w, "%-18s  %s  %s\n", strings.ToUpper(r.word()), progress.Clean(r.Target), progress.Clean(detail))
+	var parts []string
+	add := func(part string) {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	if o := r.out; o != nil {
+		add(o.line())
+		add(cmp.Or(o.Reason, fmt.Sprintf("%.1f s", o.Seconds)))
+	} else {
+		add(r.before.line())
+		add(r.before.Reason)
+		add("as audited at " + r.before.At.Format(time.RFC3339))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // An auditTotal sums up several audits.

@@ -133,7 +133,7 @@ func TestAuditAll(t *testing.T) {
 	// leaves out is as it was.
 	code, stdout, stderr = run(append(args, "--since", "1h", "--retries", "0")...)
 	if code != exitToolchain || !strings.Contains(stdout, "TOOLCHAIN-MISMATCH  "+ref+"  tailsbuild's output version is 7 in the release") ||
-		!strings.Contains(stdout, "otherwise, as audited at 20") ||
+		!strings.Contains(stdout, "otherwise; as audited at 20") ||
 		!strings.Contains(stdout, ": 2 toolchain-mismatch, 2 failed; 2 audited before, and skipped\n") ||
 		!strings.Contains(stderr, "error: not all releases are reproduced: 2 toolchain-mismatch, 2 failed; 2 audited") {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)

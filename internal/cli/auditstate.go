@@ -38,9 +38,10 @@ type auditRecord struct {
 	auditKey
 	Outcome evidence.Outcome `json:"outcome"` // or refused, failed
 	Reason  string           `json:"reason,omitempty"`
-	At      time.Time        `json:"at"`
-	Report  string           `json:"report,omitempty"`
-	Error   string           `json:"error,omitempty"`
+	extent
+	At     time.Time `json:"at"`
+	Report string    `json:"report,omitempty"`
+	Error  string    `json:"error,omitempty"`
 }
 
 // maxState is how many bytes of the file are read.
@@ -102,8 +103,8 @@ func (s *auditState) since(k auditKey, since time.Time) *auditRecord {
 // add adds what became of a release that was audited as flags say.
 func (s *auditState) add(t *tried, flags *auditFlags) error {
 	r := auditRecord{auditKey: flags.key(t.catalogued, ""), Outcome: evidence.Outcome(t.word()), At: time.Now().UTC()}
-	if t.out != nil {
-		r.Image, r.Reason, r.At, r.Report = t.out.Image, t.out.Reason, t.out.At, t.out.Report
+	if o := t.out; o != nil {
+		r.Image, r.Reason, r.extent, r.At, r.Report = o.Image, o.Reason, o.extent, o.At, o.Report
 	}
 	if t.err != nil {
 		r.Error = t.err.Error()

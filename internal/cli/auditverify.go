@@ -162,6 +162,8 @@ type obtained struct {
 	// all of them were left out.
 	missing error
 	fetched int64 // bytes that a registry has sent
+	// index is the one that a registry's image is in, nil when all of it is in the folder.
+	index *registry.Manifest
 }
 
 // obtain returns the release that target names: itself, or one that is made at dir of
@@ -198,7 +200,7 @@ func (u *auditor) pull(ctx context.Context, ref registry.Reference, dir string, 
 		return got, err
 	}
 	u.warnProblems(moved.Problems)
-	got.dir, got.fetched = dir, moved.Sent
+	got.dir, got.fetched, got.index = dir, moved.Sent, moved.Index
 	return got, nil
 }
 

@@ -186,7 +186,7 @@ func Choose(index digest.Digest, images []ocispec.Descriptor, platform string) (
 	}
 	found, has := []ocispec.Descriptor(nil), []string(nil)
 	for _, desc := range images {
-		p := platformOf(desc)
+		p := PlatformOf(desc)
 		if p == platform {
 			found = append(found, desc)
 		}
@@ -198,7 +198,8 @@ func Choose(index digest.Digest, images []ocispec.Descriptor, platform string) (
 	return found[0], nil
 }
 
-func platformOf(desc ocispec.Descriptor) string {
+// PlatformOf returns the platform that a descriptor names, as linux/arm64/v8.
+func PlatformOf(desc ocispec.Descriptor) string {
 	p := desc.Platform
 	if p == nil {
 		return "no platform"
