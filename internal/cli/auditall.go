@@ -401,7 +401,7 @@ func (m *many) imageOf(ctx context.Context, target string) (digest.Digest, error
 			return "", err
 		}
 		defer f.Close()
-		image, err := f.Image()
+		image, err := oneIn(target, f)
 		if err != nil {
 			return "", err
 		}

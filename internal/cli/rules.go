@@ -60,6 +60,9 @@ var rules = []rule{
 	on(auditOutcome),
 	on(func(e *someAuditsError) outcome { return outcome{code: e.Code} }),
 	on(ownRecipesOutcome),
+	on(func(e *exportError) outcome {
+		return outcome{code: exitUsage, hint: fmt.Sprintf("take what is in it out first, tailsbuild import %s DIR, then name DIR/NAME-VERSION-rN", e.File)}
+	}),
 	on(func(*catalogueError) outcome { return outcome{code: exitUsage} }),
 	on(func(*assess.NoRootError) outcome { return outcome{code: exitUsage} }),
 	on(func(*rebuild.ReleaseKeyError) outcome {

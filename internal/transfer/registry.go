@@ -262,7 +262,7 @@ func (p *push) blob(ctx context.Context, desc ocispec.Descriptor) error {
 		return p.tolerate(desc, source.failure())
 	}
 	if err != nil {
-		return fmt.Errorf("blob %s: %w", desc.Digest, err)
+		return ofBlob(desc, err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
