@@ -68,6 +68,10 @@ func (v signedBy) open(ctx context.Context, dir, target string, f judgeFlags) (*
 	}
 	if v.key != nil {
 		p, err := rebuild.Open(ctx, dir, target, image.Digest, v.key)
+		var unsigned *release.UnsignedError
+		if errors.As(err, &unsigned) {
+			return nil, &noEvidenceError{unsigned}
+		}
 		return p, asBroken(err)
 	}
 	reference := f.reference
@@ -88,6 +92,10 @@ func (v signedBy) open(ctx context.Context, dir, target string, f judgeFlags) (*
 	p, err := v.bySigner(ctx, dir, target, s)
 	return p, asBroken(err)
 }
+
+// A noEvidenceError reports a release without anything signed to an auditor, who can't
+// sign it.
+type noEvidenceError struct{ *release.UnsignedError }
 
 // imageIn returns the image of the release in the folder dir that is meant by a
 // platform, as a registry's would be: "" is this machine's.

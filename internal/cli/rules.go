@@ -71,6 +71,12 @@ var rules = []rule{
 	on(func(*rebuild.OtherCommitmentError) outcome {
 		return outcome{code: exitUsage, hint: "audit without --reveal, or with the commitment, key and builder that belong together"}
 	}),
+	on(func(*noCommitmentError) outcome {
+		return outcome{code: exitUsage, hint: "name what audit commit has kept of these inputs, in its --output; or audit without --reveal, when nothing was committed to"}
+	}),
+	on(func(*noEvidenceError) outcome {
+		return outcome{code: exitRefused, hint: "what nobody signed can't be audited: get the release from elsewhere, with all that is attached to it, as tailsbuild copy does, or ask its publisher to sign it"}
+	}),
 	on(func(*committedError) outcome {
 		return outcome{code: exitUsage, hint: "reveal that one; or remove it, and it can never be revealed"}
 	}),
@@ -171,7 +177,7 @@ var rules = []rule{
 		return outcome{code: exitRefused, hint: "find out who else writes there, then try again"}
 	}),
 	on(func(*transfer.LostError) outcome {
-		return outcome{code: exitOther, hint: "the registry lost it; try again"}
+		return outcome{code: exitOther, hint: "the registry lost what it was sent; try again, or use another"}
 	}),
 	on(func(*sameFolderError) outcome { return outcome{code: exitUsage} }),
 	on(func(*transfer.TwiceError) outcome { return outcome{code: exitUsage} }),
@@ -197,7 +203,9 @@ var rules = []rule{
 	on(func(*registry.TransferError) outcome {
 		return outcome{code: exitOther, hint: "try again; where a proxy is needed, name it with --proxy or in ALL_PROXY"}
 	}),
-	on(func(*sign.PassphraseError) outcome { return outcome{code: exitRefused} }),
+	on(func(*sign.PassphraseError) outcome {
+		return outcome{code: exitUsage, hint: "see what " + passwordVariable + " or --password-file has; a key file that is damaged looks the same"}
+	}),
 	on(func(*kms.ReferenceError) outcome { return outcome{code: exitUsage} }),
 	on(func(e *kms.SchemeError) outcome {
 		return outcome{code: exitUsage, hint: fmt.Sprintf("to use a key file, name its path; to use a program, name it in a block scheme %q of %s (docs/keys.md)", e.Scheme, strings.Join(e.Files, " or "))}

@@ -27,6 +27,8 @@ type Options struct {
 	// Artifacts are the kinds of artifact that are fetched with an image, for
 	// which there is no default. Others are named as problems.
 	Artifacts []Artifact
+	// Others are kinds that are known and not fetched; they are no problems.
+	Others []string
 	// Known returns manifests of artifacts that are known to belong to an image. They
 	// are asked for first, whatever the registry's lists say, so that a flood of
 	// others doesn't hide them. When it is nil, none are known.
