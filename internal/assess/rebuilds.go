@@ -37,7 +37,11 @@ func (a *Assessor) rebuilds(ctx context.Context, s *Assessment) {
 			s.Facts.Unread = append(s.Facts.Unread, verdict.Unread{Rebuilder: p.rebuilder.Name, Place: p.location, Problem: p.err.Error()})
 			continue
 		}
-		for _, st := range release.ReadBundles(s.Contents.Image, p.bundles, a.trusted).Statements {
+		found := release.ReadBundles(s.Contents.Image, p.bundles, a.trusted)
+		for _, problem := range found.Problems {
+			s.Facts.Ignored = append(s.Facts.Ignored, verdict.Unread{Rebuilder: p.rebuilder.Name, Place: p.location, Problem: problem.Err.Error()})
+		}
+		for _, st := range found.Statements {
 			// Its place is the rebuilder's own: others' statements are for theirs.
 			if v.rebuilder(&st) == p.rebuilder {
 				all = append(all, st)

@@ -265,10 +265,27 @@ func TestPlaces(t *testing.T) {
 	check(t, rebuild.Publish(served, said{who: two, outcome: evidence.Different, at: time.Second}.statements(t, m)))
 	w.want(m, "mqtt:1.0-r0", verdict.Refused, verdict.RebuiltDifferent)
 
+	// A stranger's count for nothing, and are seen.
+	check(t, rebuild.Publish(served, said{who: two, at: 2 * time.Second}.statements(t, m)))
+	w.want(m, "mqtt:1.0-r0", verdict.Trusted, verdict.Rebuilt)
+	stranger := said{who: two, outcome: evidence.Different, at: time.Hour}.statements(t, m)
+	for i := range stranger {
+		st := &stranger[i]
+		st.Bundle = must[[]byte](t)(key(t, 1).SignRebuild(ctx, st.Body))
+		st.Attachment.Body, st.Attachment.Key = st.Bundle, key(t, 1).Public()
+	}
+	check(t, rebuild.Publish(served, stranger))
+	s := w.want(m, "mqtt:1.0-r0", verdict.Trusted, verdict.Rebuilt)
+	const why = "statement by the key %q, which isn't known: %s"
+	want := fmt.Sprintf(`What is in the place %q of "two" doesn't count: %q.`, served, fmt.Sprintf(why, key(t, 1).Public().ID(), evidence.SummaryType))
+	if !slices.Contains(s.Verdict.Warnings, verdict.Reason{Code: verdict.NotCounted, Text: want}) || len(s.Facts.Ignored) != len(stranger) {
+		t.Errorf("%+v\n%+v", s.Verdict.Warnings, s.Facts.Ignored)
+	}
+
 	// Not there, with enough votes beside the image.
 	both := attachAll(t, m, append(said{who: one}.statements(t, m), said{who: two}.statements(t, m)...)...)
 	w.policy = rebuildPolicy(t, 2, "", `"nowhere"`)
-	s := w.want(both, "mqtt:1.0-r0", verdict.Refused, verdict.StatementsUnread)
+	s = w.want(both, "mqtt:1.0-r0", verdict.Refused, verdict.StatementsUnread)
 	if len(s.Facts.Unread) != 1 || s.Facts.Unread[0].Rebuilder != "one" || s.Facts.Unread[0].Place != "nowhere" || len(s.Facts.Rebuilds) != 2 {
 		t.Errorf("%+v", s.Facts)
 	}

@@ -66,7 +66,7 @@ func (f *auditFlags) add(cmd *cobra.Command) {
 	f.addVerify(cmd)
 	f.addOwn(cmd, "builder-id")
 	flags := cmd.Flags()
-	flags.StringVar(&f.expect, "expect", "", "`DIGEST` that the image has to have, from somebody else than the registry or the builder")
+	flags.StringVar(&f.expect, "expect", "", "`DIGEST` that the image, or its index, has to have, from somebody else than the registry or the builder")
 	flags.StringVar(&f.source, "source", "", "`DIR` with recipes, that the release's have to be the same as")
 	flags.BoolVar(&f.force, "other-toolchain", false, "rebuild even when this tailsbuild's toolchain record is another than the release's")
 	flags.StringVar(&f.publish, "publish", "", "`DIR`, or oci:HOST/REPO, that the signed statements are added to")
@@ -168,6 +168,12 @@ func (a *app) newAuditor(ctx context.Context, f auditFlags, work string) (_ *aud
 	u := &auditor{app: a, flags: f, work: work}
 	if u.by, err = a.newSignedBy(f); err != nil {
 		return nil, err
+	}
+	if f.source != "" {
+		// Before anything is built that would be in vain.
+		if _, err := u.openSource(f.source); err != nil {
+			return nil, err
+		}
 	}
 	u.key = func() (*sign.Key, error) { return nil, nil }
 	if f.ownKey != "" {

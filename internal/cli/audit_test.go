@@ -3,12 +3,17 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/opencontainers/go-digest"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
@@ -118,6 +123,29 @@ func TestAuditPage(t *testing.T) {
 	}
 	if !strings.Contains(page, "&lt;script&gt;") || !strings.Contains(page, "default-src &#39;none&#39;") && !strings.Contains(page, "default-src 'none'") {
 		t.Error(page)
+	}
+}
+
+// TestReportSchema: the schema has every field of the report, and no other.
+func TestReportSchema(t *testing.T) {
+	var schema struct {
+		Properties map[string]any `json:"properties"`
+	}
+	b := must[[]byte](t)(os.ReadFile("../../docs/schemas/audit/report-v1.json"))
+	if err := json.Unmarshal(b, &schema); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"version"}
+	for _, of := range []reflect.Type{reflect.TypeFor[audited](), reflect.TypeFor[extent]()} {
+		for field := range of.Fields() {
+			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
+				want = append(want, name)
+			}
+		}
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(schema.Properties))); diff != "" {
+		t.Errorf("-report +schema:\n%s", diff)
 	}
 }
 

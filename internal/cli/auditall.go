@@ -93,9 +93,11 @@ func sinceTime(s string, now time.Time) (time.Time, error) {
 type tried struct {
 	catalogued
 	// out is nil when the audit had no outcome, and err says why.
-	out     *audited
-	err     error
-	skipped bool
+	out *audited
+	err error
+	// before is an earlier audit, which is new enough for no other to be made. It is
+	// nil when there was one.
+	before *auditRecord
 }
 
 // code is the exit code of the release's audit alone.
@@ -103,24 +105,38 @@ func (t *tried) code() int {
 	switch {
 	case t.err != nil:
 		return outcomeOf(t.err).code
-	case t.out != nil:
-		if err := t.out.err(); err != nil {
-			return outcomeOf(err).code
-		}
+	case t.outcome() != evidence.Reproduced:
+		return auditOutcome(&auditError{Outcome: t.outcome()}).code
 	}
 	return exitOK
 }
 
-// again reports whether nobody but this machine or the network was to blame.
-func (t *tried) again() bool { return t.err != nil && t.code() == exitOther }
+// outcome is what came of the audit, now or before, "" when nothing did.
+func (t *tried) outcome() evidence.Outcome {
+	switch {
+	case t.out != nil:
+		return t.out.Outcome
+	case t.before != nil:
+		return t.before.Outcome
+	}
+	return ""
+}
+
+// again reports whether nobody but this machine or the network was to blame, and trying
+// again may help. A registry that says no says it again.
+func (t *tried) again() bool {
+	var status *registry.StatusError
+	if errors.As(t.err, &status) && slices.Contains([]int{401, 403, statusNotFound}, status.Code) {
+		return false
+	}
+	return t.err != nil && t.code() == exitOther
+}
 
 // word is what became of it, in a word.
 func (t *tried) word() string {
 	switch {
-	case t.skipped:
-		return "skipped"
-	case t.out != nil:
-		return string(t.out.Outcome)
+	case t.err == nil:
+		return string(t.outcome())
 	case t.code() == exitRefused || t.code() == exitForeign:
 		return "refused"
 	}
@@ -133,8 +149,14 @@ type auditRow struct{ *tried }
 func (r auditRow) kind() string { return "audit" }
 
 func (r auditRow) MarshalJSON() ([]byte, error) {
-	if r.out != nil {
+	switch {
+	case r.out != nil:
 		return json.Marshal(r.out)
+	case r.before != nil:
+		return json.Marshal(struct {
+			*auditRecord
+			Skipped bool `json:"skipped"`
+		}{r.before, true})
 	}
 	return json.Marshal(struct {
 		catalogued
@@ -145,29 +167,39 @@ func (r auditRow) MarshalJSON() ([]byte, error) {
 }
 
 func (r auditRow) text(w io.Writer) {
-	detail := ""
-	if r.out != nil {
-		detail = fmt.Sprintf("%.1f s", r.out.Seconds)
-	}
-	if err := cmp.Or(r.err, r.outcomeError()); err != nil {
-		detail, _, _ = strings.Cut(err.Error(), "\n")
-		detail = strings.TrimPrefix(detail, r.Target+" is "+strings.ToUpper(r.word())+": ")
-	}
-	fmt.Fprintf(w, "%-18s  %s  %s\n", strings.ToUpper(r.word()), progress.Clean(r.Target), progress.Clean(detail))
+	fmt.Fprintf(w, "%-18s  %s  %s\n", strings.ToUpper(r.word()), progress.Clean(r.Target), progress.Clean(r.detail()))
 }
 
-func (r auditRow) outcomeError() error {
-	if r.out == nil {
-		return nil
+// detail says more of it, in one line.
+func (r auditRow) detail() string {
+	if r.err != nil {
+		line, _, _ := strings.Cut(r.err.Error(), "\n")
+		return line
 	}
-	return r.out.err()
+	var parts []string
+	add := func(part string) {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	if o := r.out; o != nil {
+		add(o.line())
+		add(cmp.Or(o.Reason, fmt.Sprintf("%.1f s", o.Seconds)))
+	} else {
+		add(r.before.line())
+		add(r.before.Reason)
+		add("as audited at " + r.before.At.Format(time.RFC3339))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // An auditTotal sums up several audits.
 type auditTotal struct {
 	Releases int `json:"releases"`
-	// Outcomes counts them by outcome, and those that were skipped, refused or failed.
+	// Outcomes counts them by outcome, and those that were refused or failed. Skipped is
+	// how many of them were audited before, and have their outcome from then.
 	Outcomes map[string]int `json:"outcomes"`
+	Skipped  int            `json:"skipped"`
 	Seconds  float64        `json:"seconds"`
 }
 
@@ -179,7 +211,7 @@ func totalWords() []string {
 	for _, o := range evidence.Outcomes {
 		words = append(words, string(o))
 	}
-	return append(words, "refused", "failed", "skipped")
+	return append(words, "refused", "failed")
 }
 
 func (s auditTotal) String() string {
@@ -189,7 +221,11 @@ func (s auditTotal) String() string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))
 		}
 	}
-	return strings.Join(parts, ", ")
+	all := strings.Join(parts, ", ")
+	if s.Skipped > 0 {
+		all += fmt.Sprintf("; %d audited before, and skipped", s.Skipped)
+	}
+	return all
 }
 
 func (s auditTotal) text(w io.Writer) {
@@ -220,6 +256,9 @@ func (a *app) auditAll(ctx context.Context, f auditFlags) error {
 	if err != nil {
 		return err
 	}
+	if len(list) == 0 {
+		return usagef("--all %s lists no release", f.many.all)
+	}
 	state, err := openAuditState(cmp.Or(f.many.state, filepath.Join(f.output, "audits.jsonl")))
 	if err != nil {
 		return err
@@ -233,10 +272,11 @@ func (a *app) auditAll(ctx context.Context, f auditFlags) error {
 			if i := slices.Index(worstFirst, t.code()); i >= 0 {
 				worst = min(worst, i)
 			}
-			if t.skipped {
-				return nil
+			if t.before != nil {
+				total.Skipped++
+				return a.out.print(auditRow{t})
 			}
-			return errors.Join(state.add(t), a.out.print(auditRow{t}))
+			return errors.Join(state.add(t, &f), a.out.print(auditRow{t}))
 		})
 	})
 	if err := errors.Join(err, state.close()); err != nil {
@@ -328,7 +368,7 @@ func (m *many) try(ctx context.Context, c catalogued) *tried {
 			t.err = asBroken(err)
 			return t
 		}
-		if t.skipped = m.state.has(c, image, m.since); t.skipped {
+		if t.before = m.state.since(m.flags.key(c, image), m.since); t.before != nil {
 			return t
 		}
 	}
@@ -361,7 +401,7 @@ func (m *many) imageOf(ctx context.Context, target string) (digest.Digest, error
 			return "", err
 		}
 		defer f.Close()
-		image, err := f.Image()
+		image, err := oneIn(target, f)
 		if err != nil {
 			return "", err
 		}

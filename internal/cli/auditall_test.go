@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -105,7 +106,7 @@ func TestAuditAll(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
 		if r.Method == http.MethodGet && down.Add(-1) >= 0 {
-			w.WriteHeader(http.StatusForbidden)
+			w.WriteHeader(http.StatusTeapot) // the client alone tries others again
 			return
 		}
 		handler.ServeHTTP(w, r)
@@ -128,17 +129,21 @@ func TestAuditAll(t *testing.T) {
 	if n := strings.Count(stderr, "it is tried again"); n != 5 { // the registry once, two others twice
 		t.Errorf("%d retries:\n%s", n, stderr)
 	}
-	// The next one has only what had no outcome, and what is another image now.
-	code, stdout, _ = run(append(args, "--since", "1h", "--retries", "0")...)
-	if code != exitOther || strings.Contains(stdout, "TOOLCHAIN") || !strings.Contains(stdout, ": 2 failed, 2 skipped\n") {
-		t.Errorf("exit code %d\n%s", code, stdout)
+	// The next one has only what had no outcome, and what is another image now. What it
+	// leaves out is as it was.
+	code, stdout, stderr = run(append(args, "--since", "1h", "--retries", "0")...)
+	if code != exitToolchain || !strings.Contains(stdout, "TOOLCHAIN-MISMATCH  "+ref+"  tailsbuild's output version is 7 in the release") ||
+		!strings.Contains(stdout, "otherwise; as audited at 20") ||
+		!strings.Contains(stdout, ": 2 toolchain-mismatch, 2 failed; 2 audited before, and skipped\n") ||
+		!strings.Contains(stderr, "error: not all releases are reproduced: 2 toolchain-mismatch, 2 failed; 2 audited") {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	other, _, _ := sealedFor(t, "other", lock.CurrentOutput())
 	push(t, other, ref)
 	t.Chdir(filepath.Dir(public))
 	before := asked.Load()
 	code, stdout, _ = run(append(args, "--since", "1h", "--retries", "0", "--format", "json")...)
-	if code != exitRefused || !strings.Contains(stdout, `"outcome":"refused","code":4`) || !strings.Contains(stdout, `"audits":{"releases":4,"outcomes":{"failed":2,"refused":1,"skipped":1}`) {
+	if code != exitRefused || !strings.Contains(stdout, `"outcome":"refused","code":4`) || !strings.Contains(stdout, `"skipped":true`) || !strings.Contains(stdout, `"audits":{"releases":4,"outcomes":{"failed":2,"refused":1,"toolchain-mismatch":1},"skipped":1`) {
 		t.Errorf("exit code %d, %d requests\n%s", code, asked.Load()-before, stdout)
 	}
 	// A torn line is that of a machine that stopped.
@@ -161,7 +166,63 @@ func TestAuditAll(t *testing.T) {
 	}
 }
 
+// TestAuditAllAsked: what was asked otherwise is another audit.
+func TestAuditAllAsked(t *testing.T) {
+	dir, public, own := sealedFor(t, "content", lock.CurrentOutput())
+	if err := os.WriteFile("list", []byte(dir+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	plain := []string{"audit", "--all", "list", "--since", "1h", "--key", public, "--work", "work", "--progress", "quiet"}
+	signed := slices.Clip(append(slices.Clip(plain), "--own-key", own, "--builder-id", "https://rebuild.example/v1"))
+	for _, test := range []struct {
+		name    string
+		args    []string
+		skipped bool
+	}{
+		{"the first", plain, false},
+		{"the same", plain, true},
+		{"signed", signed, false},
+		{"signed again", signed, true},
+		{"by another", append(slices.Clip(signed[:len(signed)-1]), "https://other.example/v1"), false},
+		{"published", append(signed, "--publish", "statements"), false},
+		{"published again", append(signed, "--publish", "statements"), true},
+		{"published elsewhere", append(signed, "--publish", "elsewhere"), false},
+		{"whatever the toolchain", append(slices.Clip(plain), "--other-toolchain"), false},
+		{"the first again", plain, true},
+	} {
+		code, stdout, stderr := run(test.args...)
+		if code != exitToolchain || strings.Contains(stdout, "audited before") != test.skipped {
+			t.Errorf("%s: exit code %d\n%s%s", test.name, code, stdout, stderr)
+		}
+	}
+	if files, _ := filepath.Glob("*/sha256-*/index.json"); len(files) != 2 {
+		t.Errorf("statements: %q", files)
+	}
+}
+
+// TestAuditAllAnswered: what a registry answered is not asked again.
+func TestAuditAllAnswered(t *testing.T) {
+	_, public, _ := sealedFor(t, "content", lock.CurrentOutput())
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(status) }))
+		defer server.Close()
+		if err := os.WriteFile("list", []byte(strings.TrimPrefix(server.URL, "http://")+"/tails/mqtt:2.7.9-r1\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for _, since := range []string{"", "1h"} {
+			code, stdout, stderr := run("audit", "--all", "list", "--since", since, "--key", public, "--work", "work", "--progress", "quiet")
+			if code != exitOther || !strings.Contains(stdout, ": 1 failed\n") || strings.Contains(stderr, "again") {
+				t.Errorf("%d: exit code %d\n%s%s", status, code, stdout, stderr)
+			}
+		}
+	}
+}
+
 func TestAuditAllUsage(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "catalogue")
+	if err := os.WriteFile(empty, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct{ args, want string }{
 		{"audit", "no release is named"},
 		{"audit x --all y", "both --all and a release"},
@@ -172,6 +233,7 @@ func TestAuditAllUsage(t *testing.T) {
 		{"audit --all x --registry y", "go together"},
 		{"audit --all trust-root:x --registry y --key z", "no place"},
 		{"audit --all x --retries 11", "from 0 to 10"},
+		{"audit --all " + empty + " --key z", "lists no release"},
 		{"audit --all x --progress tty", "one audit at a time"},
 	} {
 		if code, _, stderr := run(strings.Fields(test.args)...); code != exitUsage || !strings.Contains(stderr, test.want) {

@@ -279,6 +279,17 @@ func buildAs(ctx context.Context, l *loaded, store *inputs.Store, work string, d
 	return builder.BuildOne(ctx, builder.Auditor, l.plan, builder.Options{Store: store, Work: work, Progress: d})
 }
 
+// A noCommitmentError reports that there is no file that opens a commitment to a
+// release's sealed inputs.
+type noCommitmentError struct {
+	File   string
+	Inputs digest.Digest
+}
+
+func (e *noCommitmentError) Error() string {
+	return fmt.Sprintf("nothing opens a commitment to the release's inputs, which were %s before there was an image: there is no %s", e.Inputs, e.File)
+}
+
 // reveal returns what opens the auditor's commitment to the blind form of sealed
 // inputs. It is nil when nothing is to be revealed or, of several audits, nothing was
 // committed to.
@@ -293,6 +304,9 @@ func (u *auditor) reveal(manifest digest.Digest) (*rebuild.Secret, error) {
 	b, err := regular.Read(file, rebuild.MaxSecret)
 	if errors.Is(err, fs.ErrNotExist) && u.flags.many.all != "" && file != u.flags.reveal {
 		return nil, nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &noCommitmentError{File: file, Inputs: manifest}
 	}
 	if err != nil {
 		return nil, err

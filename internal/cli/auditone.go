@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +16,8 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
+	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
+	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 )
 
 // A oneAudit is the audit of one release.
@@ -70,7 +74,54 @@ func (t *oneAudit) verify(ctx context.Context) error {
 	p, out := t.published, t.out
 	out.Name, out.Image, out.Signer = p.Name, p.Image.Digest, p.Key
 	out.Plan, out.Lock, out.Toolchain = p.Parameters.Plan, p.Parameters.Lock, p.Output
+	out.CalledOtherwise = calledOtherwise(t.target, p.Parameters.Recipe, p.Name)
+	return t.placed(got)
+}
+
+// placed says which image of the release is audited, and which aren't.
+func (t *oneAudit) placed(got obtained) error {
+	p, out := t.published, t.out
+	out.Platform = evidence.Platform(p.Parameters.Arch)
+	top, images, err := release.Images(got.dir)
+	if err != nil {
+		return asBroken(err)
+	}
+	if got.index != nil {
+		top, images = got.index.Descriptor, got.index.Index.Manifests
+	}
+	built := []string{out.Platform}
+	if top.Digest != p.Image.Digest {
+		out.Index = top.Digest
+		for _, desc := range images {
+			if desc.Digest != p.Image.Digest {
+				out.NotAudited = append(out.NotAudited, registry.PlatformOf(desc))
+			}
+		}
+	}
+	built = append(built, out.NotAudited...)
+	if p.Declaration != nil {
+		out.Lacks = slices.DeleteFunc(slices.Clone(p.Declaration.Architectures), func(arch string) bool {
+			return slices.Contains(built, evidence.Platform(arch))
+		})
+	}
 	return nil
+}
+
+// calledOtherwise returns what a reference calls a release, "" if that is name, or as
+// much of it as the reference says.
+func calledOtherwise(target, recipe, name string) string {
+	ref, err := registry.ParseReference(target)
+	if !isReference(target) || err != nil {
+		return ""
+	}
+	called := ref.Name()
+	if called == "" {
+		called, name = path.Base(ref.Path()), recipe
+	}
+	if called == name {
+		return ""
+	}
+	return called
 }
 
 // attempt rebuilds the release. An error is not the release's fault.
@@ -96,7 +147,11 @@ func (t *oneAudit) attempt(ctx context.Context) (*rebuild.Attempt, error) {
 		return rebuild.Fail(t.published, evidence.ToolchainMismatch, fmt.Sprintf(
 			"this tailsbuild makes the plan %s of the release's recipe and lock, the release was built by %s", l.plan.Digest(), t.published.Parameters.Plan))
 	}
-	against = append(against, t.compareSource(l)...)
+	differs, err := t.compareSource(l)
+	if err != nil {
+		return nil, err
+	}
+	against = append(against, differs...)
 	built, err := t.build(ctx, l, store)
 	if err != nil {
 		return t.failed(l.place(err))
@@ -117,9 +172,10 @@ func (t *oneAudit) attempt(ctx context.Context) (*rebuild.Attempt, error) {
 	return attempt, err
 }
 
-// expected compares the published image with the one that was expected.
+// expected compares the published image, and the index that it is in, with what was
+// expected.
 func (t *oneAudit) expected() []string {
-	if t.out.Expected == "" || t.out.Expected == t.published.Image.Digest {
+	if t.out.Expected == "" || t.out.is(t.out.Expected) {
 		return nil
 	}
 	return []string{fmt.Sprintf("the image %s was expected", t.out.Expected)}

@@ -33,6 +33,45 @@ type phase struct {
 	Seconds float64 `json:"seconds"`
 }
 
+// An extent says which image of a release an outcome is about, and which it isn't.
+type extent struct {
+	Platform string `json:"platform,omitempty"`
+	// Index is the index that the image is in, "" for one that is alone, NotAudited the
+	// platforms of the index's other images, and Lacks the architectures that the recipe
+	// is for and the release isn't.
+	Index      digest.Digest `json:"index,omitempty"`
+	NotAudited []string      `json:"notAudited,omitempty"`
+	Lacks      []string      `json:"lacks,omitempty"`
+	// CalledOtherwise is what the reference calls the release, "" when that is its name.
+	CalledOtherwise string `json:"calledOtherwise,omitempty"`
+}
+
+// ForPlatform is " for" the image's platform when it isn't the whole release.
+func (e *extent) ForPlatform() string {
+	if e.Index == "" {
+		return ""
+	}
+	return " for " + e.Platform
+}
+
+// line says in one line what is to be known of it, "" for nothing.
+func (e *extent) line() string {
+	var parts []string
+	if e.Index != "" {
+		parts = append(parts, e.Platform)
+	}
+	if len(e.NotAudited) > 0 {
+		parts = append(parts, "not audited: "+strings.Join(e.NotAudited, ", "))
+	}
+	if len(e.Lacks) > 0 {
+		parts = append(parts, "lacks "+strings.Join(e.Lacks, ", "))
+	}
+	if e.CalledOtherwise != "" {
+		parts = append(parts, "the reference calls it "+e.CalledOtherwise)
+	}
+	return strings.Join(parts, "; ")
+}
+
 // An audited is what came of an audit.
 type audited struct {
 	Target string `json:"target"`
@@ -42,6 +81,7 @@ type audited struct {
 	Rebuilt digest.Digest    `json:"rebuilt,omitempty"`
 	Outcome evidence.Outcome `json:"outcome"`
 	Reason  string           `json:"reason,omitempty"`
+	extent
 	// Expected is the image that somebody else says it is.
 	Expected digest.Digest `json:"expected,omitempty"`
 	Source   *sourced      `json:"source,omitempty"`
@@ -83,11 +123,14 @@ func outcomeWord(o evidence.Outcome) string { return strings.ToUpper(string(o)) 
 func (o *audited) Word() string { return outcomeWord(o.Outcome) }
 
 func (o *audited) text(w io.Writer) {
-	fmt.Fprintf(w, "%s is %s\n", progress.Clean(o.Target), o.Word())
+	fmt.Fprintf(w, "%s is %s\n", progress.Clean(o.what()), o.Word())
 	for _, row := range o.Rows() {
 		fmt.Fprintf(w, "  %-10s %s\n", row[0], progress.Clean(row[1]))
 	}
 }
+
+// what names what was audited: a release, or one image of it.
+func (o *audited) what() string { return o.Target + o.ForPlatform() }
 
 // Rows are what is known, in the order of the report.
 func (o *audited) Rows() [][2]string {
@@ -96,6 +139,19 @@ func (o *audited) Rows() [][2]string {
 		rows = append(rows, [2]string{name, fmt.Sprintf(format, args...)})
 	}
 	add("release", "%s, signed with key %s", o.Name, o.Signer)
+	if o.CalledOtherwise != "" {
+		add("warning", "the reference calls it %s, it calls itself %s", o.CalledOtherwise, o.Name)
+	}
+	add("platform", "%s", o.Platform)
+	if len(o.NotAudited) > 0 {
+		add("besides", "%s, NOT AUDITED (--platform)", strings.Join(o.NotAudited, ", "))
+	}
+	if len(o.Lacks) > 0 {
+		add("lacks", "%s", strings.Join(o.Lacks, ", "))
+	}
+	if o.Index != "" {
+		add("of index", "%s", o.Index)
+	}
 	add("published", "%s", o.Image)
 	switch {
 	case o.Rebuilt == "":
@@ -151,9 +207,13 @@ func (o *audited) Rows() [][2]string {
 	return rows
 }
 
+// is reports whether a digest is the published image's, or that of the index that
+// names it.
+func (o *audited) is(d digest.Digest) bool { return d == o.Image || d == o.Index }
+
 // same says whether the published image is this one.
 func (o *audited) same(image digest.Digest) string {
-	if image == o.Image {
+	if o.is(image) {
 		return "the same"
 	}
 	return "ANOTHER"
@@ -167,7 +227,7 @@ func (o *audited) err() error {
 	if o.Outcome == evidence.Reproduced {
 		return nil
 	}
-	return &auditError{Target: o.Target, Outcome: o.Outcome, Reason: o.Reason, Log: o.Log}
+	return &auditError{Target: o.what(), Outcome: o.Outcome, Reason: o.Reason, Log: o.Log}
 }
 
 // An auditError reports a release that was not reproduced.
@@ -210,7 +270,9 @@ func (t *oneAudit) report(ctx context.Context, attempt *rebuild.Attempt, stateme
 	if err != nil {
 		return err
 	}
-	out.Report = filepath.Join(t.flags.output, fmt.Sprintf("%s-%s-%.12s", resource.Name, resource.Tag, out.Image.Encoded()))
+	// One image may be in several places, and each is another release.
+	out.Report = filepath.Join(t.flags.output, fmt.Sprintf("%s-%s-%.12s-%.8s",
+		resource.Name, resource.Tag, out.Image.Encoded(), digest.FromString(out.Target).Encoded()))
 	if err := os.MkdirAll(t.flags.output, 0o755); err != nil {
 		return err
 	}

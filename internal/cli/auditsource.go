@@ -1,13 +1,17 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
@@ -21,74 +25,135 @@ type sourced struct {
 	Differs []string `json:"differs,omitempty"`
 }
 
+// A sourceError reports a folder of recipes that can't be read. That is no difference
+// between its recipes and a release's.
+type sourceError struct {
+	Dir string
+	Err error
+}
+
+func (e *sourceError) Error() string {
+	return fmt.Sprintf("--source %s: %v", e.Dir, e.Err)
+}
+
+func (e *sourceError) Unwrap() error { return e.Err }
+
+// openSource opens the auditor's own folder of recipes.
+func (u *auditor) openSource(dir string) (*project, error) {
+	// What is wrong in it is an error's, and not printed beside it.
+	p, err := newApp(nil, io.Discard, io.Discard).openProject(recipeFlags{dir: dir})
+	if err != nil {
+		return nil, &sourceError{dir, err}
+	}
+	names, err := p.Names()
+	if err == nil && len(names) == 0 {
+		err = errors.New("there are no recipes")
+	}
+	if err != nil {
+		return nil, &sourceError{dir, err}
+	}
+	return p, nil
+}
+
 // compareSource compares the release's recipes, their files, the lock and the plan
 // with those in the auditor's folder of recipes. It returns what speaks against the
-// release.
-func (t *oneAudit) compareSource(l *loaded) []string {
+// release: others read it, so that it has no path of this machine. An error is a
+// *[sourceError].
+func (t *oneAudit) compareSource(l *loaded) ([]string, error) {
 	if t.flags.source == "" {
-		return nil
+		return nil, nil
 	}
 	s := &sourced{Dir: t.flags.source}
 	t.out.Source = s
-	for _, name := range slices.Sorted(maps.Keys(l.seal.Files)) {
-		if name == recipe.ProjectFile {
-			continue // the variables' values, which the plan shows
-		}
-		b, err := regular.Read(filepath.Join(s.Dir, filepath.FromSlash(name)), maxSourceFile)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			s.differ("%s is not there", name)
-		case err != nil:
-			s.differ("%s can't be read: %v", name, err)
-		case string(b) != string(l.seal.Files[name]):
-			s.differ("%s is another file", name)
-		}
+	p, err := t.openSource(s.Dir)
+	if err != nil {
+		return nil, err
 	}
-	if err := s.comparePlan(t.app, l); err != nil {
-		s.differ("%v", err)
+	if err := errors.Join(s.compareFiles(l), s.compareLock(p, l)); err != nil {
+		return nil, &sourceError{s.Dir, err}
 	}
 	if len(s.Differs) == 0 {
-		return nil
+		return nil, nil
 	}
-	return []string{fmt.Sprintf("it is not made of the auditor's recipes: %s", strings.Join(s.Differs, ", "))}
+	return []string{fmt.Sprintf("it is not made of the auditor's recipes: %s", strings.Join(s.Differs, ", "))}, nil
 }
-
-// maxSourceFile is more than a file of a recipe may have.
-const maxSourceFile = 32 << 20
 
 func (s *sourced) differ(format string, args ...any) {
 	s.Differs = append(s.Differs, fmt.Sprintf(format, args...))
 }
 
-// comparePlan compares lock, plan and the recorded image.
-func (s *sourced) comparePlan(a *app, l *loaded) error {
-	// Only what differs is to be said, and not on the terminal.
-	quiet := newApp(nil, a.stderr, a.stderr)
-	p, err := quiet.openProject(recipeFlags{dir: s.Dir})
-	if err != nil {
-		return err
+// compareFiles compares the recipes, their files and the lock.
+func (s *sourced) compareFiles(l *loaded) error {
+	for _, name := range slices.Sorted(maps.Keys(l.seal.Files)) {
+		if name == recipe.ProjectFile {
+			continue // the variables' values, which the plan shows
+		}
+		how, err := compareFile(filepath.Join(s.Dir, filepath.FromSlash(name)), l.seal.Files[name])
+		if err != nil {
+			return err
+		}
+		if how != "" {
+			s.differ("%s %s", name, how)
+		}
 	}
-	name := l.plan.Recipe().Name
+	return nil
+}
+
+// compareFile says how the file at path differs from content, "" if it doesn't.
+func compareFile(path string, content []byte) (string, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return "is not there", nil
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular() || info.Size() != int64(len(content)):
+		return "is another file", nil
+	}
+	b, err := regular.Read(path, info.Size())
+	if err == nil && !bytes.Equal(b, content) {
+		return "is another file", nil
+	}
+	return "", err
+}
+
+// compareLock compares the lock, the recorded image and the plan.
+func (s *sourced) compareLock(p *project, l *loaded) error {
+	name, arch := l.plan.Recipe().Name, l.plan.Arch()
+	var (
+		unlocked *unlockedError
+		diags    *recipeError
+		missing  *lock.MissingError
+	)
 	locked, err := p.readLock(name)
-	if err != nil {
+	switch {
+	case errors.As(err, &unlocked):
+		s.differ("%s/%s is not there", name, lock.FileName)
+		return nil
+	case errors.As(err, &diags):
+		s.differ("%s/%s is no lock that can be read", name, lock.FileName)
+		return nil
+	case err != nil:
 		return err
-	}
-	if locked.Digest() != l.lock.Digest() {
+	case locked.Digest() != l.lock.Digest():
 		s.differ("%s/%s is another lock", name, lock.FileName)
 		return nil
 	}
-	p.ownOutput = true
-	own, err := p.load(name)
-	if err != nil {
-		return err
+	theirs, _ := l.lock.Image(arch)
+	if im, ok := locked.Image(arch); ok && im.Plan == theirs.Plan && im.Digest != theirs.Digest {
+		s.differ("its lock records the image %s", im.Digest)
+	}
+	if len(s.Differs) > 0 {
+		return nil // another recipe has another plan, which says nothing more
 	}
 	// What the plan reads, whatever the toolchain record says.
-	if own.plan.Digest() != l.plan.Digest() {
-		s.differ("the plan is another, so that a variable has another value")
+	p.ownOutput = true
+	own, err := p.loadFor(name, arch, locked)
+	if err != nil && !errors.As(err, &diags) && !errors.As(err, &missing) {
+		return err
 	}
-	theirs, _ := l.lock.Image(l.plan.Arch())
-	if im, ok := locked.Image(l.plan.Arch()); ok && im.Plan == theirs.Plan && im.Digest != theirs.Digest {
-		s.differ("its lock records the image %s", im.Digest)
+	if err != nil || own.plan.Digest() != l.plan.Digest() {
+		s.differ("a variable has another value, so that the plan is another")
 	}
 	return nil
 }

@@ -18,15 +18,31 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
+// An auditKey is what was audited, and what was asked of it: an audit with another is
+// another one.
+type auditKey struct {
+	catalogued
+	Image          digest.Digest `json:"image,omitempty"`
+	Source         string        `json:"source,omitempty"`
+	BuilderID      string        `json:"builderId,omitempty"`
+	Published      string        `json:"published,omitempty"`
+	OtherToolchain bool          `json:"otherToolchain,omitempty"`
+}
+
+// key is the key of an audit of the image of a release.
+func (f *auditFlags) key(c catalogued, image digest.Digest) auditKey {
+	return auditKey{c, image, f.source, f.builder, f.publish, f.force}
+}
+
 // An auditRecord is one line of the file that has what came of audits.
 type auditRecord struct {
-	Target  string           `json:"target"`
-	Expect  digest.Digest    `json:"expect,omitempty"`
-	Image   digest.Digest    `json:"image,omitempty"`
+	auditKey
 	Outcome evidence.Outcome `json:"outcome"` // or refused, failed
-	At      time.Time        `json:"at"`
-	Report  string           `json:"report,omitempty"`
-	Error   string           `json:"error,omitempty"`
+	Reason  string           `json:"reason,omitempty"`
+	extent
+	At     time.Time `json:"at"`
+	Report string    `json:"report,omitempty"`
+	Error  string    `json:"error,omitempty"`
 }
 
 // maxState is how many bytes of the file are read.
@@ -38,12 +54,12 @@ type auditState struct {
 	file *os.File
 
 	mu sync.Mutex
-	// last has the newest audit of each target with an outcome.
-	last map[string]auditRecord
+	// last has the newest audits with an outcome.
+	last map[auditKey]auditRecord
 }
 
 func openAuditState(path string) (*auditState, error) {
-	s := &auditState{last: map[string]auditRecord{}}
+	s := &auditState{last: map[auditKey]auditRecord{}}
 	b, err := regular.Read(path, maxState)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -63,7 +79,7 @@ func openAuditState(path string) (*auditState, error) {
 			return nil, err
 		}
 		if r.Image != "" {
-			s.last[r.Target] = r
+			s.last[r.auditKey] = r
 		}
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -75,20 +91,21 @@ func openAuditState(path string) (*auditState, error) {
 
 func (s *auditState) close() error { return s.file.Close() }
 
-// has reports whether the image of a release has an outcome from since or later, with
-// the same expectation.
-func (s *auditState) has(c catalogued, image digest.Digest, since time.Time) bool {
+// since returns the outcome that an audit has from that time or later, nil for none.
+func (s *auditState) since(k auditKey, since time.Time) *auditRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, ok := s.last[c.Target]
-	return ok && r.Image == image && r.Expect == c.Expect && !r.At.Before(since)
+	if r, ok := s.last[k]; ok && !r.At.Before(since) {
+		return &r
+	}
+	return nil
 }
 
-// add adds what became of a release.
-func (s *auditState) add(t *tried) error {
-	r := auditRecord{Target: t.Target, Expect: t.Expect, Outcome: evidence.Outcome(t.word()), At: time.Now().UTC()}
-	if t.out != nil {
-		r.Image, r.At, r.Report = t.out.Image, t.out.At, t.out.Report
+// add adds what became of a release that was audited as flags say.
+func (s *auditState) add(t *tried, flags *auditFlags) error {
+	r := auditRecord{auditKey: flags.key(t.catalogued, ""), Outcome: evidence.Outcome(t.word()), At: time.Now().UTC()}
+	if o := t.out; o != nil {
+		r.Image, r.Reason, r.extent, r.At, r.Report = o.Image, o.Reason, o.extent, o.At, o.Report
 	}
 	if t.err != nil {
 		r.Error = t.err.Error()
@@ -100,7 +117,7 @@ func (s *auditState) add(t *tried) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.Image != "" {
-		s.last[r.Target] = r
+		s.last[r.auditKey] = r
 	}
 	if _, err := s.file.Write(append(b, '\n')); err != nil {
 		return err

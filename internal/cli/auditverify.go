@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -66,6 +68,10 @@ func (v signedBy) open(ctx context.Context, dir, target string, f judgeFlags) (*
 	}
 	if v.key != nil {
 		p, err := rebuild.Open(ctx, dir, target, image.Digest, v.key)
+		var unsigned *release.UnsignedError
+		if errors.As(err, &unsigned) {
+			return nil, &noEvidenceError{unsigned}
+		}
 		return p, asBroken(err)
 	}
 	reference := f.reference
@@ -86,6 +92,10 @@ func (v signedBy) open(ctx context.Context, dir, target string, f judgeFlags) (*
 	p, err := v.bySigner(ctx, dir, target, s)
 	return p, asBroken(err)
 }
+
+// A noEvidenceError reports a release without anything signed to an auditor, who can't
+// sign it.
+type noEvidenceError struct{ *release.UnsignedError }
 
 // imageIn returns the image of the release in the folder dir that is meant by a
 // platform, as a registry's would be: "" is this machine's.
@@ -155,6 +165,46 @@ func isExport(arg string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
+// An exportError reports an export file where releases in folders are wanted, or one.
+type exportError struct {
+	File string
+	// Has are the names of the releases in it, nil where any number are too many.
+	Has []string
+}
+
+func (e *exportError) Error() string {
+	if e.Has == nil {
+		return e.File + " is a file, and no release's folder"
+	}
+	return fmt.Sprintf("%s has %d releases, and one is wanted: %s", e.File, len(e.Has), strings.Join(e.Has, ", "))
+}
+
+// noExport returns an *[exportError] when one of args is a file.
+func noExport(args ...string) error {
+	for _, arg := range args {
+		if isExport(arg) {
+			return &exportError{File: arg}
+		}
+	}
+	return nil
+}
+
+// oneIn returns the one release of an export file.
+func oneIn(file string, f *transfer.Folder) (*transfer.Image, error) {
+	if len(f.Images) <= 1 {
+		image, err := f.Image()
+		if err != nil {
+			err = fmt.Errorf("%s: %w", file, err)
+		}
+		return image, err
+	}
+	e := &exportError{File: file}
+	for _, image := range f.Images {
+		e.Has = append(e.Has, cmp.Or(image.Name, image.Digest.String()))
+	}
+	return nil, e
+}
+
 // An obtained is a release in a folder.
 type obtained struct {
 	dir string
@@ -162,6 +212,8 @@ type obtained struct {
 	// all of them were left out.
 	missing error
 	fetched int64 // bytes that a registry has sent
+	// index is the one that a registry's image is in, nil when all of it is in the folder.
+	index *registry.Manifest
 }
 
 // obtain returns the release that target names: itself, or one that is made at dir of
@@ -198,7 +250,7 @@ func (u *auditor) pull(ctx context.Context, ref registry.Reference, dir string, 
 		return got, err
 	}
 	u.warnProblems(moved.Problems)
-	got.dir, got.fetched = dir, moved.Sent
+	got.dir, got.fetched, got.index = dir, moved.Sent, moved.Index
 	return got, nil
 }
 
@@ -211,10 +263,12 @@ func extract(ctx context.Context, file, dir string, opts transfer.Options) error
 		return err
 	}
 	defer f.Close()
-	image, err := f.Image()
+	image, err := oneIn(file, f)
 	if err != nil {
+		return err
+	}
+	if _, err = image.ToFolder(ctx, dir, opts); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	_, err = image.ToFolder(ctx, dir, opts)
-	return err
+	return nil
 }

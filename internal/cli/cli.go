@@ -31,6 +31,9 @@ func Main(args []string, stdin *os.File, stdout, stderr io.Writer) int {
 	root := a.root()
 	root.SetArgs(containerdArgs(args))
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		err = a.unknown
+	}
 	if err != nil && ctx.Err() != nil {
 		err = &interruptedError{err}
 	}
@@ -43,6 +46,8 @@ type app struct {
 	stderr io.Writer
 	out    output
 	typed  *bufio.Reader // what a person types, see askLine
+	// unknown is why there was no help to show.
+	unknown error
 }
 
 func newApp(stdin *os.File, stdout, stderr io.Writer) *app {
@@ -74,6 +79,15 @@ when the two images are the same, bit for bit, is there a release.`,
 		return &usageError{err.Error()}
 	})
 	root.PersistentFlags().Var(newChoice(&a.out.format, "text", "json"), "format", "form of the `result` on stdout: text or json")
+	show := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if rest := cmd.Flags().Args(); cmd.HasSubCommands() && len(rest) > 0 {
+			if a.unknown = cmd.ValidateArgs(rest); a.unknown != nil {
+				return
+			}
+		}
+		show(cmd, args)
+	})
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		a.out.command = strings.TrimPrefix(cmd.CommandPath(), "tailsbuild ")
 		return nil

@@ -193,7 +193,7 @@ func TestOutcomes(t *testing.T) {
 		{&release.SizeError{}, exitRecipe, "limits"},
 		{&release.UnsignedError{}, exitRefused, "--key FILE"},
 		{&release.RefusedError{Reason: release.ErrNoSignature}, exitRefused, ""},
-		{&keyFileError{"k", &sign.PassphraseError{}}, exitRefused, ""},
+		{&keyFileError{"k", &sign.PassphraseError{}}, exitUsage, "--password-file"},
 		{&keyFileError{"k", &sign.KeyError{Err: errors.New("x")}}, exitUsage, "key new"},
 		{&kms.ReferenceError{}, exitUsage, ""},
 		{&kms.SchemeError{Scheme: "a", Files: []string{"/etc/x"}}, exitUsage, "/etc/x"},

@@ -62,6 +62,9 @@ predicateType.`,
 		case f.platform != "" && !isReference(args[0]):
 			return usagef("--platform is for references")
 		}
+		if err := noExport(args[0]); err != nil {
+			return err
+		}
 		all, err := a.inspect(ctx, args[0], f)
 		if err != nil {
 			return asBroken(err)

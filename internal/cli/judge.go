@@ -145,6 +145,8 @@ func notTrusted(e *notTrustedError) outcome {
 		o.hint = untrustedOutcome(&untrustedError{e.Err}).hint
 	case e.Unnamed:
 		o.hint = "say which image it has to be with --reference NAME"
+	case e.judged != nil:
+		// An audit asks nobody to accept anything.
 	case e.Kind == verdict.Foreign || e.Kind == verdict.Unsigned:
 		o.hint = "with --accept, a person at a terminal is asked whether to use it all the same; without one, the administrator can name its digest in " + acceptance.ConfigFile
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
+	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/release"
@@ -27,6 +29,7 @@ func fetchOptions(proxy string) registry.Options {
 	return registry.Options{
 		Proxy:     proxy,
 		Artifacts: []registry.Artifact{{Type: sign.BundleMediaType, MaxBlobs: 1, MaxSize: sign.MaxBundle}},
+		Others:    []string{inputs.SealedType, evidence.MediaType},
 	}
 }
 

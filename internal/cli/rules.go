@@ -59,6 +59,10 @@ var rules = []rule{
 
 	on(auditOutcome),
 	on(func(e *someAuditsError) outcome { return outcome{code: e.Code} }),
+	on(ownRecipesOutcome),
+	on(func(e *exportError) outcome {
+		return outcome{code: exitUsage, hint: fmt.Sprintf("take what is in it out first, tailsbuild import %s DIR, then name DIR/NAME-VERSION-rN", e.File)}
+	}),
 	on(func(*catalogueError) outcome { return outcome{code: exitUsage} }),
 	on(func(*assess.NoRootError) outcome { return outcome{code: exitUsage} }),
 	on(func(*rebuild.ReleaseKeyError) outcome {
@@ -66,6 +70,12 @@ var rules = []rule{
 	}),
 	on(func(*rebuild.OtherCommitmentError) outcome {
 		return outcome{code: exitUsage, hint: "audit without --reveal, or with the commitment, key and builder that belong together"}
+	}),
+	on(func(*noCommitmentError) outcome {
+		return outcome{code: exitUsage, hint: "name what audit commit has kept of these inputs, in its --output; or audit without --reveal, when nothing was committed to"}
+	}),
+	on(func(*noEvidenceError) outcome {
+		return outcome{code: exitRefused, hint: "what nobody signed can't be audited: get the release from elsewhere, with all that is attached to it, as tailsbuild copy does, or ask its publisher to sign it"}
 	}),
 	on(func(*committedError) outcome {
 		return outcome{code: exitUsage, hint: "reveal that one; or remove it, and it can never be revealed"}
@@ -173,7 +183,7 @@ var rules = []rule{
 		return outcome{code: exitRefused, hint: "find out who else writes there, then try again"}
 	}),
 	on(func(*transfer.LostError) outcome {
-		return outcome{code: exitOther, hint: "the registry lost it; try again"}
+		return outcome{code: exitOther, hint: "the registry lost what it was sent; try again, or use another"}
 	}),
 	on(func(*sameFolderError) outcome { return outcome{code: exitUsage} }),
 	on(func(*transfer.TwiceError) outcome { return outcome{code: exitUsage} }),
@@ -199,7 +209,9 @@ var rules = []rule{
 	on(func(*registry.TransferError) outcome {
 		return outcome{code: exitOther, hint: "try again; where a proxy is needed, name it with --proxy or in ALL_PROXY"}
 	}),
-	on(func(*sign.PassphraseError) outcome { return outcome{code: exitRefused} }),
+	on(func(*sign.PassphraseError) outcome {
+		return outcome{code: exitUsage, hint: "see what " + passwordVariable + " or --password-file has; a key file that is damaged looks the same"}
+	}),
 	on(func(*kms.ReferenceError) outcome { return outcome{code: exitUsage} }),
 	on(func(e *kms.SchemeError) outcome {
 		return outcome{code: exitUsage, hint: fmt.Sprintf("to use a key file, name its path; to use a program, name it in a block scheme %q of %s (docs/keys.md)", e.Scheme, strings.Join(e.Files, " or "))}
@@ -403,6 +415,16 @@ func stepOutcome(e *builder.StepError) outcome {
 		for i, line := range strings.Split(strings.TrimRight(e.Snippet, "\n"), "\n") {
 			o.detail += fmt.Sprintf("%5d | %s\n", e.Range.Start.Line+i, progress.Clean(line))
 		}
+	}
+	return o
+}
+
+// ownRecipesOutcome shows what is wrong in the auditor's own folder of recipes.
+func ownRecipesOutcome(e *sourceError) outcome {
+	o := outcome{code: exitOther, hint: "nothing is said of the release; name the folder that holds the recipes"}
+	var diags *recipeError
+	if errors.As(e, &diags) {
+		o.detail = recipeOutcome(diags).detail
 	}
 	return o
 }

@@ -153,6 +153,9 @@ inputs in a folder are whole. No policy, trust root or recipe is used then.`,
 	cmd.Flags().StringVar(&keyFile, "key", "", "`FILE` with the public key of who signed, to ask no policy")
 	f.add(cmd)
 	return leaf(cmd, cobra.MinimumNArgs(1), func(ctx context.Context, args []string) error {
+		if err := noExport(args...); err != nil {
+			return err
+		}
 		if keyFile == "" {
 			return a.judge(ctx, f, args)
 		}

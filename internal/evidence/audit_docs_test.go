@@ -38,7 +38,8 @@ func TestAuditSchemas(t *testing.T) {
 	const dir = "../../docs/schemas/audit"
 	files, err := filepath.Glob(dir + "/*.json")
 	statements := auditStatements(t)
-	if err != nil || len(files) != len(statements) {
+	// Beside them is that of report.json, which is no statement: TestReportSchema of cli.
+	if err != nil || len(files) != len(statements)+1 {
 		t.Fatalf("%q, %v", files, err)
 	}
 	for name, all := range statements {

@@ -122,6 +122,10 @@ func purlRef(purl string) []spdxRef { return []spdxRef{{"PACKAGE-MANAGER", "purl
 // ociArchs has the names that OCI images have for Alpine's architectures.
 var ociArchs = map[string]string{"x86_64": "amd64", "aarch64": "arm64"}
 
+// Platform returns what OCI images call the platform of one of Alpine's architectures,
+// as linux/amd64.
+func Platform(arch string) string { return "linux/" + cmp.Or(ociArchs[arch], arch) }
+
 func (w *billWriter) image() {
 	p, a := w.Parameters, w.Annotations
 	purl := "pkg:oci/" + url.PathEscape(p.Recipe) + "@" + url.QueryEscape(w.Image.String())

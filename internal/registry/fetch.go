@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -122,7 +123,8 @@ func (f *fetch) layers(ctx context.Context, m *ocispec.Manifest) error {
 // no error: anybody who may push can put it there.
 func (f *fetch) artifact(ctx context.Context, desc ocispec.Descriptor) error {
 	err := f.add(ctx, desc)
-	if err == nil {
+	var unused *unusedError
+	if err == nil || errors.As(err, &unused) && slices.Contains(f.opts.Others, unused.kind) {
 		return nil
 	}
 	if !aboutArtifact(err) || ctx.Err() != nil {
@@ -132,8 +134,8 @@ func (f *fetch) artifact(ctx context.Context, desc ocispec.Descriptor) error {
 	return nil
 }
 
-// An unusedError is why an artifact is not used.
-type unusedError struct{ reason string }
+// An unusedError is why an artifact of a kind is not used.
+type unusedError struct{ reason, kind string }
 
 func (e *unusedError) Error() string { return e.reason }
 
@@ -190,7 +192,7 @@ func (f *fetch) add(ctx context.Context, desc ocispec.Descriptor) error {
 // alone.
 func (f *fetch) check(d *document) error {
 	if d.manifest == nil {
-		return &unusedError{"an index, not an artifact"}
+		return &unusedError{reason: "an index, not an artifact"}
 	}
 	m := d.manifest
 	if s := m.Subject; s == nil || s.Digest != f.image.Digest || s.Size != f.image.Size || s.MediaType != f.image.MediaType {
@@ -202,7 +204,7 @@ func (f *fetch) check(d *document) error {
 		}
 		return kind.check(m)
 	}
-	return &unusedError{fmt.Sprintf("artifact of type %q, which is not asked for", m.ArtifactType)}
+	return &unusedError{fmt.Sprintf("artifact of type %q, which is not asked for", m.ArtifactType), m.ArtifactType}
 }
 
 // addBlob adds a blob of an artifact. The empty config isn't asked for: everybody

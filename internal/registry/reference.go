@@ -26,6 +26,9 @@ type Reference struct{ ref name.Reference }
 // at. Neither the host nor the tag has a default, so that nothing is fetched from
 // where nobody said. Errors are *[ReferenceError].
 func ParseReference(s string) (Reference, error) {
+	if strings.Contains(s, "://") {
+		return Reference{}, &ReferenceError{Reference: s, Err: errors.New("it has a scheme; whether HTTPS is used isn't for it to say")}
+	}
 	ref, err := name.ParseReference(strings.TrimPrefix(s, scheme), name.StrictValidation)
 	if err != nil {
 		return Reference{}, &ReferenceError{Reference: s, Err: err}

@@ -29,6 +29,8 @@ type Options struct {
 	// Artifacts are the kinds of artifact that are fetched with an image, for
 	// which there is no default. Others are named as problems.
 	Artifacts []Artifact
+	// Others are kinds that are known and not fetched; they are no problems.
+	Others []string
 	// Known returns manifests of artifacts that are known to belong to an image. They
 	// are asked for first, whatever the registry's lists say, so that a flood of
 	// others doesn't hide them. When it is nil, none are known.
@@ -188,7 +190,7 @@ func Choose(index digest.Digest, images []ocispec.Descriptor, platform string) (
 	}
 	found, has := []ocispec.Descriptor(nil), []string(nil)
 	for _, desc := range images {
-		p := platformOf(desc)
+		p := PlatformOf(desc)
 		if p == platform {
 			found = append(found, desc)
 		}
@@ -200,7 +202,8 @@ func Choose(index digest.Digest, images []ocispec.Descriptor, platform string) (
 	return found[0], nil
 }
 
-func platformOf(desc ocispec.Descriptor) string {
+// PlatformOf returns the platform that a descriptor names, as linux/arm64/v8.
+func PlatformOf(desc ocispec.Descriptor) string {
 	p := desc.Platform
 	if p == nil {
 		return "no platform"

@@ -189,7 +189,9 @@ func TestDocsCommands(t *testing.T) {
 	if len(blocks) != 2 {
 		t.Fatalf("%d blocks", len(blocks))
 	}
-	dir, b := released(t)
+	b, _, opts := sealable(t)
+	dir := opts.Dir
+	must[*Release](t)(Create(ctx, b, opts))
 	c := newCosign(t)
 	c.file(t, "tails.pub", key(t, 0).Public().PEM())
 	check(t, os.Mkdir(filepath.Join(c.home, "dist"), 0o755))

@@ -271,13 +271,25 @@ func isBroken(err error) bool {
 	return errors.As(err, &sum) || errors.As(err, &size) || errors.Is(err, fs.ErrNotExist) || registry.IsNotFound(err)
 }
 
+// ofBlob says which blob err is about, where it doesn't say so itself.
+func ofBlob(desc ocispec.Descriptor, err error) error {
+	var (
+		sum  *oci.DigestError
+		size *oci.SizeError
+	)
+	if errors.As(err, &sum) || errors.As(err, &size) {
+		return err
+	}
+	return fmt.Errorf("blob %s: %w", desc.Digest, err)
+}
+
 // tolerate writes down that a blob is broken, and returns err if an image needs it.
 func (s *Set) tolerate(desc ocispec.Descriptor, err error) error {
 	needs := func(m *registry.Manifest) bool {
 		return slices.ContainsFunc(m.Blobs(), func(d ocispec.Descriptor) bool { return d.Digest == desc.Digest })
 	}
 	if !isBroken(err) || slices.ContainsFunc(s.images(), needs) {
-		return fmt.Errorf("blob %s: %w", desc.Digest, err)
+		return ofBlob(desc, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -28,6 +28,8 @@ type Moved struct {
 	Sent int64 `json:"sent"`
 	// Problems are what else was listed, and not moved.
 	Problems []registry.Problem `json:"-"`
+	// Index is the one that Pull chose Image from, nil when none was left out.
+	Index *registry.Manifest `json:"-"`
 }
 
 func (s *Set) moved(size int64) *Moved {
@@ -49,6 +51,9 @@ func Pull(ctx context.Context, ref registry.Reference, platform, dir string, opt
 	}
 	defer r.Close()
 	moved, err := r.Image.ToFolder(ctx, dir, opts)
+	if err == nil && r.target != moved.Image.Digest {
+		moved.Index, err = r.manifest(ctx, r.target)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}

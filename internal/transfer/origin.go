@@ -187,8 +187,9 @@ func (r *contextReader) Read(p []byte) (int, error) {
 // A Repository is one in a registry that an image is taken from.
 type Repository struct {
 	*registry.Repository
-	ref   registry.Reference
-	Image *Image
+	ref    registry.Reference
+	target digest.Digest // of what ref names: Image, or an index that it is in
+	Image  *Image
 }
 
 // OpenReference finds out what ref is, once, and opens its image for platform, as
@@ -199,12 +200,13 @@ func OpenReference(ctx context.Context, ref registry.Reference, platform string,
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
 	r := &Repository{Repository: repo, ref: ref}
-	_, desc, err := repo.Resolve(ctx, platform)
+	target, desc, err := repo.Resolve(ctx, platform)
 	if err != nil {
 		repo.Close()
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
 	plain := ocispec.Descriptor{MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size}
+	r.target = target.Digest
 	r.Image = &Image{Name: ref.Name(), Descriptor: plain, origin: r}
 	return r, nil
 }

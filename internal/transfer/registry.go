@@ -45,6 +45,15 @@ type LostError struct{ What string }
 
 func (e *LostError) Error() string { return e.What + ": written, and not there" }
 
+// lost returns a *[LostError] for a registry that finds nothing when it is sent what
+// names what it was sent before.
+func lost(err error) error {
+	if registry.IsNotFound(err) {
+		return fmt.Errorf("%w: %w", &LostError{"what was sent"}, err)
+	}
+	return err
+}
+
 // Pushed says what is in a registry now.
 type Pushed struct {
 	Moved
@@ -175,7 +184,7 @@ func (p *push) run(ctx context.Context, blobs []ocispec.Descriptor) error {
 	// An index after what it names.
 	for _, m := range slices.Backward(p.images()) {
 		if _, err := p.repo.PutManifest(ctx, m, ""); err != nil {
-			return err
+			return lost(err)
 		}
 	}
 	if err := p.attach(ctx, large); err != nil {
@@ -218,7 +227,7 @@ func (p *push) attach(ctx context.Context, manifests []*registry.Manifest) error
 	}
 	for _, of := range bySubject(p.whole(manifests)) {
 		if err := p.repo.Attach(ctx, *of[0].Content.Subject, of); err != nil {
-			return err
+			return lost(err)
 		}
 	}
 	return nil
@@ -262,7 +271,7 @@ func (p *push) blob(ctx context.Context, desc ocispec.Descriptor) error {
 		return p.tolerate(desc, source.failure())
 	}
 	if err != nil {
-		return fmt.Errorf("blob %s: %w", desc.Digest, err)
+		return ofBlob(desc, err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -357,7 +366,7 @@ func (p *push) tag(ctx context.Context) error {
 		return &MovedError{Reference: p.ref.String(), Was: p.pushed.Was, Is: is}
 	}
 	_, err = p.repo.PutManifest(ctx, p.Image, p.ref.Tag())
-	return err
+	return lost(err)
 }
 
 // readBack wants everything to be there as it was written.
@@ -366,7 +375,11 @@ func (p *push) readBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if is != p.Image.Digest {
+	switch is {
+	case p.Image.Digest:
+	case "":
+		return &LostError{"tag " + p.ref.Tag()}
+	default:
 		return &MovedError{Reference: p.ref.String(), Was: p.Image.Digest, Is: is}
 	}
 	for _, of := range bySubject(p.Attached) {

@@ -36,8 +36,11 @@ type Facts struct {
 	Incomplete bool `json:"incomplete,omitempty"`
 	// Rebuilds are statements about Digest whose signatures are valid.
 	Rebuilds []Rebuild `json:"rebuilds,omitempty"`
-	// Unread are places of rebuilders' statements that could not be read.
+	// Unread are places of rebuilders' statements that could not be read, and Ignored
+	// what is in those that could and is by nobody whom the policy has, or no statement
+	// about Digest.
 	Unread     []Unread   `json:"unread,omitempty"`
+	Ignored    []Unread   `json:"ignored,omitempty"`
 	Privileges Privileges `json:"privileges"`
 	// EndOfSupport is when the support of the base ends.
 	EndOfSupport time.Time `json:"endOfSupport,omitzero"`
@@ -166,7 +169,7 @@ type Commitment struct {
 }
 
 // An Unread is a place of statements of the rebuilder called Rebuilder that could not
-// be read, and why.
+// be read, or one of them there, and why.
 type Unread struct {
 	Rebuilder string `json:"rebuilder"`
 	Place     string `json:"place"`

@@ -210,8 +210,12 @@ func (j *judge) different(r *policy.Rebuilder, s Rebuild) {
 }
 
 // unread says whose statements could not be read. What they would say for the image
-// is missing already; what they would say against it is why this matters.
+// is missing already; what they would say against it is why this matters. What is by
+// somebody else says nothing, and is to be seen: a rebuilder may have a new key.
 func (j *judge) unread() {
+	for _, u := range j.facts.Ignored {
+		j.warn(NotCounted, "What is in the place %q of %q doesn't count: %q.", u.Place, u.Rebuilder, u.Problem)
+	}
 	for _, u := range j.facts.Unread {
 		say := j.refuse
 		if r := j.policy.Rebuilder(u.Rebuilder); r != nil && r.Unreachable == policy.Warn {
