@@ -222,7 +222,7 @@ var rules = []rule{
 		return outcome{code: exitUsage, detail: b.String(), hint: "see docs/keys.md"}
 	}),
 	on(func(*kms.AnswerError) outcome {
-		return outcome{code: exitRefused, hint: "check the key's name in its token or service; if it is the PIN, mind that tokens lock after a few wrong ones"}
+		return outcome{code: exitRefused, hint: "check the key's name in its token or service; or the PIN, and mind that tokens lock after a few wrong PINs"}
 	}),
 	on(func(*kms.ProgramError) outcome { return outcome{code: exitOther} }),
 	on(func(*sign.AnswerError) outcome { return outcome{code: exitRefused} }),
