@@ -218,8 +218,10 @@ func TestContainerdNoDescriptor(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	code := Main([]string{"containerd-verify", "--key", key, "--timeout", "100ms", "-name", "registry.example/x:1",
-		"-digest", digest.FromString("x").String(), "-stdin-media-type", ocispec.MediaTypeDescriptor}, r, &stdout, &stderr)
+	code := Main([]string{
+		"containerd-verify", "--key", key, "--timeout", "100ms", "-name", "registry.example/x:1",
+		"-digest", digest.FromString("x").String(), "-stdin-media-type", ocispec.MediaTypeDescriptor,
+	}, r, &stdout, &stderr)
 	if want := "refused: no descriptor came within 100ms\n"; code == exitOK || stdout.String() != want {
 		t.Errorf("exit %d, stdout %q, want %q\n%s", code, stdout.String(), want, stderr.String())
 	}
