@@ -25,7 +25,7 @@ func (e *NotYetError) Error() string {
 type OutputRecordError struct{ Locked, Current lock.Output }
 
 func (e *OutputRecordError) Error() string {
-	return fmt.Sprintf("the lock is for output %+v, this tailsbuild makes %+v", e.Locked, e.Current)
+	return fmt.Sprintf("the lock is for %s, this tailsbuild makes %s", e.Locked, e.Current)
 }
 
 // A StepError reports that a step of the build failed.

@@ -18,6 +18,7 @@ import (
 const (
 	maxStepLog  = 256 << 10
 	maxStepTail = 20
+	maxTailLine = 8 << 10
 	maxLog      = 4 << 20
 )
 
@@ -33,6 +34,8 @@ type vertexLog struct {
 	head bytes.Buffer
 	size int64 // of all that it wrote, in bytes
 	tail tail
+	// open are the lines of the streams that have no end yet.
+	open map[int][]byte
 }
 
 func newLogs() *logs {
@@ -61,16 +64,40 @@ func (l *logs) note(s *client.SolveStatus) {
 		step := l.step(log.Vertex)
 		step.size += int64(len(log.Data))
 		step.head.Write(log.Data[:min(len(log.Data), maxStepLog-step.head.Len())])
-		for line := range strings.Lines(string(log.Data)) {
-			step.tail.add(strings.TrimRight(line, "\n"))
+		step.addLines(log.Stream, log.Data)
+	}
+}
+
+// addLines adds what a stream wrote to the last lines: BuildKit passes on what a
+// process writes in pieces that end anywhere. A line is cut after maxTailLine bytes.
+func (v *vertexLog) addLines(stream int, data []byte) {
+	for piece := range bytes.Lines(data) {
+		text, ended := bytes.CutSuffix(piece, []byte("\n"))
+		line := v.open[stream]
+		line = append(line, text[:min(len(text), maxTailLine-len(line))]...)
+		if ended {
+			v.tail.add(string(line))
+			line = line[:0]
+		}
+		v.open[stream] = line
+	}
+}
+
+// lines returns the last lines, with those that have no end.
+func (v *vertexLog) lines() []string {
+	lines := v.tail.last()
+	for _, stream := range slices.Sorted(maps.Keys(v.open)) {
+		if line := v.open[stream]; len(line) > 0 {
+			lines = append(lines, string(line))
 		}
 	}
+	return lines[max(0, len(lines)-maxStepTail):]
 }
 
 func (l *logs) step(vertex digest.Digest) *vertexLog {
 	s := l.steps[vertex]
 	if s == nil {
-		s = &vertexLog{tail: tail{max: maxStepTail}}
+		s = &vertexLog{tail: tail{max: maxStepTail}, open: map[int][]byte{}}
 		l.steps[vertex] = s
 	}
 	return s
@@ -80,7 +107,7 @@ func (l *logs) step(vertex digest.Digest) *vertexLog {
 func (l *logs) of(vertex digest.Digest) (string, []string) {
 	<-l.done
 	s := l.step(vertex)
-	return s.name, s.tail.last()
+	return s.name, s.lines()
 }
 
 // text returns what the steps wrote, once the solve has ended: by the steps' names,

@@ -2,9 +2,11 @@ package builder
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
 )
@@ -55,5 +57,38 @@ func TestLogLimits(t *testing.T) {
 	}
 	if _, last := l.of(digest.FromBytes([]byte{3})); len(last) != maxStepTail {
 		t.Errorf("%d last lines, want %d", len(last), maxStepTail)
+	}
+}
+
+// TestLogLines: what a step writes comes in pieces that are no lines.
+func TestLogLines(t *testing.T) {
+	const out, err = 1, 2
+	type piece struct {
+		stream int
+		text   string
+	}
+	long := strings.Repeat("x", maxTailLine)
+	for name, test := range map[string]struct {
+		pieces []piece
+		want   []string
+	}{
+		"whole lines":    {[]piece{{err, "one\ntwo\n"}, {err, "three\n"}}, []string{"one", "two", "three"}},
+		"pieces":         {[]piece{{err, "ERROR: "}, {err, "unable to select packages:"}, {err, "\n"}, {err, "  a:\n    breaks: "}, {err, "world[a]\n"}}, []string{"ERROR: unable to select packages:", "  a:", "    breaks: world[a]"}},
+		"no end":         {[]piece{{err, "one\ntw"}, {err, "o"}}, []string{"one", "two"}},
+		"two streams":    {[]piece{{err, "ERR"}, {out, "hello "}, {err, "OR\n"}, {out, "world\n"}}, []string{"ERROR", "hello world"}},
+		"two open":       {[]piece{{err, "ERROR"}, {out, "hello"}}, []string{"hello", "ERROR"}},
+		"an empty line":  {[]piece{{out, "one\n"}, {out, "\n"}, {out, "two\n"}}, []string{"one", "", "two"}},
+		"a long line":    {[]piece{{out, long[1:]}, {out, "xyz"}, {out, "z\nnext\n"}}, []string{long, "next"}},
+		"many, and open": {[]piece{{out, strings.Repeat("a\n", maxStepTail)}, {out, "b"}}, append(slices.Repeat([]string{"a"}, maxStepTail-1), "b")},
+	} {
+		l := newLogs()
+		for _, p := range test.pieces {
+			l.note(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: "sha256:a", Stream: p.stream, Data: []byte(p.text)}}})
+		}
+		close(l.done)
+		_, got := l.of("sha256:a")
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }

@@ -12,10 +12,11 @@ import (
 )
 
 func TestParseSelected(t *testing.T) {
-	got, err := parseSelected(`(1/4) Installing libstdc++ (13.2.1_git20231014-r0)
+	got, removed, err := parseSelected(`(1/4) Installing libstdc++ (13.2.1_git20231014-r0)
 (2/4) Upgrading zlib (1.3-r0 -> 1.3.1-r0)
 (3/4) Downgrading musl (1.2.5-r0 -> 1.2.4_git20230717-r4)
 (4/4) Replacing a (1-r0 -> 1-r0)
+(1/2) Purging busybox-binsh (1.36.1-r15)
 Executing busybox-1.36.1-r19.trigger
 OK: 9 MiB in 19 packages
 `)
@@ -27,8 +28,11 @@ OK: 9 MiB in 19 packages
 	}, got); diff != "" {
 		t.Errorf("selected (-want +got):\n%s", diff)
 	}
-	for _, said := range []string{"(1/1) Purging busybox (1-r0)\n", "WARNING: opening x: no such file\n", "(1/1) Installing a (1-r0) now\n"} {
-		if got, err := parseSelected(said); err == nil {
+	if diff := cmp.Diff([]Selected{{"busybox-binsh", "1.36.1-r15"}}, removed); diff != "" {
+		t.Errorf("removed (-want +got):\n%s", diff)
+	}
+	for _, said := range []string{"(1/1) Purging busybox\n", "WARNING: opening x: no such file\n", "(1/1) Installing a (1-r0) now\n"} {
+		if got, _, err := parseSelected(said); err == nil {
 			t.Errorf("%q is taken for %v", said, got)
 		}
 	}

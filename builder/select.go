@@ -39,6 +39,19 @@ func (e *UnsatisfiableError) Error() string {
 	return fmt.Sprintf("packages of %s, for its %s: apk can't install %s", e.Recipe, e.World.Use, strings.Join(e.World.Packages, " "))
 }
 
+// A RemovalError reports packages that can't be installed beside one that the base has,
+// such as "!busybox". A recipe adds to its base and removes nothing.
+type RemovalError struct {
+	Recipe  string
+	World   lock.World
+	Package Selected // the first that apk would remove
+}
+
+func (e *RemovalError) Error() string {
+	return fmt.Sprintf("packages of %s, for its %s: to install %s, apk would remove %s-%s, which the base has",
+		e.Recipe, e.World.Use, strings.Join(e.World.Packages, " "), e.Package.Name, e.Package.Version)
+}
+
 // A Selector has the apk of a base choose what installing the worlds of a closure
 // takes, beside what the base has.
 type Selector struct {
@@ -82,8 +95,8 @@ func (s *Selector) Close() error {
 
 // Select returns the packages to lock. The inputs of lk are the root file system, the
 // indexes of all repositories, and when the base has packages, those and the world
-// that installs them. It returns an [UnsatisfiableError] when apk finds no choice. It
-// is called once.
+// that installs them. It returns an [UnsatisfiableError] when apk finds no choice, and a
+// [RemovalError] when its choice is without something of the base. It is called once.
 func (s *Selector) Select(ctx context.Context, lk *lock.File) ([]Choice, error) {
 	if s.daemon == nil {
 		return nil, nil
@@ -122,10 +135,14 @@ func (s *Selector) Select(ctx context.Context, lk *lock.File) ([]Choice, error) 
 	defer said.Close()
 	choices := make([]Choice, len(s.worlds))
 	for i, w := range s.worlds {
-		choices[i].World = w
-		if choices[i].Selected, err = readSelected(said, selectedFile(w)); err != nil {
+		selected, removed, err := readSelected(said, selectedFile(w))
+		if err != nil {
 			return nil, err
 		}
+		if len(removed) > 0 {
+			return nil, &RemovalError{Recipe: p.recipe.Name, World: w, Package: removed[0]}
+		}
+		choices[i] = Choice{World: w, Selected: selected}
 	}
 	return choices, nil
 }
@@ -152,35 +169,39 @@ func (g *graph) selects(w lock.World) (place, string) {
 // -> 1.3.1-r0)".
 var selectedLine = lazyregexp.New(`^\([0-9]+/[0-9]+\) (Installing|Upgrading|Downgrading|Replacing|Reinstalling) ([^ ()]+) \((?:[^ ()]+ -> )?([^ ()]+)\)$`)
 
-func parseSelected(said string) ([]Selected, error) {
-	var all []Selected
+// removedLine is how it says that it removes one: "(1/5) Purging busybox (1.36.1-r15)".
+var removedLine = lazyregexp.New(`^\([0-9]+/[0-9]+\) Purging ([^ ()]+) \(([^ ()]+)\)$`)
+
+func parseSelected(said string) (selected, removed []Selected, err error) {
 	for line := range strings.Lines(said) {
 		line = strings.TrimSuffix(line, "\n")
 		if m := selectedLine.FindStringSubmatch(line); m != nil {
-			all = append(all, Selected{Name: m[2], Version: m[3]})
+			selected = append(selected, Selected{Name: m[2], Version: m[3]})
+		} else if m := removedLine.FindStringSubmatch(line); m != nil {
+			removed = append(removed, Selected{Name: m[1], Version: m[2]})
 		} else if !strings.HasPrefix(line, "OK: ") && !strings.HasPrefix(line, "Executing ") {
-			return nil, fmt.Errorf("apk says %q, which isn't known to be an installation", line)
+			return nil, nil, fmt.Errorf("apk says %q, which isn't known to be an installation", line)
 		}
 	}
-	return all, nil
+	return selected, removed, nil
 }
 
 // maxSelected is how much apk may say, in bytes.
 const maxSelected = 4 << 20
 
 // readSelected reads what apk said from a file of dir.
-func readSelected(dir *os.Root, name string) ([]Selected, error) {
+func readSelected(dir *os.Root, name string) (selected, removed []Selected, err error) {
 	f, err := dir.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxSelected+1))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(b) > maxSelected {
-		return nil, &oci.LimitError{What: "what apk selects", Size: int64(len(b)), Limit: maxSelected}
+		return nil, nil, &oci.LimitError{What: "what apk selects", Size: int64(len(b)), Limit: maxSelected}
 	}
 	return parseSelected(string(b))
 }

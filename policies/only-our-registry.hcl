@@ -4,7 +4,8 @@
 # timestamp authority says when they were made. There is no way around it: what this
 # file doesn't allow is refused.
 #
-# Replace the names, paths and keys by yours.
+# Replace the names, paths and keys by yours. containerd can be told of all this; what
+# podman and Kubernetes need beside it is in docs/enforce.md.
 
 trust_root "tails" {
   organisation = "tails"

@@ -2,7 +2,8 @@
 # what nobody signed only after a person accepted it twice. Tails' own images have
 # stricter rules, so that a person learns what a missing warning is worth.
 #
-# Replace the names, paths and keys by yours.
+# Replace the names, paths and keys by yours. containerd can be told of all this; what
+# podman and Kubernetes need beside it is in docs/enforce.md.
 
 trust_root "tails" {
   organisation = "tails"

@@ -238,8 +238,8 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	run(ts, args[0], args[1:], nil)
 }
 
-// apks makes an apk repository with one package: apks DIR KEY INDEXKEY NAME-VERSION.
-// The package is signed with the key called KEY, and the index with INDEXKEY; - is
+// apks makes an apk repository: apks DIR KEY INDEXKEY NAME-VERSION...
+// Packages are signed with the key called KEY, and the index with INDEXKEY; - is
 // no signature. KEY.rsa.pub is written, and keys stay the same within a script.
 func apks() func(*testscript.TestScript, bool, []string) {
 	type id struct{ dir, name string }
@@ -263,14 +263,16 @@ func apks() func(*testscript.TestScript, bool, []string) {
 		return made[of]
 	}
 	return func(ts *testscript.TestScript, neg bool, args []string) {
-		if neg || len(args) != 4 {
-			ts.Fatalf("usage: apks DIR KEY INDEXKEY NAME-VERSION")
+		if neg || len(args) < 4 {
+			ts.Fatalf("usage: apks DIR KEY INDEXKEY NAME-VERSION...")
 		}
-		name, version, _ := strings.Cut(args[3], "-")
-		p := apktest.Package{Name: name, Version: version, Files: []apktest.File{
-			{Name: "usr/"}, {Name: "usr/share/"}, {Name: "usr/share/" + name, Content: "hello\n", Time: 1700000000},
-		}}
-		r := apktest.Repository{Key: key(ts, args[1]), IndexKey: key(ts, args[2]), Packages: []apktest.Package{p}}
+		r := apktest.Repository{Key: key(ts, args[1]), IndexKey: key(ts, args[2])}
+		for _, arg := range args[3:] {
+			name, version, _ := strings.Cut(arg, "-")
+			r.Packages = append(r.Packages, apktest.Package{Name: name, Version: version, Files: []apktest.File{
+				{Name: "usr/"}, {Name: "usr/share/"}, {Name: "usr/share/" + name, Content: "hello\n", Time: 1700000000},
+			}})
+		}
 		ts.Check(r.Write(ts.MkAbs(args[0])))
 	}
 }

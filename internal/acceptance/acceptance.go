@@ -34,7 +34,7 @@ type Acceptor struct {
 // New returns an acceptor that asks a person at in and out, if both are terminals,
 // and writes what is accepted to the file log.
 func New(in, out *os.File, log string) *Acceptor {
-	return &Acceptor{in: in, out: out, log: log, config: config{root: "/", file: ConfigFile, owner: 0}, uid: os.Getuid()}
+	return &Acceptor{in: in, out: out, log: log, config: config{root: "/", file: ConfigFile}, uid: os.Getuid()}
 }
 
 // The reasons why an image is not accepted, beside errors of files.

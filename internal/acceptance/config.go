@@ -54,12 +54,19 @@ func (c config) accepts(image digest.Digest) (reason string, ok bool, err error)
 	if err != nil {
 		return "", false, err
 	}
-	accepted, diags := decode(c.file, src)
+	accepted, diags := decode(path.Base(c.file), src)
 	if diags.HasErrors() {
 		return "", false, &ConfigError{c.file, diags}
 	}
 	reason, ok = accepted[image]
 	return reason, ok, nil
+}
+
+// CheckConfig returns a *[ConfigError] when the administrator's file is there and can't
+// be relied on.
+func CheckConfig() error {
+	_, _, err := (config{root: "/", file: ConfigFile}).accepts("")
+	return err
 }
 
 // read reads the file, folder by folder, so that what was checked is what is used.

@@ -59,10 +59,6 @@ type Package struct {
 // String returns "name-version".
 func (p *Package) String() string { return p.Name + "-" + p.Version }
 
-// FileName returns the name of the package's file, which is in the same folder of
-// the repository as the index.
-func (p *Package) FileName() string { return p.String() + ".apk" }
-
 // A Checksum is the SHA-1 that identifies a package to apk. It is checked where
 // apk does and never relied on alone.
 type Checksum [20]byte

@@ -2,6 +2,8 @@ package apk
 
 import (
 	"bytes"
+	"compress/flate"
+	"io"
 	"strings"
 	"testing"
 )
@@ -23,7 +25,7 @@ func FuzzIndex(f *testing.F) {
 			t.Fatalf("%d packages in %d lines", len(packages), lines)
 		}
 		for _, p := range packages {
-			if p.Size < 0 || strings.ContainsAny(p.FileName(), "/\\ \x00\n%") || strings.HasPrefix(p.FileName(), ".") {
+			if p.Size < 0 || strings.ContainsAny(p.String()+".apk", "/\\ \x00\n%") || strings.HasPrefix(p.String()+".apk", ".") {
 				t.Fatalf("accepted %+v", p)
 			}
 			for _, s := range p.Depends {
@@ -141,6 +143,24 @@ func FuzzTree(f *testing.F) {
 					t.Fatalf("%q points to %q", name, target)
 				}
 			}
+		}
+	})
+}
+
+// FuzzDeflate: any data is refused, or is content of as many bytes.
+func FuzzDeflate(f *testing.F) {
+	for _, member := range [][]byte{gz(f, []byte("hello, hello, hello")), gz(f, make([]byte, 1000)), sign(f, privateKeys()[0], nil, sha1Name)} {
+		_, content, _, err := splitMember("seed", member, maxSignatureTar)
+		check(f, err)
+		f.Add(member[10:len(member)-8], content)
+	}
+	f.Fuzz(func(t *testing.T, b, content []byte) {
+		if checkDeflate(b, content, true) != nil {
+			return
+		}
+		got, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(b)), maxSignatureTar))
+		if err == nil && len(got) != len(content) {
+			t.Errorf("taken for %d bytes, and decompresses to %d", len(content), len(got))
 		}
 	})
 }

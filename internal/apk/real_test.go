@@ -107,7 +107,7 @@ func TestRealEntry(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("entry (-want +got):\n%s", diff)
 	}
-	if f := found[0].FileName(); f != "openssh-sftp-server-9.6_p1-r0.apk" {
+	if f := found[0].String() + ".apk"; f != "openssh-sftp-server-9.6_p1-r0.apk" {
 		t.Error(f)
 	}
 }
@@ -121,7 +121,7 @@ func TestRealPackages(t *testing.T) {
 	check(t, err)
 	byFile := map[string]*Package{}
 	for i := range x.Packages {
-		byFile[x.Packages[i].FileName()] = &x.Packages[i]
+		byFile[x.Packages[i].String()+".apk"] = &x.Packages[i]
 	}
 	verified, withScripts := 0, 0
 	for _, e := range entries {
@@ -176,14 +176,14 @@ func TestRealFlipped(t *testing.T) {
 	x, err := ReadIndex("main", b, keys)
 	check(t, err)
 	for i := 0; i < len(b); i += 1 + min(i, len(b)/50) {
-		if _, err := ReadIndex("main", flip(b, i), keys); err == nil && !idle(t, b, i) {
+		if _, err := ReadIndex("main", flip(b, i), keys); err == nil {
 			t.Errorf("index with byte %d flipped was read", i)
 		}
 	}
 	p := x.Find("zlib")[0]
-	apk := readFile(t, mirror(t), "v3.19/main/x86_64", p.FileName())
+	apk := readFile(t, mirror(t), "v3.19/main/x86_64", p.String()+".apk")
 	for i := 0; i < len(apk); i += 1 + i/700*100 {
-		if _, err := verify(p, flip(apk, i), keys); err == nil && !idle(t, apk, i) {
+		if _, err := verify(p, flip(apk, i), keys); err == nil {
 			t.Errorf("package with byte %d of %d flipped was taken", i, len(apk))
 		}
 	}
@@ -194,16 +194,6 @@ func TestRealFlipped(t *testing.T) {
 			t.Errorf("%d of %d bytes were taken for the package", n, len(apk))
 		}
 	}
-}
-
-// idle reports whether byte i of b is one of the few that nobody signs and that
-// mean nothing: the time in the first gzip header, or filling between its blocks.
-func idle(t *testing.T, b []byte, i int) bool {
-	t.Helper()
-	raw, want, _, err := splitMember("test", b, maxSignatureTar)
-	check(t, err)
-	_, got, _, err := splitMember("test", flip(b, i), maxSignatureTar)
-	return i < len(raw) && err == nil && bytes.Equal(got, want)
 }
 
 // realApk returns a function that runs Alpine's apk from the real rootfs, with its
@@ -273,7 +263,7 @@ func BenchmarkVerify(b *testing.B) {
 	x, err := ReadIndex("main", realIndex(b, "main"), keys)
 	check(b, err)
 	p := x.Find("coreutils")[0]
-	content := readFile(b, mirror(b), "v3.19/main/x86_64", p.FileName())
+	content := readFile(b, mirror(b), "v3.19/main/x86_64", p.String()+".apk")
 	b.SetBytes(p.Size)
 	for b.Loop() {
 		if _, err := verify(p, content, keys); err != nil {

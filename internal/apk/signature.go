@@ -37,7 +37,7 @@ type signature struct {
 // follows. A file that doesn't begin with signatures gives a *SignatureError.
 func cutSignatures(name string, b []byte) (sigs []signature, rest []byte, err error) {
 	what := name + ", signatures"
-	_, content, rest, err := splitMember(what, b, maxSignatureTar)
+	raw, content, rest, err := splitMember(what, b, maxSignatureTar)
 	var limit *LimitError
 	if err != nil && !errors.As(err, &limit) {
 		return nil, nil, err
@@ -59,7 +59,43 @@ func cutSignatures(name string, b []byte) (sigs []signature, rest []byte, err er
 	if len(sigs) == 0 {
 		return nil, nil, &SignatureError{File: name}
 	}
+	if err := checkMember(what, raw, content); err != nil {
+		return nil, nil, err
+	}
 	return sigs, rest, nil
+}
+
+// memberHeaders are the gzip headers (RFC 1952, section 2.3) that the member of the
+// signatures may have, and whether what wrote it copies from the nearest place: those of
+// abuild-sign's gzip -9, of Go, and of klauspost/compress, with which melange signs, and
+// which writes Go's zero time, cut to 32 bits.
+var memberHeaders = []struct {
+	header  string
+	nearest bool
+}{
+	{"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03", true},
+	{"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff", true},
+	{"\x1f\x8b\x08\x00\x00\x09\x6e\x88\x00\xff", false},
+}
+
+// checkMember refuses a member of signatures that says the same in another way than
+// usual: no signature covers it, and a flipped bit that readers overlook would give the
+// file another digest. All else in it is signatures, or held by its CRC.
+func checkMember(what string, raw, content []byte) error {
+	if len(raw) > maxSignatureTar {
+		return &LimitError{what, maxSignatureTar}
+	}
+	const header, trailer = 10, 8
+	for _, h := range memberHeaders {
+		if !bytes.HasPrefix(raw, []byte(h.header)) {
+			continue
+		}
+		if err := checkDeflate(raw[header:len(raw)-trailer], content, h.nearest); err != nil {
+			return &FormatError{what, "the gzip member, which no signature covers, isn't as gzip writes it", err}
+		}
+		return nil
+	}
+	return &FormatError{what, "the gzip header, which no signature covers, is none of gzip -9, Go or melange", nil}
 }
 
 func readSignature(what string, h *tar.Header, r io.Reader) (signature, error) {

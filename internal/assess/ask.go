@@ -72,7 +72,10 @@ func (a *Assessor) ask(ctx context.Context, t *policy.TrustRoot, s *Assessment) 
 
 // failed writes down that the trust root can't be used.
 func (s *Assessment) failed(err error) {
-	s.Err = errors.Join(s.Err, err)
+	// One lookup after the other may say the same.
+	if s.Err == nil || !strings.Contains(s.Err.Error(), err.Error()) {
+		s.Err = errors.Join(s.Err, err)
+	}
 	s.Facts.Root.Verified, s.Facts.Root.Problem = verdict.No, s.Err.Error()
 	s.Facts.Root.Listed, s.Facts.Root.Newest = verdict.Unknown, verdict.Unknown
 	var expired *trust.ExpiredError

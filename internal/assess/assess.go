@@ -159,7 +159,7 @@ func (a *Assessor) JudgeWithoutRebuilds(ctx context.Context, contents *release.C
 // gather gathers all facts but what rebuilders say.
 func (a *Assessor) gather(ctx context.Context, contents *release.Contents, reference string) *Assessment {
 	s := &Assessment{Contents: contents}
-	s.Facts.Digest, s.Facts.Size = contents.Image.Digest, contents.Compressed
+	s.Facts.Digest, s.Facts.Size, s.Facts.Incomplete = contents.Image.Digest, contents.Compressed, contents.Incomplete
 	s.Facts.Problems = slices.Clone(a.problems)
 	if reference == "" {
 		reference = a.name(ctx, s)
@@ -174,6 +174,7 @@ func (a *Assessor) gather(ctx context.Context, contents *release.Contents, refer
 		a.ask(ctx, t, s)
 	}
 	s.signatures(a.scope(reference).Sigstore)
+	a.named(s)
 	s.privileges()
 	s.support(a.opts.Policy)
 	return s

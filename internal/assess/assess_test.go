@@ -7,10 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"gitlab.com/tailsbuild/tailsbuild/internal/assess"
+	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
@@ -78,7 +82,9 @@ func TestForeignAndUnsigned(t *testing.T) {
 func TestSigner(t *testing.T) {
 	mine, other := makeRelease(t, "1.0", key(t, 0), none), makeRelease(t, "1.0", key(t, 1), none)
 	w := newWorld(t, signerPolicy(key(t, 0).Public()))
-	for _, reference := range []string{"", "mqtt", "registry.example/x:1"} {
+	for _, reference := range []string{
+		"", "mqtt", "mqtt:1.0-r0", "registry.example/x/mqtt:1.0-r0", "registry.example/x/mqtt@" + mine.image.Digest.String(),
+	} {
 		w.want(mine, reference, verdict.Trusted, verdict.Signed)
 	}
 	if s := w.assess(mine.dir, ""); s.Facts.Reference != "mqtt:1.0-r0" || s.Facts.Root.Name != "" {
@@ -87,6 +93,41 @@ func TestSigner(t *testing.T) {
 	w.want(other, "mqtt", verdict.Foreign, verdict.OtherSigner)
 	w.policy = strings.Replace(w.policy, `timestamp        = "optional"`, "", 1)
 	w.want(mine, "mqtt", verdict.Refused, verdict.NotTimestamped)
+}
+
+// TestSignerName: without a trust root, who signs says what the image is: in the
+// evidence or, for who signed the image alone, by the image's own annotations.
+func TestSignerName(t *testing.T) {
+	mine, others := makeRelease(t, "1.0", key(t, 0), none), makeRelease(t, "1.0", key(t, 1), none)
+	w := newWorld(t, signerPolicy(key(t, 0).Public()))
+	title := func(name, version string) map[string]string {
+		return map[string]string{ocispec.AnnotationTitle: name, ocispec.AnnotationVersion: version}
+	}
+	alone := func(annotations map[string]string) made {
+		m := made{dir: filepath.Join(t.TempDir(), "dist")}
+		m.image = writeAnnotated(t, m.dir, "alone", none, annotations)
+		attachStatement(t, m, key(t, 0), must[[]byte](t)(evidence.Signature(m.image.Digest)))
+		return m
+	}
+	named := alone(title("mqtt", "1.0-r0"))
+	for _, reference := range []string{"mqtt", "mqtt:1.0-r0", "registry.example/x/mqtt@" + named.image.Digest.String()} {
+		w.want(named, reference, verdict.Trusted, verdict.Signed)
+	}
+	for _, m := range []made{
+		mine, named, alone(nil), alone(title("croc", "1.0-r0")), alone(title("mqtt", "")), alone(title("x/sftp", "9.6-r0")),
+	} {
+		for _, reference := range []string{
+			"sftp:9.6-r0", "sftp:1.0-r0", "registry.example/x/sftp@" + m.image.Digest.String(),
+			"mqtt:9.9-r9", "mqtt:latest", "mqtt:1.0", "registry.example/mqtt/x:1.0-r0",
+		} {
+			s := w.want(m, reference, verdict.Refused, verdict.NotKnown)
+			if !strings.Contains(fmt.Sprint(s.Facts.Problems), "but me has signed it ") {
+				t.Errorf("%s: %q", reference, s.Facts.Problems)
+			}
+		}
+	}
+	// For a name by somebody else nobody vouches, as for the image.
+	w.want(others, "sftp:9.6-r0", verdict.Foreign, verdict.OtherSigner)
 }
 
 // TestSequence: what was accepted is remembered, and what was only looked at isn't.
@@ -138,6 +179,10 @@ func TestRootProblems(t *testing.T) {
 			check(w.t, os.Remove(filepath.Join(w.folder, "root.json")))
 			check(w.t, os.Mkdir(filepath.Join(w.folder, "root.json"), 0o755))
 		}, verdict.RootFailed},
+		"pinned root is a FIFO": {func(w *world) {
+			check(w.t, os.Remove(filepath.Join(w.folder, "root.json")))
+			check(w.t, syscall.Mkfifo(filepath.Join(w.folder, "root.json"), 0o644))
+		}, verdict.RootFailed},
 		"another pinned root": {func(w *world) {
 			check(w.t, os.WriteFile(filepath.Join(w.folder, "root.json"), newWorld(w.t, "").repo.File("1.root.json"), 0o644))
 		}, verdict.RootFailed},
@@ -151,8 +196,16 @@ func TestRootProblems(t *testing.T) {
 			w.list(m, 1, nil)
 			c.change(w)
 			for _, reference := range []string{"mqtt", "mqtt:1.0-r0", ""} {
-				if s := w.want(m, reference, verdict.Refused, c.code); s.Err == nil {
+				s := w.want(m, reference, verdict.Refused, c.code)
+				if s.Err == nil {
 					t.Error("no error to explain it")
+				}
+				if first := s.Verdict.Reasons[0]; first.Code != c.code && first.Code != verdict.RootFailed {
+					t.Errorf("%q: the first reason is %+v", reference, first)
+				}
+				problem := s.Facts.Root.Problem
+				if line, rest, _ := strings.Cut(problem, "\n"); rest != "" && strings.Contains(rest, line) {
+					t.Errorf("%q: said twice: %q", reference, problem)
 				}
 			}
 		})

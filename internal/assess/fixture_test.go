@@ -67,13 +67,18 @@ func key(t testing.TB, n int) *sign.Key {
 // writeImage writes a layout with one image, whose only layer has content.
 func writeImage(t testing.TB, dir, content string, labels map[string]string) ocispec.Descriptor {
 	t.Helper()
+	return writeAnnotated(t, dir, content, labels, nil)
+}
+
+func writeAnnotated(t testing.TB, dir, content string, labels, annotations map[string]string) ocispec.Descriptor {
+	t.Helper()
 	w := must[*oci.Writer](t)(oci.Create(dir))
 	var layer bytes.Buffer
 	tw := tar.NewWriter(&layer)
 	check(t, tw.WriteHeader(&tar.Header{Name: "etc/file", Size: int64(len(content)), Mode: 0o644, ModTime: time.Unix(1, 0)}))
 	must[int](t)(tw.Write([]byte(content)))
 	check(t, tw.Close())
-	m := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest}
+	m := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest, Annotations: annotations}
 	m.Layers = []ocispec.Descriptor{must[ocispec.Descriptor](t)(w.AddBytes(ocispec.MediaTypeImageLayer, layer.Bytes()))}
 	m.Config = must[ocispec.Descriptor](t)(w.AddBytes(ocispec.MediaTypeImageConfig, must[[]byte](t)(json.Marshal(ocispec.Image{
 		Platform: ocispec.Platform{Architecture: "amd64", OS: "linux"}, Config: ocispec.ImageConfig{Labels: labels},

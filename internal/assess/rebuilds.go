@@ -210,11 +210,14 @@ func (v *votes) problem(rebuilder *policy.Rebuilder, s *evidence.Summary) string
 	return ""
 }
 
-// fromSame reports whether a rebuild was made from what those signers of the policy
-// say that the release was made from, who have signed it.
+// fromSame reports whether a rebuild was made from what each signer of the policy who
+// has signed the release says that it was made from, in one of the builds: an image can
+// come out of more than one lock.
 func (v *votes) fromSame(r *evidence.Rebuild) bool {
 	return !slices.ContainsFunc(v.own(), func(own *release.Verification) bool {
-		return own.Parameters.Lock != r.Parameters.Lock || !slices.Equal(own.Dependencies, r.Dependencies)
+		return !slices.ContainsFunc(own.Reproductions, func(one release.Reproduction) bool {
+			return one.Parameters.Lock == r.Parameters.Lock && slices.Equal(one.Dependencies, r.Dependencies)
+		})
 	})
 }
 

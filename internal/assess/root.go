@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 )
@@ -116,7 +115,7 @@ func (a *Assessor) path(p string) string {
 func (a *Assessor) openSigstores() {
 	for _, s := range a.opts.Policy.Sigstores {
 		what := fmt.Sprintf("trusted root of the sigstore %q", s.Name)
-		file, err := readFile(what, a.path(s.TrustedRoot), sign.MaxTrustedRoot+1)
+		file, err := readFile(what, a.path(s.TrustedRoot), sign.MaxTrustedRoot)
 		var t *sign.TrustedRoot
 		if err == nil {
 			t, err = sign.OpenTrustedRoot(s.Name, file)
@@ -129,19 +128,11 @@ func (a *Assessor) openSigstores() {
 	}
 }
 
-// readFile reads a file of the policy's, as much as limit.
+// readFile reads a file of the policy's, of at most limit bytes.
 func readFile(what, path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
+	b, err := regular.Read(path, limit)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: %s is no file", what, path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, limit))
+	return b, nil
 }

@@ -49,7 +49,7 @@ func (s *Assessment) maySay(p *policy.Policy, st release.Statement) bool {
 	if scope == nil {
 		return false
 	}
-	if m := marks(&st, scope.Sigstore); scope.Log && !m.Logged || scope.Timestamp && !m.Timestamped() {
+	if !hasMarks(&st, scope) {
 		return false
 	}
 	if len(scope.Signers) == 0 {

@@ -219,6 +219,10 @@ func TestAuditAllAnswered(t *testing.T) {
 }
 
 func TestAuditAllUsage(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "catalogue")
+	if err := os.WriteFile(empty, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct{ args, want string }{
 		{"audit", "no release is named"},
 		{"audit x --all y", "both --all and a release"},
@@ -229,7 +233,7 @@ func TestAuditAllUsage(t *testing.T) {
 		{"audit --all x --registry y", "go together"},
 		{"audit --all trust-root:x --registry y --key z", "no place"},
 		{"audit --all x --retries 11", "from 0 to 10"},
-		{"audit --all /dev/null --key z", "--all /dev/null lists no release"},
+		{"audit --all " + empty + " --key z", "lists no release"},
 		{"audit --all x --progress tty", "one audit at a time"},
 	} {
 		if code, _, stderr := run(strings.Fields(test.args)...); code != exitUsage || !strings.Contains(stderr, test.want) {

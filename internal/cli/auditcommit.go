@@ -23,6 +23,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 	"gitlab.com/tailsbuild/tailsbuild/internal/transfer"
 )
 
@@ -300,7 +301,7 @@ func (u *auditor) reveal(manifest digest.Digest) (*rebuild.Secret, error) {
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		file = secretPath(file, manifest)
 	}
-	b, err := readFile(file, rebuild.MaxSecret)
+	b, err := regular.Read(file, rebuild.MaxSecret)
 	if errors.Is(err, fs.ErrNotExist) && u.flags.many.all != "" && file != u.flags.reveal {
 		return nil, nil
 	}

@@ -248,7 +248,7 @@ func auditOutcome(e *auditError) outcome {
 	case evidence.Different:
 		return outcome{code: exitDifferent}
 	case evidence.BuildFailed:
-		return outcome{code: exitStep, detail: tail(e.Log)}
+		return outcome{code: exitStep, log: e.Log}
 	case evidence.InputsMissing:
 		return outcome{code: exitInputs, hint: "the release can't be rebuilt by anyone as it is; ask for a copy with its sealed inputs"}
 	case evidence.ToolchainMismatch:

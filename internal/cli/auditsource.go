@@ -15,6 +15,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 // A sourced is how the release's recipes compare with the auditor's own.
@@ -109,7 +110,7 @@ func compareFile(path string, content []byte) (string, error) {
 	case !info.Mode().IsRegular() || info.Size() != int64(len(content)):
 		return "is another file", nil
 	}
-	b, err := readFile(path, info.Size())
+	b, err := regular.Read(path, info.Size())
 	if err == nil && !bytes.Equal(b, content) {
 		return "is another file", nil
 	}

@@ -15,6 +15,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 // An auditKey is what was audited, and what was asked of it: an audit with another is
@@ -59,7 +60,7 @@ type auditState struct {
 
 func openAuditState(path string) (*auditState, error) {
 	s := &auditState{last: map[auditKey]auditRecord{}}
-	b, err := readFile(path, maxState)
+	b, err := regular.Read(path, maxState)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

@@ -322,19 +322,8 @@ func (b *build) reproduce(ctx context.Context, l *loaded, opts builder.Options, 
 
 // built describes two builds of l.
 func (b *build) built(l *loaded, pair *builder.Pair) release.Build {
-	made := release.Build{
-		Closure: l.closure,
-		Recipes: filepath.Dir(filepath.Dir(l.path)),
-		Files:   l.files,
-		Arch:    l.plan.Arch(),
-		Plan:    l.plan.Digest(),
-		Lock:    l.lock.Digest(),
-		Output:  l.plan.Output(),
-		Inputs:  l.plan.Inputs(),
-		A:       pair.A,
-		B:       pair.B,
-	}
-	made.Context = l.context()
+	made := l.made()
+	made.A, made.B, made.Context = pair.A, pair.B, l.context()
 	if l.client != nil {
 		made.TestInputs = l.client.Inputs()
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 // trustRootPrefix is before the name of a trust root where a file could be meant.
@@ -41,7 +42,7 @@ func (e *catalogueError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File
 // after it, or a JSON object with both. Lines that are empty or begin with # don't
 // count.
 func readCatalogue(file string) ([]catalogued, error) {
-	b, err := readFile(file, maxCatalogue)
+	b, err := regular.Read(file, maxCatalogue)
 	if err != nil {
 		return nil, err
 	}

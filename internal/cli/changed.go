@@ -16,10 +16,25 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/graph"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 func addChanged(cmd *cobra.Command, since *string) {
-	cmd.Flags().StringVar(since, "changed", "", "the recipes that the changes since the commit `REV` reach, and why")
+	cmd.Flags().Var((*sinceFlag)(since), "changed", "the recipes that the changes since the commit `REV` reach, and why")
+}
+
+// A sinceFlag is a flag's value that isn't empty, as a variable of CI may be.
+type sinceFlag string
+
+func (f *sinceFlag) String() string { return string(*f) }
+func (f *sinceFlag) Type() string   { return "string" }
+
+func (f *sinceFlag) Set(s string) error {
+	if s == "" {
+		return errors.New("it is empty: name a commit, such as origin/main")
+	}
+	*f = sinceFlag(s)
+	return nil
 }
 
 // toBuild returns the recipes that build's command line means: as they are named,
@@ -177,7 +192,7 @@ func variablesOf(p *recipe.Project, set map[string]string) map[string]string {
 
 // lockSource returns the lock of the recipe called name, nil if there is none.
 func (p *project) lockSource(name string) ([]byte, error) {
-	src, err := readFile(p.lockPath(name), lockLimit)
+	src, err := regular.Read(p.lockPath(name), lockLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

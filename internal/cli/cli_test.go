@@ -9,10 +9,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
 	"github.com/hashicorp/hcl/v2"
@@ -117,6 +119,27 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// TestErrorLog: what apk says is on the terminal and in the JSON, the end of it.
+func TestErrorLog(t *testing.T) {
+	log := append(slices.Repeat([]string{"x"}, 5), slices.Repeat([]string{"ERROR: \x1b[31m"}, 20)...)
+	var stdout, stderr bytes.Buffer
+	a := &app{stderr: &stderr, out: output{w: &stdout, format: "json", command: "lock"}}
+	if code := a.report("tailsbuild lock", &builder.UnsatisfiableError{Recipe: "sftp", Log: log}); code != exitRecipe {
+		t.Errorf("exit code %d", code)
+	}
+	if got := strings.Count(stderr.String(), "      > ERROR: �[31m\n"); got != 20 || strings.Contains(stderr.String(), "> x") {
+		t.Errorf("%d lines in %q", got, stderr.String())
+	}
+	_, object, _ := strings.Cut(stdout.String(), "\n")
+	var got struct{ Error struct{ Log []string } }
+	if err := json.Unmarshal([]byte(object), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(log[5:], got.Error.Log); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}
+
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
@@ -181,6 +204,8 @@ func TestOutcomes(t *testing.T) {
 		{&sign.AnswerError{}, exitRefused, ""},
 		{&inputs.MissingError{Tried: []inputs.Attempt{{Err: &inputs.MismatchError{}}}}, exitInputs, "not used"},
 		{&inputs.MissingError{}, exitInputs, "--mirror"},
+		{&builder.UnsatisfiableError{}, exitRecipe, ""},
+		{&builder.RemovalError{Package: builder.Selected{Name: "busybox"}}, exitRecipe, "can't remove what its base has"},
 		{&builder.StepError{ExitCode: 3}, exitStep, ""},
 		{&builder.TestError{Recipe: "mqtt"}, exitStep, "tailsbuild test mqtt"},
 		{&sandbox.UnavailableError{Kind: "capability", Name: "SYS_TIME"}, exitOther, "--skip-tests"},

@@ -111,6 +111,9 @@ func recordedNow(t *testing.T) []recordedOutput {
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
+			if im.Size == 0 {
+				t.Errorf("the lock of %s doesn't have the size of its image for %s, so that archive would need a release", name, im.Arch)
+			}
 			plan := l.plan.Digest().String()
 			if im.Plan != plan {
 				t.Errorf("%s for %s: the lock records the plan %s, and it is %s", name, im.Arch, im.Plan, plan)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -44,7 +45,10 @@ func containerdArgs(args []string) []string {
 
 // An imageQuestion is what containerd asks of a verifier (containerd,
 // docs/image-verification.md).
-type imageQuestion struct{ name, digest, stdinType string }
+type imageQuestion struct {
+	name, digest, stdinType string
+	timeout                 time.Duration
+}
 
 // An askedError reports a question that is none: its parts contradict each other.
 type askedError struct{ Reason string }
@@ -91,7 +95,6 @@ func (a *app) containerdVerifyCommand() *cobra.Command {
 		q       imageQuestion
 		f       judgeFlags
 		keyFile string
-		timeout time.Duration
 	)
 	cmd := &cobra.Command{
 		Use:   containerdVerify + " {--policy FILE | --key PUB} -name REF -digest DIGEST -stdin-media-type TYPE",
@@ -121,20 +124,33 @@ this user alone, and so must the cache.`,
 	flags.StringVar(&q.name, "name", "", "`REF` that the image was asked for by")
 	flags.StringVar(&q.digest, "digest", "", "`DIGEST` of its manifest or index")
 	flags.StringVar(&q.stdinType, "stdin-media-type", "", "`TYPE` of what is on stdin: "+ocispec.MediaTypeDescriptor)
-	flags.DurationVar(&timeout, "timeout", containerdTimeout, "refuse after this `time`; less than containerd's per_verifier_timeout")
-	return leaf(cmd, cobra.NoArgs, func(ctx context.Context, _ []string) error {
-		ctx, cancel := context.WithTimeout(ctx, timeout)
+	flags.DurationVar(&q.timeout, "timeout", containerdTimeout, "refuse after this `time`; less than containerd's per_verifier_timeout")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return a.containerdRefused(&usageError{err.Error()}) })
+	noArgs := func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return a.containerdRefused(usagef("%s takes flags alone, and got %q", containerdVerify, args[0]))
+		}
+		return nil
+	}
+	return leaf(cmd, noArgs, func(ctx context.Context, _ []string) error {
+		ctx, cancel := context.WithTimeout(ctx, q.timeout)
 		defer cancel()
 		answer, err := a.containerdAnswer(ctx, q, f, keyFile)
 		if err == nil {
 			return a.out.print(*answer)
 		}
-		if !a.out.json() {
-			// For stdout that is closed, the exit code says it all.
-			_, _ = fmt.Fprintln(a.out.w, reason("refused: "+err.Error()))
-		}
-		return err
+		return a.containerdRefused(err)
 	})
+}
+
+// containerdRefused prints why the image is refused, and returns that: containerd
+// shows stdout, and nothing else.
+func (a *app) containerdRefused(err error) error {
+	if !a.out.json() {
+		// For stdout that is closed, the exit code says it all.
+		_, _ = fmt.Fprintln(a.out.w, reason("refused: "+err.Error()))
+	}
+	return err
 }
 
 func (a *app) containerdAnswer(ctx context.Context, q imageQuestion, f judgeFlags, keyFile string) (*allowed, error) {
@@ -165,7 +181,7 @@ func (a *app) asked(ctx context.Context, q imageQuestion) (ref registry.Referenc
 	if ref, err = registry.ParseReference(q.name); err != nil {
 		return ref, desc, err
 	}
-	b, err := a.readStdin(ctx)
+	b, err := a.readStdin(ctx, q.timeout)
 	if err != nil {
 		return ref, desc, err
 	}
@@ -184,8 +200,9 @@ func (a *app) asked(ctx context.Context, q imageQuestion) (ref registry.Referenc
 	return ref, desc, nil
 }
 
-// readStdin reads the descriptor; containerd may be slow to send it.
-func (a *app) readStdin(ctx context.Context) ([]byte, error) {
+// readStdin reads the descriptor; containerd may be slow to send it. It may take as
+// long as the timeout, which ctx has.
+func (a *app) readStdin(ctx context.Context, timeout time.Duration) ([]byte, error) {
 	if a.stdin == nil {
 		return nil, &askedError{"nothing is on stdin"}
 	}
@@ -200,6 +217,9 @@ func (a *app) readStdin(ctx context.Context) ([]byte, error) {
 	}()
 	select {
 	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return nil, fmt.Errorf("no descriptor came within %s", timeout)
+		}
 		return nil, ctx.Err()
 	case r := <-got:
 		if r.err == nil && len(r.b) > descriptorLimit {

@@ -20,6 +20,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	_ "gitlab.com/tailsbuild/tailsbuild/internal/firstgc" // as the program has it
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
 func TestMain(m *testing.M) {
@@ -114,8 +115,9 @@ func TestContainerd(t *testing.T) {
 		"another digest":    {trusting, p.digest, unsigned, "-name says sha256:"},
 		"another registry":  {trusting, "127.0.0.1:1/tails/mqtt:1", good, "127.0.0.1:1"},
 		"bad name":          {trusting, "127.0.0.1:1/tails/mqtt:\x1b[2J", good, `\x1b`},
-		"no time":           {verifiers(t, p.key, "--timeout 1ns"), p.tag, good, "deadline exceeded"},
-		"wrong flag":        {verifiers(t, p.key, "--nonsense"), p.tag, good, ""},
+		"no time":           {verifiers(t, p.key, "--timeout 1ns"), p.tag, good, "refused: "},
+		"wrong flag":        {verifiers(t, p.key, "--nonsense"), p.tag, good, "refused: unknown flag: --nonsense"},
+		"argument":          {verifiers(t, p.key, "more"), p.tag, good, "takes flags alone, and got \"more\""},
 		"key that is none":  {verifiers(t, "/etc/hostname"), p.tag, good, "key"},
 		"digest of nothing": {trusting, p.tag, ocispec.Descriptor{MediaType: good.MediaType, Digest: "sha512:x"}, "not a sha256 digest"},
 	} {
@@ -196,5 +198,29 @@ func TestContainerdStdin(t *testing.T) {
 			t.Errorf("%s: %d, %s%s", name, code, stdout.String(), stderr.String())
 		}
 		f.Close()
+	}
+}
+
+// TestContainerdNoDescriptor: containerd is told what didn't come.
+func TestContainerdNoDescriptor(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	key := filepath.Join(t.TempDir(), "my.pub")
+	_, public, err := sign.GenerateKey(nil)
+	if err == nil {
+		err = os.WriteFile(key, public, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	code := Main([]string{"containerd-verify", "--key", key, "--timeout", "100ms", "-name", "registry.example/x:1",
+		"-digest", digest.FromString("x").String(), "-stdin-media-type", ocispec.MediaTypeDescriptor}, r, &stdout, &stderr)
+	if want := "refused: no descriptor came within 100ms\n"; code == exitOK || stdout.String() != want {
+		t.Errorf("exit %d, stdout %q, want %q\n%s", code, stdout.String(), want, stderr.String())
 	}
 }

@@ -197,22 +197,11 @@ func (j *policyJudge) judge(ctx context.Context, dir, reference string, index di
 		r.use = s.Accept
 		return r, nil
 	}
-	if err := j.accept(ctx, s.Verdict, index); err != nil {
+	if err := acceptedByFile(ctx, j.acceptor, s.Verdict, index, j.now); err != nil {
 		return nil, &judgedError{s.Verdict, err}
 	}
 	r.Accepted = true
 	return r, nil
-}
-
-// accept asks whether the administrator accepts the image by its digest, or by that
-// of the index that it was found in.
-func (j *policyJudge) accept(ctx context.Context, v verdict.Verdict, index digest.Digest) error {
-	err := j.acceptor.Accept(ctx, v, j.now)
-	if err == nil || index == v.Digest || !errors.Is(err, acceptance.ErrNoTerminal) {
-		return err
-	}
-	v.Digest = index
-	return j.acceptor.Accept(ctx, v, j.now)
 }
 
 // A judgedError reports a verdict that isn't trusted, with its reasons. Err is why

@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/acceptance"
 	"gitlab.com/tailsbuild/tailsbuild/internal/failopen"
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 // An openMachineError reports places where the policy of a machine isn't enforced.
@@ -49,6 +51,9 @@ func machine(file string) (failopen.Machine, error) {
 	if dir, err := stateDir(); err == nil && filepath.IsAbs(dir) {
 		m.State = dir
 	}
+	if err := acceptance.CheckConfig(); err != nil {
+		m.AcceptedProblem = err.Error()
+	}
 	path, err := (&judgeFlags{policy: file}).file()
 	if err != nil {
 		return m, nil // there is none
@@ -60,7 +65,7 @@ func machine(file string) (failopen.Machine, error) {
 		return m, err
 	}
 	m.PolicyFile = path
-	if src, err := readFile(path, recipeLimit); err == nil {
+	if src, err := regular.Read(path, recipeLimit); err == nil {
 		if p, diags := policy.Decode(path, src); !diags.HasErrors() {
 			m.Policy = p
 		}

@@ -33,8 +33,11 @@ func (e *interruptedError) Unwrap() error { return e.Err }
 type outcome struct {
 	code int
 	hint string // "" when there is nothing useful to say
-	// detail is printed before the error: source snippets, the end of a log.
+	// detail is printed before the error: source snippets.
 	detail string
+	// log is what a step or program wrote last, oldest line first. Its end is printed
+	// after detail, and is a member of the error's JSON.
+	log []string
 }
 
 // A rule says the outcome of one type of error.
@@ -69,7 +72,8 @@ func (a *app) report(cmd string, err error) int {
 	if o.code == exitUsage && o.hint == "" {
 		o.hint = cmd + " --help"
 	}
-	fmt.Fprint(a.stderr, progress.Clean(o.detail))
+	o.log = last(o.log)
+	fmt.Fprint(a.stderr, progress.Clean(o.detail+quote(o.log)))
 	a.say("error", err.Error())
 	if o.hint != "" {
 		a.say("hint", o.hint)
@@ -83,7 +87,9 @@ func (a *app) report(cmd string, err error) int {
 			Code    int    `json:"code"`
 			Message string `json:"message"`
 			Hint    string `json:"hint,omitempty"`
-		}{o.code, err.Error(), o.hint})
+			// Log is what a step or program wrote last.
+			Log []string `json:"log,omitempty"`
+		}{o.code, err.Error(), o.hint, o.log})
 	}
 	return o.code
 }

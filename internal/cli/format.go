@@ -17,6 +17,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 // recipeLimit is more than package recipe reads, so that it is the one to say so.
@@ -114,7 +115,7 @@ func (a *app) formatFile(file string, check bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	src, err := readFile(file, recipeLimit)
+	src, err := regular.Read(file, recipeLimit)
 	if err != nil {
 		return false, err
 	}

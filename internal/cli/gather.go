@@ -44,6 +44,9 @@ func (j *judging) gather(ctx context.Context, arg string, f judgeFlags) (g *gath
 	g.problems = fetched.Problems
 	g.reference = ofImage(ref, fetched)
 	g.contents, err = j.assessor.ReadLayout(ctx, layout, release.VerifyOptions{Called: g.reference, WithoutLayers: true})
+	for _, c := range g.contents {
+		c.Incomplete = fetched.Incomplete()
+	}
 	return g, err
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 // A jobs is how many recipes are built at once, as a flag's value.
@@ -86,7 +87,7 @@ func availableMemory(root string) int64 {
 
 // readSystem returns what the kernel says in a file, "" if it doesn't.
 func readSystem(root, name string) string {
-	b, err := readFile(filepath.Join(root, name), 1<<20)
+	b, err := regular.Read(filepath.Join(root, name), 1<<20)
 	if err != nil {
 		return ""
 	}

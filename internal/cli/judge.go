@@ -148,7 +148,7 @@ func notTrusted(e *notTrustedError) outcome {
 	case e.judged != nil:
 		// An audit asks nobody to accept anything.
 	case e.Kind == verdict.Foreign || e.Kind == verdict.Unsigned:
-		o.hint = "with --accept, a person at a terminal is asked whether to use it all the same"
+		o.hint = "with --accept, a person at a terminal is asked whether to use it all the same; without one, the administrator can name its digest in " + acceptance.ConfigFile
 	}
 	return o
 }
@@ -280,12 +280,31 @@ func (j *judging) judge(ctx context.Context, dir string, s *assess.Assessment) (
 	if s.Verdict.Kind == verdict.Trusted {
 		return nil, nil
 	}
-	if !j.accept || s.Verdict.Kind == verdict.Refused {
-		return &notTrustedError{Dir: dir, Kind: s.Verdict.Kind, Unnamed: s.Unnamed, Err: s.Err}, nil
+	notTrusted := &notTrustedError{Dir: dir, Kind: s.Verdict.Kind, Unnamed: s.Unnamed, Err: s.Err}
+	if s.Verdict.Kind == verdict.Refused {
+		return notTrusted, nil
 	}
-	out, _ := j.stderr.(*os.File) // nil when it can't be a terminal
-	if err := acceptance.New(j.stdin, out, j.log).Accept(ctx, s.Verdict, j.now); err != nil {
+	err = acceptedByFile(ctx, acceptance.New(nil, nil, j.log), s.Verdict, shown.Index, j.now)
+	if errors.Is(err, acceptance.ErrNoTerminal) {
+		if !j.accept {
+			return notTrusted, nil
+		}
+		out, _ := j.stderr.(*os.File) // nil when it can't be a terminal
+		err = acceptance.New(j.stdin, out, j.log).Accept(ctx, s.Verdict, j.now)
+	}
+	if err != nil {
 		return err, nil
 	}
 	return nil, j.out.print(accepted{dir, j.log})
+}
+
+// acceptedByFile asks whether the administrator accepts the image by its digest, or by
+// that of the index that it was found in, "" for none. The acceptor asks nobody.
+func acceptedByFile(ctx context.Context, a *acceptance.Acceptor, v verdict.Verdict, index digest.Digest, now time.Time) error {
+	err := a.Accept(ctx, v, now)
+	if err == nil || index == "" || index == v.Digest || !errors.Is(err, acceptance.ErrNoTerminal) {
+		return err
+	}
+	v.Digest = index
+	return a.Accept(ctx, v, now)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -146,6 +147,51 @@ func TestAccept(t *testing.T) {
 			}
 			if said := strings.Contains(stdout.String(), "was accepted"); said != (c.code == exitOK) {
 				t.Errorf("stdout %q", stdout.String())
+			}
+		})
+	}
+}
+
+// TestAcceptedByFile: what root named is accepted without a flag and a terminal, and
+// written down; what is wrong with the file is said, by doctor, too.
+func TestAcceptedByFile(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can have another /etc")
+	}
+	dir, folder := filepath.Join(t.TempDir(), "image"), t.TempDir()
+	sum, policy := writeUnsigned(t, dir), askPolicy(t)
+	verify := []string{"verify", dir, "--policy", policy, "--reference", "app"}
+	named := "accept \"sha256:" + sum + "\" {\n  reason = \"looked at\"\n}\n"
+	for name, c := range map[string]struct {
+		file string
+		args []string
+		code int
+		text string
+	}{
+		"named":         {named, verify, exitOK, "was accepted"},
+		"with accept":   {named, append(verify, "--accept"), exitOK, "was accepted"},
+		"another":       {strings.Replace(named, sum[:8], "00000000", 1), verify, exitRefused, "is unsigned"},
+		"wrong":         {"accept {", verify, exitRefused, "/etc/tailsbuild/accepted.hcl"},
+		"doctor":        {named, []string{"doctor"}, 0, "ok    accepted     /etc/tailsbuild/accepted.hcl"},
+		"doctor, wrong": {"accept \"x\" {}", []string{"doctor"}, 0, "OPEN  accepted     /etc/tailsbuild/accepted.hcl: accepted.hcl:1,"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, state := filepath.Join(folder, "accepted.hcl"), t.TempDir()
+			if err := os.WriteFile(file, []byte(c.file), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			// Another /etc, for this process alone.
+			cmd := exec.Command("unshare", append([]string{"-m", "sh", "-ec", `mount -t tmpfs -o mode=0755 tmpfs /etc
+mkdir /etc/tailsbuild && cp "$0" /etc/tailsbuild/
+exec "$@"`, file, must[string](t)(os.Executable())}, c.args...)...)
+			cmd.Env = append(os.Environ(), "TAILSBUILD_TEST_MAIN=1", "XDG_STATE_HOME="+state)
+			out, err := cmd.CombinedOutput()
+			if code := cmd.ProcessState.ExitCode(); c.args[0] != "doctor" && code != c.code || !strings.Contains(string(out), c.text) {
+				t.Errorf("exit %d, want %d and %q: %v\n%s", code, c.code, c.text, err, out)
+			}
+			log, _ := os.ReadFile(filepath.Join(state, "tailsbuild", "accepted.jsonl"))
+			if accepted := strings.Contains(string(log), `"reason":"looked at"`); accepted != (c.text == "was accepted") {
+				t.Errorf("log: %s", log)
 			}
 		})
 	}

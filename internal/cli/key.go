@@ -13,6 +13,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
@@ -128,7 +129,7 @@ func (e *keyFileError) Unwrap() error { return e.Err }
 
 // openPublicKey reads the public key at path.
 func openPublicKey(path string) (*sign.PublicKey, error) {
-	b, err := readFile(path, keyLimit)
+	b, err := regular.Read(path, keyLimit)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
@@ -33,7 +34,7 @@ func (a *app) askForKey(ctx context.Context, path string, pass passphraseFlag) (
 	if kms.IsReference(path) {
 		return a.askForProgramKey(ctx, path, pass)
 	}
-	file, err := readFile(path, keyLimit)
+	file, err := regular.Read(path, keyLimit)
 	if err != nil {
 		return nil, err
 	}

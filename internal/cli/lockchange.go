@@ -56,6 +56,8 @@ type change struct {
 	To         string `json:"to,omitempty"`
 	Size       int64  `json:"size"` // in bytes
 	SizeBefore int64  `json:"sizeBefore"`
+	// Repository is whose package it is or was, with a key of its own.
+	Repository string `json:"repository,omitempty"`
 	// Older says that To is an older version of a package than From.
 	Older bool `json:"older,omitempty"`
 
@@ -131,6 +133,9 @@ func (c change) String() string {
 	case c.Older:
 		what += " (older)"
 	}
+	if c.Repository != "" {
+		what += " of " + c.Repository
+	}
 	if c.To == "" {
 		return fmt.Sprintf("%s %s%s%s, %s", sign, c.input, separator, what, size(c.SizeBefore))
 	}
@@ -186,6 +191,7 @@ func (l *locked) compare(before, next []lock.Input) {
 		}
 		c := newChange(in)
 		c.To, c.Size = state(in), in.Size
+		c.Repository = ownRepository(in, next)
 		if had {
 			c.From, c.SizeBefore = state(was), was.Size
 			if order, err := apk.CompareVersions(in.Version, was.Version); in.Kind == lock.KindPackage && err == nil {
@@ -200,6 +206,7 @@ func (l *locked) compare(before, next []lock.Input) {
 		}
 		c := newChange(was)
 		c.From, c.SizeBefore = state(was), was.Size
+		c.Repository = ownRepository(was, before)
 		l.Changes = append(l.Changes, c)
 		sum.count(was, lock.Input{})
 	}
@@ -208,6 +215,16 @@ func (l *locked) compare(before, next []lock.Input) {
 	if sum.Count+sum.CountBefore > 0 {
 		l.Packages = sum
 	}
+}
+
+// ownRepository returns the repository of a package if it has a key of its own.
+func ownRepository(in lock.Input, all []lock.Input) string {
+	for _, index := range all {
+		if index.Kind == lock.KindIndex && index.Name == in.Repository && index.KeySHA256 != "" {
+			return index.Name
+		}
+	}
+	return ""
 }
 
 // without describes those of list that other doesn't have from the same place.

@@ -106,7 +106,7 @@ func (a *app) lock(ctx context.Context, f lockFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	fresh := newFreshIndexes()
+	fresh := newFreshInputs()
 	for _, name := range p.basesFirst(names) {
 		if err := p.lock(ctx, name, f, fresh, contents); err != nil {
 			return err
@@ -293,7 +293,7 @@ func (p *project) checkLocks(names []string, f lockFlags) error {
 
 // lock brings the lock of the recipe called name up to date. What fails leaves it
 // as it is.
-func (p *project) lock(ctx context.Context, name string, flags lockFlags, fresh *freshIndexes, contents *lockReader) error {
+func (p *project) lock(ctx context.Context, name string, flags lockFlags, fresh *freshInputs, contents *lockReader) error {
 	u, err := p.lockUpdate(name, flags.update)
 	if err != nil {
 		return err
@@ -327,7 +327,7 @@ func (p *project) lock(ctx context.Context, name string, flags lockFlags, fresh 
 }
 
 // resolve returns all inputs of the lock that u leads to.
-func (p *project) resolve(ctx context.Context, u *lockUpdate, flags lockFlags, fresh *freshIndexes) (_ []lock.Input, err error) {
+func (p *project) resolve(ctx context.Context, u *lockUpdate, flags lockFlags, fresh *freshInputs) (_ []lock.Input, err error) {
 	d, err := p.app.display(flags.draw)
 	if err != nil {
 		return nil, err
@@ -339,7 +339,9 @@ func (p *project) resolve(ctx context.Context, u *lockUpdate, flags lockFlags, f
 	}
 	// Indexes are verified, which the root file system's keys are needed for.
 	plain := slices.DeleteFunc(slices.Clone(u.want), func(in lock.Input) bool { return in.Kind == lock.KindIndex })
-	next, err := resolveAll(plain, func(in lock.Input) (lock.Input, error) { return fetcher.Resolve(ctx, in) })
+	next, err := resolveAll(plain, func(in lock.Input) (lock.Input, error) {
+		return fresh.resolve(in, func(in lock.Input) (lock.Input, error) { return fetcher.Resolve(ctx, in) })
+	})
 	if err != nil {
 		return nil, err
 	}

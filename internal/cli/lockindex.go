@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
@@ -39,11 +40,39 @@ func (e *goneError) Error() string {
 
 func (e *goneError) Unwrap() error { return e.Err }
 
-// freshIndexes are the indexes that mirrors have now, so that all recipes of one
-// run are locked against the same ones.
-type freshIndexes struct{ byURL map[string]lock.Input }
+// freshInputs are the inputs that mirrors have now, so that all recipes of one run are
+// locked to the same ones, each fetched once.
+type freshInputs struct {
+	indexes map[string]lock.Input // by URL
+	mu      sync.Mutex
+	others  map[string]lock.Input // by what is asked for
+}
 
-func newFreshIndexes() *freshIndexes { return &freshIndexes{byURL: map[string]lock.Input{}} }
+func newFreshInputs() *freshInputs {
+	return &freshInputs{indexes: map[string]lock.Input{}, others: map[string]lock.Input{}}
+}
+
+// resolve returns what resolve does for in, or did for an input that differs in its
+// name alone.
+func (f *freshInputs) resolve(in lock.Input, resolve func(lock.Input) (lock.Input, error)) (lock.Input, error) {
+	asked := in
+	asked.Name = ""
+	key := fmt.Sprintf("%+v", asked)
+	f.mu.Lock()
+	got, ok := f.others[key]
+	f.mu.Unlock()
+	if !ok {
+		var err error
+		if got, err = resolve(in); err != nil {
+			return lock.Input{}, err
+		}
+		f.mu.Lock()
+		f.others[key] = got
+		f.mu.Unlock()
+	}
+	got.Name = in.Name
+	return got, nil
+}
 
 // indexes returns the indexes that the packages of closure are chosen from.
 func indexes(closure []*recipe.Recipe, arch string) []lock.Input {
@@ -55,7 +84,7 @@ func indexes(closure []*recipe.Recipe, arch string) []lock.Input {
 // locked one.
 func (l *packageLocker) fetchIndex(ctx context.Context, in lock.Input) (repositoryIndex, error) {
 	want, locked := in, in.SHA256 != ""
-	if seen, ok := l.fresh.byURL[in.URL]; ok && !locked {
+	if seen, ok := l.fresh.indexes[in.URL]; ok && !locked {
 		want.SHA256, want.Size = seen.SHA256, seen.Size
 	}
 	var index repositoryIndex
@@ -68,7 +97,7 @@ func (l *packageLocker) fetchIndex(ctx context.Context, in lock.Input) (reposito
 		return repositoryIndex{}, err
 	}
 	if !locked {
-		l.fresh.byURL[in.URL] = got
+		l.fresh.indexes[in.URL] = got
 	}
 	index.input = got
 	index.input.Key, index.input.Time = index.Key, index.Time

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/apk"
@@ -31,7 +32,7 @@ type packageLocker struct {
 	old   []lock.Input // what was locked before
 	// allowOlder says that indexes may be older than those in old.
 	allowOlder bool
-	fresh      *freshIndexes
+	fresh      *freshInputs
 
 	keys    apk.Keys
 	indexes []repositoryIndex
@@ -43,6 +44,10 @@ type repositoryIndex struct {
 	*apk.Index
 	input lock.Input
 	keys  apk.Keys
+	// own says that the recipe has its key, and overrides what it may have that others
+	// have, too.
+	own       bool
+	overrides []string
 }
 
 // lock returns the indexes, with the keys that signed them, the packages, and the
@@ -198,19 +203,19 @@ func (l *packageLocker) readIndexes(ctx context.Context) error {
 // verifyIndex verifies an index with the keys of its own repository: the base's, or
 // the one that the recipe gives it. name is what errors call it.
 func (l *packageLocker) verifyIndex(name string, in lock.Input, b []byte) (repositoryIndex, error) {
-	own := ""
+	var repository recipe.Repository
 	for _, r := range l.closure {
 		for _, repo := range r.Repositories {
 			if repo.Name == in.Name {
-				own = repo.Key
+				repository = repo
 			}
 		}
 	}
-	if own == "" {
+	if repository.Key == "" {
 		index, err := apk.ReadIndex(name, b, l.keys)
 		return repositoryIndex{Index: index, keys: l.keys}, err
 	}
-	index, keys, err := apk.ReadOwnIndex(name, b, own)
+	index, keys, err := apk.ReadOwnIndex(name, b, repository.Key)
 	if err != nil {
 		return repositoryIndex{}, err
 	}
@@ -226,7 +231,7 @@ func (l *packageLocker) verifyIndex(name string, in lock.Input, b []byte) (repos
 			Name: index.Key, Problem: fmt.Sprintf("signs %s, and a key of the base or of another repository is called the same", in),
 		}
 	}
-	return repositoryIndex{Index: index, keys: keys}, nil
+	return repositoryIndex{Index: index, keys: keys, own: true, overrides: repository.Overrides}, nil
 }
 
 // An ambiguousError reports a package that two repositories have in the same
@@ -246,7 +251,8 @@ type entry struct {
 	repository repositoryIndex
 }
 
-// find looks a selected package up in the indexes.
+// find looks a selected package up in the indexes. One for another architecture gives
+// an *apk.MismatchError.
 func (l *packageLocker) find(s builder.Selected) (entry, error) {
 	var found []entry
 	for _, index := range l.indexes {
@@ -267,7 +273,49 @@ func (l *packageLocker) find(s builder.Selected) (entry, error) {
 			}
 		}
 	}
-	return found[0], nil
+	for _, e := range found {
+		// apk would choose it, and the index's key has signed it.
+		if e.Arch != l.arch && e.Arch != "noarch" {
+			return entry{}, &apk.MismatchError{Package: e.String(), What: "arch", Want: l.arch, Got: e.Arch}
+		}
+	}
+	return found[0], l.checkOverride(found[0])
+}
+
+// An overrideError reports a package of a repository with a key of its own that calls
+// itself what another repository has: whoever has that key could replace any package.
+type overrideError struct {
+	Package           string // "name-version"
+	Name              string
+	Repository, Other string
+}
+
+func (e *overrideError) Error() string {
+	return fmt.Sprintf("package %s: the repository %s has %s, which %s has, too", e.Package, e.Repository, e.Name, e.Other)
+}
+
+func (l *packageLocker) checkOverride(e entry) error {
+	if !e.repository.own {
+		return nil
+	}
+	names := []string{e.Name}
+	for _, s := range e.Provides {
+		c, err := apk.ParseConstraint(s)
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(c.Name, ":") { // so:, cmd: and the like are no packages
+			names = append(names, c.Name)
+		}
+	}
+	for _, other := range l.indexes {
+		for _, name := range names {
+			if other.input.Name != e.repository.input.Name && len(other.Find(name)) > 0 && !slices.Contains(e.repository.overrides, name) {
+				return &overrideError{Package: e.String(), Name: name, Repository: e.repository.input.Name, Other: other.input.Name}
+			}
+		}
+	}
+	return nil
 }
 
 // input returns what is to be fetched.
@@ -281,7 +329,7 @@ func (e entry) input(arch string) lock.Input {
 
 // lockPackages locks the packages of all architectures that u has to solve, and
 // sets u's worlds. known are the inputs that are locked or just resolved.
-func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.Input, flags lockFlags, fresh *freshIndexes, fetcher *inputs.Fetcher, d *progress.Display) (_ []lock.Input, err error) {
+func (p *project) lockPackages(ctx context.Context, u *lockUpdate, known []lock.Input, flags lockFlags, fresh *freshInputs, fetcher *inputs.Fetcher, d *progress.Display) (_ []lock.Input, err error) {
 	if len(u.solve) == 0 {
 		return nil, nil
 	}

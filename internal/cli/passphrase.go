@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/kms"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 const (
@@ -37,7 +39,7 @@ func (e *noPassphraseError) Error() string {
 // twice is set.
 func (a *app) passphrase(ctx context.Context, f passphraseFlag, path string, twice bool) ([]byte, error) {
 	if f.file != "" {
-		b, err := readFile(f.file, passwordLimit)
+		b, err := readPassphrase(f.file)
 		if err != nil {
 			return nil, err
 		}
@@ -65,6 +67,21 @@ func (a *app) passphrase(ctx context.Context, f passphraseFlag, path string, twi
 		return nil, errors.New("the two passphrases differ")
 	}
 	return p, nil
+}
+
+// readPassphrase reads what may be a pipe, such as /dev/stdin or what a shell makes of
+// <(command): a passphrase need not be on a disk.
+func readPassphrase(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, passwordLimit+1))
+	if err == nil && len(b) > passwordLimit {
+		err = &regular.LimitError{Path: path, Limit: passwordLimit}
+	}
+	return b, err
 }
 
 // secretName returns what the secret of the key at path is called.

@@ -10,6 +10,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/policy"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 	"gitlab.com/tailsbuild/tailsbuild/internal/verdict"
 )
 
@@ -27,7 +28,7 @@ func (a *app) policyCommand() *cobra.Command {
 
 // openPolicy reads and decodes the policy at path.
 func (a *app) openPolicy(path string) (*policy.Policy, []byte, error) {
-	src, err := readFile(path, recipeLimit)
+	src, err := regular.Read(path, recipeLimit)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -151,7 +152,7 @@ func (a *app) testPolicy(file, tests string) error {
 	if err != nil {
 		return err
 	}
-	src, err := readFile(tests, recipeLimit)
+	src, err := regular.Read(tests, recipeLimit)
 	if err != nil {
 		return err
 	}

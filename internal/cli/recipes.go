@@ -17,6 +17,8 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
+	"gitlab.com/tailsbuild/tailsbuild/internal/release"
 )
 
 // lockLimit is more than package lock reads, so that it is the one to say so.
@@ -141,7 +143,7 @@ func (e *unlockedError) Error() string {
 // readLock returns the lock of the recipe called name.
 func (p *project) readLock(name string) (*lock.File, error) {
 	path := p.lockPath(name)
-	src, err := readFile(path, lockLimit)
+	src, err := regular.Read(path, lockLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &unlockedError{Recipe: name, Path: path}
 	}
@@ -161,6 +163,20 @@ type loaded struct {
 	plan    *builder.Plan
 	client  *builder.Plan // of the clients of its tests, nil if none has packages
 	seal    *inputs.Seal
+}
+
+// made describes what a build of l is made from.
+func (l *loaded) made() release.Build {
+	return release.Build{
+		Closure: l.closure,
+		Recipes: filepath.Dir(filepath.Dir(l.path)),
+		Files:   l.files,
+		Arch:    l.plan.Arch(),
+		Plan:    l.plan.Digest(),
+		Lock:    l.lock.Digest(),
+		Output:  l.plan.Output(),
+		Inputs:  l.plan.Inputs(),
+	}
 }
 
 // load reads what the build of the recipe called name needs, for this machine.
@@ -234,23 +250,6 @@ func (p *project) loadAll(names []string) ([]*loaded, error) {
 		all = append(all, l)
 	}
 	return all, nil
-}
-
-// readFile reads the file at path if it has at most limit bytes.
-func readFile(path string, limit int64) (_ []byte, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("%s: more than %d bytes", path, limit)
-	}
-	return b, nil
 }
 
 // writeFile replaces the file at path by one with content b, or leaves it as it is.

@@ -132,9 +132,15 @@ var rules = []rule{
 	on(func(*graph.MissingError) outcome { return outcome{code: exitRecipe} }),
 	on(func(*unformattedError) outcome { return outcome{code: exitRecipe, hint: "tailsbuild fmt"} }),
 	on(func(*builder.NotYetError) outcome { return outcome{code: exitRecipe} }),
-	on(func(e *builder.UnsatisfiableError) outcome { return outcome{code: exitRecipe, detail: tail(e.Log)} }),
+	on(func(e *builder.UnsatisfiableError) outcome { return outcome{code: exitRecipe, log: e.Log} }),
+	on(func(e *builder.RemovalError) outcome {
+		return outcome{code: exitRecipe, hint: fmt.Sprintf("a recipe can't remove what its base has: leave out what conflicts with %s, or take another base", e.Package.Name)}
+	}),
 	on(func(*versionsError) outcome {
 		return outcome{code: exitRecipe, hint: "ask for the same version in packages of the recipe, its build and its tests"}
+	}),
+	on(func(e *overrideError) outcome {
+		return outcome{code: exitRecipe, hint: fmt.Sprintf("if that is meant, write overrides = [%q] in repository %q; if not, ask for another package or version", e.Name, e.Repository)}
 	}),
 	on(func(*ambiguousError) outcome {
 		return outcome{code: exitRecipe, hint: "ask for the version that only one of them has, such as name=1.2-r3"}
@@ -216,7 +222,7 @@ var rules = []rule{
 		return outcome{code: exitUsage, detail: b.String(), hint: "see docs/keys.md"}
 	}),
 	on(func(*kms.AnswerError) outcome {
-		return outcome{code: exitRefused, hint: "mind that tokens lock after a few wrong PINs"}
+		return outcome{code: exitRefused, hint: "check the key's name in its token or service; or the PIN, and mind that tokens lock after a few wrong PINs"}
 	}),
 	on(func(*kms.ProgramError) outcome { return outcome{code: exitOther} }),
 	on(func(*sign.AnswerError) outcome { return outcome{code: exitRefused} }),
@@ -259,6 +265,9 @@ var rules = []rule{
 		}
 		return outcome{code: exitRefused, hint: "read what is shown above; to sign exactly that, add --confirm " + e.Digest}
 	}),
+	on(func(*unpublishedError) outcome {
+		return outcome{code: exitRefused, hint: "name the folder that has \"metadata\" and \"staged\" with --dir; tailsbuild trust init begins a new one"}
+	}),
 	on(func(*unhealthyError) outcome { return outcome{code: exitRefused} }),
 	on(func(*trustroot.NoRoleError) outcome { return outcome{code: exitRefused} }),
 	on(func(e *trustroot.StaleError) outcome {
@@ -274,8 +283,21 @@ var rules = []rule{
 	on(func(*trustroot.ExpiredError) outcome { return outcome{code: exitRefused} }),
 	on(func(*trustroot.FormatError) outcome { return outcome{code: exitRefused} }),
 	on(func(*trustroot.LimitError) outcome { return outcome{code: exitRefused} }),
+	on(func(*trustroot.RevokedKeyError) outcome {
+		return outcome{code: exitRefused, hint: "make a new key: tailsbuild key new --out PREFIX"}
+	}),
+	on(func(e *trustroot.TooFewKeysError) outcome {
+		o := outcome{code: exitUsage, hint: "name a key that takes its place with --add PUB"}
+		if e.Delegation {
+			o.hint += ", or take the whole delegation back: tailsbuild trust revoke delegation " + e.Role
+		}
+		return o
+	}),
 	on(func(*trustroot.ChangeError) outcome { return outcome{code: exitUsage, hint: "tailsbuild trust status"} }),
-	on(func(*trustroot.MissingError) outcome {
+	on(func(e *trustroot.MissingError) outcome {
+		if e.What == "snapshot" {
+			return outcome{code: exitUsage, hint: "tailsbuild trust snapshot"}
+		}
 		return outcome{code: exitUsage, hint: "tailsbuild trust status"}
 	}),
 	on(func(*trustroot.NotStagedError) outcome {
@@ -302,11 +324,11 @@ var rules = []rule{
 		return outcome{code: exitOther, hint: "there is no release; test on a machine that has it, or release untested with --skip-tests"}
 	}),
 	on(func(e *builder.TestProcessError) outcome {
-		return outcome{code: exitOther, detail: tail(e.Log), hint: "tailsbuild doctor"}
+		return outcome{code: exitOther, log: e.Log, hint: "tailsbuild doctor"}
 	}),
 	on(func(*builder.MachineError) outcome { return outcome{code: exitOther, hint: "tailsbuild doctor"} }),
 	on(func(e *builder.DaemonError) outcome {
-		return outcome{code: exitOther, detail: tail(e.Log), hint: "tailsbuild doctor"}
+		return outcome{code: exitOther, log: e.Log, hint: "tailsbuild doctor"}
 	}),
 	on(func(*unfitError) outcome { return outcome{code: exitOther} }),
 	on(func(*openMachineError) outcome { return outcome{code: exitOther} }),
@@ -318,7 +340,7 @@ var rules = []rule{
 		return outcome{code: exitOther, hint: "nothing was pulled; apt-get install podman"}
 	}),
 	on(func(e *engine.CommandError) outcome {
-		return outcome{code: exitOther, detail: tail(strings.Split(strings.TrimSpace(string(e.Log)), "\n"))}
+		return outcome{code: exitOther, log: strings.Split(strings.TrimSpace(string(e.Log)), "\n")}
 	}),
 
 	on(func(*notArchiveError) outcome {
@@ -388,13 +410,12 @@ func recipeOutcome(e *recipeError) outcome {
 }
 
 func stepOutcome(e *builder.StepError) outcome {
-	o := outcome{code: exitStep}
+	o := outcome{code: exitStep, log: e.Log}
 	if e.Snippet != "" {
 		for i, line := range strings.Split(strings.TrimRight(e.Snippet, "\n"), "\n") {
 			o.detail += fmt.Sprintf("%5d | %s\n", e.Range.Start.Line+i, progress.Clean(line))
 		}
 	}
-	o.detail += tail(e.Log)
 	return o
 }
 
@@ -408,11 +429,16 @@ func ownRecipesOutcome(e *sourceError) outcome {
 	return o
 }
 
-// tail shows the end of a log.
-func tail(lines []string) string {
+// last returns the end of a log.
+func last(lines []string) []string {
 	const most = 20
+	return lines[max(0, len(lines)-most):]
+}
+
+// quote shows lines of a log.
+func quote(lines []string) string {
 	var b strings.Builder
-	for _, line := range lines[max(0, len(lines)-most):] {
+	for _, line := range lines {
 		fmt.Fprintf(&b, "      > %s\n", progress.Clean(line))
 	}
 	return b.String()

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 func TestScratch(t *testing.T) {
@@ -84,12 +86,12 @@ func TestWriteFile(t *testing.T) {
 		if err := writeFile(path, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		got, err := readFile(path, 3)
+		got, err := regular.Read(path, 3)
 		if err != nil || string(got) != content {
 			t.Errorf("got %q, %v", got, err)
 		}
 	}
-	if _, err := readFile(path, 2); err == nil {
+	if _, err := regular.Read(path, 2); err == nil {
 		t.Error("read more than the limit")
 	}
 	if err := writeFile(filepath.Join(path, "below-a-file"), nil, 0o644); err == nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sigstore"
 )
@@ -45,7 +46,7 @@ func (f *serviceFlags) signs(key string) bool { return key != "" || f.config != 
 
 // open reads the files, and the token if there is no key.
 func (f *serviceFlags) open(now time.Time) (*sign.Services, error) {
-	file, err := readFile(f.root, sign.MaxTrustedRoot)
+	file, err := regular.Read(f.root, sign.MaxTrustedRoot)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func (f *serviceFlags) open(now time.Time) (*sign.Services, error) {
 	if err != nil {
 		return nil, &keyFileError{f.root, err}
 	}
-	config, err := readFile(f.config, sign.MaxTrustedRoot)
+	config, err := regular.Read(f.config, sign.MaxTrustedRoot)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func (f *serviceFlags) identity(s *sign.Services, now time.Time) (*sign.Key, err
 	raw := []byte(os.Getenv(tokenVariable))
 	if f.token != "" {
 		var err error
-		if raw, err = readFile(f.token, sign.MaxToken); err != nil {
+		if raw, err = regular.Read(f.token, sign.MaxToken); err != nil {
 			return nil, err
 		}
 	}

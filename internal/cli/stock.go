@@ -40,7 +40,7 @@ func (p *project) openStock(ctx context.Context, r *recipe.Recipe, fetcher *inpu
 	// Some package, so that the indexes are wanted.
 	probe := &recipe.Recipe{Name: r.Name, Kind: recipe.Service, Base: r.Base, Packages: []string{r.Name}}
 	l := &packageLocker{
-		fetcher: fetcher, draw: d, arch: arch, closure: slices.Insert(closure, 0, probe), fresh: newFreshIndexes(),
+		fetcher: fetcher, draw: d, arch: arch, closure: slices.Insert(closure, 0, probe), fresh: newFreshInputs(),
 	}
 	for _, in := range lock.Wanted(l.closure, arch) {
 		switch in.Kind {

@@ -252,7 +252,7 @@ func testOutcome(e *builder.TestError) outcome {
 			lines []string
 		}{{who, t.Client}, {"the service", t.Service}} {
 			if len(log.lines) > 0 {
-				fmt.Fprintf(&detail, "      %s said:\n%s", log.who, tail(log.lines))
+				fmt.Fprintf(&detail, "      %s said:\n%s", log.who, quote(last(log.lines)))
 			}
 		}
 	}

@@ -112,7 +112,7 @@ func parseExpiry(s string) (time.Time, error) {
 			return t.UTC(), nil
 		}
 	}
-	return time.Time{}, usagef("--expires %q is no date (2027-11-22), time (2027-11-22T12:00:00Z) or duration (36h, 90d)", s)
+	return time.Time{}, usagef("--expires %q is no date (2027-11-22), time (2027-11-22T12:00:00Z) or duration: a number from 1 to 99999, and h for hours or d for days, as in 36h or 90d", s)
 }
 
 const expiresHelp = "`WHEN` it expires: 90d, 36h, 2027-11-22 or 2027-11-22T12:00:00Z"

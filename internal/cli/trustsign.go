@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trustroot"
 )
@@ -106,7 +107,7 @@ func (f *signFlags) checkPinned(r *trustroot.Repo) error {
 	if f.pinned == "" {
 		return nil
 	}
-	b, err := readFile(f.pinned, 512_000)
+	b, err := regular.Read(f.pinned, 512_000)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trustroot"
 )
 
@@ -19,6 +20,19 @@ import (
 type unhealthyError struct{ Problem string }
 
 func (e *unhealthyError) Error() string { return "clients refuse what is published: " + e.Problem }
+
+// An unpublishedError reports a folder in which no trust root is published.
+type unpublishedError struct{ Dir string }
+
+func (e *unpublishedError) Error() string { return e.Dir + ": no trust root is published in it" }
+
+// wantPublished returns an *[unpublishedError] for a folder without a trust root.
+func wantPublished(dir string, r *trustroot.Repo) error {
+	if !r.Published() {
+		return &unpublishedError{dir}
+	}
+	return nil
+}
 
 type trustStatus struct{ *trustroot.Status }
 
@@ -33,9 +47,6 @@ func (s trustStatus) text(w io.Writer) {
 	}
 	if len(s.Behind) > 0 {
 		fmt.Fprintf(w, "not in force yet: %s (tailsbuild trust snapshot, then trust timestamp)\n", progress.Clean(strings.Join(s.Behind, ", ")))
-	}
-	if len(s.Roles)+len(s.Staged) == 0 {
-		fmt.Fprintln(w, "no trust root: tailsbuild trust init")
 	}
 }
 
@@ -66,7 +77,8 @@ func (a *app) trustStatusCommand() *cobra.Command {
 		Short: "Show what expires when, who may sign what, and what waits",
 		Long: `Shows each role with its version and when it expires, which keys may sign for it,
 what is staged and whose signatures are missing. It warns when less than a quarter
-of a role's lifetime is left. Exits with 4 when clients refuse what is published.`,
+of a role's lifetime is left. Exits with 4 when clients refuse what is published, or
+nothing is.`,
 		Example: `  tailsbuild trust status
   tailsbuild trust status --dir public/trust --format json`,
 	}
@@ -84,6 +96,9 @@ of a role's lifetime is left. Exits with 4 when clients refuse what is published
 				if role.State == trustroot.StateSoon {
 					a.warn("%s expires on %s", role.Role, role.Expires.UTC().Format(time.RFC3339))
 				}
+			}
+			if err := wantPublished(f.dir, r); err != nil {
+				return err
 			}
 			if st.Problem != "" {
 				return &unhealthyError{st.Problem}
@@ -152,7 +167,7 @@ tailsbuild trust status does that.`,
 }
 
 func (a *app) showFile(path string) error {
-	b, err := readFile(path, 5_000_000)
+	b, err := regular.Read(path, 5_000_000)
 	if err != nil {
 		return err
 	}
@@ -195,10 +210,23 @@ protection away, or can't be taken back, has a "!". Signatures are not compared.
 	return leaf(cmd, cobra.ArbitraryArgs, func(_ context.Context, args []string) error {
 		switch len(args) {
 		case 0:
-			return f.with(true, func(r *trustroot.Repo) error { return a.out.print(differences{emptyNotNil(r.DiffStaged())}) })
+			return f.with(true, func(r *trustroot.Repo) error {
+				if len(r.Staged()) == 0 {
+					if err := wantPublished(f.dir, r); err != nil {
+						return err
+					}
+				}
+				return a.out.print(differences{emptyNotNil(r.DiffStaged())})
+			})
 		case 2:
 			return withTrustRoot(args[0], true, func(before *trustroot.Repo) error {
+				if err := wantPublished(args[0], before); err != nil {
+					return err
+				}
 				return withTrustRoot(args[1], true, func(after *trustroot.Repo) error {
+					if err := wantPublished(args[1], after); err != nil {
+						return err
+					}
 					return a.out.print(differences{emptyNotNil(before.Diff(after))})
 				})
 			})

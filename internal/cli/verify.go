@@ -94,7 +94,7 @@ func variedNames(r release.Reproduction) []string {
 }
 
 // A brokenReleaseError reports a release whose files are not what their digests
-// say, or no release at all.
+// say, or not there, or no release at all.
 type brokenReleaseError struct{ Err error }
 
 func (e *brokenReleaseError) Error() string { return e.Err.Error() }
@@ -105,6 +105,7 @@ func (e *brokenReleaseError) Unwrap() error { return e.Err }
 func asBroken(err error) error {
 	var (
 		digestErr   *oci.DigestError
+		missingErr  *oci.MissingError
 		sizeErr     *oci.SizeError
 		formatErr   *oci.FormatError
 		limitErr    *oci.LimitError
@@ -112,7 +113,7 @@ func asBroken(err error) error {
 		sealedErr   *inputs.SealedError
 		archiveErr  *oci.ArchiveError
 	)
-	if errors.As(err, &digestErr) || errors.As(err, &sizeErr) || errors.As(err, &formatErr) ||
+	if errors.As(err, &digestErr) || errors.As(err, &missingErr) || errors.As(err, &sizeErr) || errors.As(err, &formatErr) ||
 		errors.As(err, &limitErr) || errors.As(err, &trailingErr) || errors.As(err, &sealedErr) || errors.As(err, &archiveErr) {
 		return &brokenReleaseError{err}
 	}
@@ -129,8 +130,10 @@ func (a *app) verifyCommand() *cobra.Command {
 		Short: "Check releases, by a policy or by one key",
 		Long: `Checks that the image of a release is whole, and judges it by a policy and what the
 policy's trust root says: trusted, foreign, unsigned or refused, with all reasons.
-Exits with 0 when it is trusted or was accepted, with 8 when it is foreign, and with
-4 otherwise. Once a release is trusted, older ones of its name are refused here.
+Exits with 0 when it is trusted or was accepted, with 8 when it is foreign, with 4
+when it isn't trusted for another reason, a file that it lacks among them, and with 5
+when nothing could be read: no such folder, or no answer from the registry. Once a
+release is trusted, older ones of its name are refused here.
 
 A release is in the folder DIR, or in a registry as REF, HOST/REPOSITORY:TAG or
 HOST/REPOSITORY@DIGEST, or oci:REF where that could be a folder. From a registry,

@@ -33,6 +33,9 @@ type Machine struct {
 	// what is in it, or nil when that can't be read.
 	PolicyFile string
 	Policy     *policy.Policy
+	// AcceptedProblem is why tailsbuild takes nothing from the file of accepted images,
+	// "" when there is no such reason.
+	AcceptedProblem string
 }
 
 // A Finding is what was seen at one place.

@@ -251,6 +251,10 @@ func TestOwn(t *testing.T) {
 	}
 	check(t, m.cache(service), "(drwx---rwx)")
 	check(t, m.accepted(), "(-rw-r--rw-)")
+	broken := machineOf(t, files{acceptedFile: "accept {"})
+	check(t, broken.accepted())
+	broken.AcceptedProblem = acceptedFile + ": not a digest"
+	check(t, broken.accepted(), acceptedFile+": not a digest")
 	if err := os.Chown(m.path("/etc/tailsbuild"), 12345, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -66,6 +66,10 @@ func (m *Machine) accepted() []Finding {
 		f.Open, f.Says = true, fmt.Sprintf("%s: %s", acceptedFile, r)
 		f.Means = "it names images that may run unsigned; tailsbuild accepts none of them like that"
 		f.Fix = "look at what it names, then chown root and chmod go-w on it and its folders"
+	} else if m.AcceptedProblem != "" {
+		f.Open, f.Says = true, m.AcceptedProblem
+		f.Means = "none of the images that it names is accepted, which is safe, but isn't what somebody meant"
+		f.Fix = "write it as docs/policy.md has it"
 	}
 	return []Finding{f}
 }

@@ -2,6 +2,8 @@
 // closure with its size and the sha256 of the whole file.
 package lock
 
+import "fmt"
+
 // Version is that of the lock's format.
 const Version = 1
 
@@ -33,6 +35,10 @@ type Output struct {
 	BuildKitCompatibility int
 	// Compression is that of the service's layer: "gzip".
 	Compression string
+}
+
+func (o Output) String() string {
+	return fmt.Sprintf("output version %d, BuildKit %s with compatibility version %d, %s", o.Compatibility, o.BuildKit, o.BuildKitCompatibility, o.Compression)
 }
 
 // The kinds of input.

@@ -132,6 +132,10 @@ func (f *File) imageReads(arch string) reading {
 	return r
 }
 
+// ImageInputs returns what the image for arch is made from, sorted: all inputs but what
+// is for tests alone.
+func (f *File) ImageInputs(arch string) []Input { return f.imageReads(arch).inputs }
+
 // Update makes f the lock of inputs and worlds under output. The image recorded for
 // an architecture stays only if nothing that could have changed it did: the output
 // record, its own inputs, the shared ones, and the worlds that aren't for tests.

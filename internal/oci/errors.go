@@ -27,6 +27,16 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("%s: expected %d bytes, got %d", e.Blob, e.Expected, e.Got)
 }
 
+// A MissingError reports a layout that hasn't got What, though it has to: its
+// index.json, or the blob that a descriptor names. Err is fs.ErrNotExist.
+type MissingError struct {
+	What string
+	Err  error
+}
+
+func (e *MissingError) Error() string { return e.What + " is missing: " + e.Err.Error() }
+func (e *MissingError) Unwrap() error { return e.Err }
+
 // A LimitError reports that What, for example "index.json", has more than Limit
 // bytes, entries or levels. Size is how many there are, or the first number past
 // Limit when nobody counted further.

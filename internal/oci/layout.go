@@ -9,6 +9,7 @@ package oci
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -118,7 +119,7 @@ func (l *Layout) Images() ([]ocispec.Descriptor, error) {
 func (l *Layout) Index() (*ocispec.Index, []byte, error) {
 	b, err := l.readFile(ocispec.ImageIndexFile, MaxDocument)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, missing(ocispec.ImageIndexFile, err)
 	}
 	index, err := DecodeIndex(ocispec.ImageIndexFile, b)
 	if err != nil {
@@ -182,7 +183,7 @@ func (l *Layout) ReadBlob(desc ocispec.Descriptor, limit int64) ([]byte, error) 
 	return b.Bytes(), nil
 }
 
-// Blob opens the bytes that desc names. The reader ends with io.EOF only when it
+// Blob opens the bytes that desc names, or returns a *MissingError. The reader ends with io.EOF only when it
 // has given exactly those; otherwise it ends with *SizeError or *DigestError, and
 // what it gave before must not be used.
 func (l *Layout) Blob(desc ocispec.Descriptor) (io.ReadCloser, error) {
@@ -191,9 +192,17 @@ func (l *Layout) Blob(desc ocispec.Descriptor) (io.ReadCloser, error) {
 	}
 	f, err := l.files.open(blobPath(desc.Digest))
 	if err != nil {
-		return nil, err
+		return nil, missing("blob "+desc.Digest.String(), err)
 	}
 	return newVerifier(f, desc), nil
+}
+
+// missing makes err a *MissingError if it says that there is no such file.
+func missing(what string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &MissingError{what, err}
+	}
+	return err
 }
 
 // Referrers returns descriptors of the manifests in index.json whose subject is

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 
@@ -68,12 +69,20 @@ type Attempt struct {
 	output     lock.Output            // that built was made for
 	comparison *diffoscope.Comparison // of the published image and built's
 	committed  *Secret                // nil when nothing was committed to
+
+	// What built was made from.
+	parameters   evidence.Parameters
+	dependencies []evidence.Dependency
 }
 
 // Options say how a rebuild is judged.
 type Options struct {
 	// Output is the toolchain record that the rebuild was made for.
 	Output lock.Output
+	// Parameters and Dependencies are what the rebuild was made from, as the recipes,
+	// the lock and the plan have it, not as the release's provenance says.
+	Parameters   evidence.Parameters
+	Dependencies []evidence.Dependency
 	// Against is what else speaks against the image, a sentence each: it is not the
 	// one that was expected, or not made of the recipe that was. With any, the
 	// outcome is Different even when the two images are the same.
@@ -96,7 +105,10 @@ func (e *MismatchError) Error() string {
 // against it, and Different otherwise. When another toolchain record was used,
 // images that differ give ToolchainMismatch: that may be all there is to it.
 func Compare(ctx context.Context, p *Published, built *builder.Result, opts Options) (*Attempt, error) {
-	a := &Attempt{published: p, built: built, output: opts.Output, committed: opts.Committed}
+	a := &Attempt{
+		published: p, built: built, output: opts.Output, committed: opts.Committed,
+		parameters: opts.Parameters, dependencies: opts.Dependencies,
+	}
 	if err := a.check(); err != nil {
 		return nil, err
 	}
@@ -115,7 +127,7 @@ func Compare(ctx context.Context, p *Published, built *builder.Result, opts Opti
 	if a.comparison, err = diffoscope.Compare(ctx, theirs, ours); err != nil {
 		return nil, fmt.Errorf("comparison: %w", err)
 	}
-	against := append(a.committed.against(p.Image.Digest), opts.Against...)
+	against := slices.Concat(a.committed.against(p.Image.Digest), a.provenanceAgainst(), opts.Against)
 	if err := a.judge(against); err != nil {
 		return nil, err
 	}
@@ -128,11 +140,43 @@ func (a *Attempt) check() error {
 	if p == nil || b == nil || b.Invocation == "" || p.Verification.Sealed == nil {
 		return errors.New("a release with sealed inputs and a build of them are needed")
 	}
+	if a.parameters.Plan != b.Plan {
+		return &MismatchError{What: "plan", Want: b.Plan.String(), Got: a.parameters.Plan.String()}
+	}
 	// Another record always gives another plan.
 	if evidence.NewOutput(a.output) == p.Output && b.Plan != p.Parameters.Plan {
 		return &MismatchError{What: "plan", Want: p.Parameters.Plan.String(), Got: b.Plan.String()}
 	}
 	return nil
+}
+
+// provenanceAgainst says what the release's provenance has that isn't so: whoever signs
+// that it was reproduced vouches for what it was made from, too.
+func (a *Attempt) provenanceAgainst() []string {
+	p, q := a.published.Parameters, a.parameters
+	q.Plan = p.Plan // which check has compared, and is another one for another toolchain
+	if p != q {
+		return []string{fmt.Sprintf("its provenance is of %s, and it was built from %s", described(p), described(q))}
+	}
+	theirs, ours := a.published.Dependencies, a.dependencies
+	if slices.Equal(theirs, ours) {
+		return nil
+	}
+	for _, d := range theirs {
+		if !slices.Contains(ours, d) {
+			return []string{fmt.Sprintf("its provenance names %s %q, %s, which it wasn't built from", d.Kind, d.Name, d.URI)}
+		}
+	}
+	for _, d := range ours {
+		if !slices.Contains(theirs, d) {
+			return []string{fmt.Sprintf("its provenance lacks %s %q, %s, which it was built from", d.Kind, d.Name, d.URI)}
+		}
+	}
+	return []string{"its provenance has what it was built from in another order"}
+}
+
+func described(p evidence.Parameters) string {
+	return fmt.Sprintf("%s %s %s-r%d for %s, epoch %d, lock %s", p.Kind, p.Recipe, p.Version, p.Release, p.Arch, p.Epoch, p.Lock)
 }
 
 // judge decides the outcome by the comparison. The digests, which it doesn't need,

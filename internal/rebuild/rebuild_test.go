@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +75,16 @@ func built(t testing.TB, content string) *builder.Result {
 	return must[*builder.Result](t)(releasetest.Rebuild(filepath.Join(t.TempDir(), "c"), content))
 }
 
-var now = rebuild.Options{Output: lock.CurrentOutput()}
+var now = optionsOf(releasetest.Made(lock.CurrentOutput()))
+
+// optionsOf are those of a rebuild from what made describes.
+func optionsOf(made *release.Build) rebuild.Options {
+	deps, err := made.Dependencies()
+	if err != nil {
+		panic(err)
+	}
+	return rebuild.Options{Output: made.Output, Parameters: made.Parameters(), Dependencies: deps}
+}
 
 func compared(t testing.TB, content string, opts rebuild.Options) *rebuild.Attempt {
 	t.Helper()
@@ -85,21 +95,31 @@ func compared(t testing.TB, content string, opts rebuild.Options) *rebuild.Attem
 func TestOutcomes(t *testing.T) {
 	older := now
 	older.Output.Compatibility++
+	version, lacks, names := now, now, now
+	version.Parameters.Version = "2.7.8"
+	lacks.Dependencies = append(slices.Clone(now.Dependencies), evidence.Dependency{
+		Kind: "apk", Name: "openssl", URI: "pkg:apk/alpine/openssl@3", SHA256: strings.Repeat("ab", 32), Size: 1,
+	})
+	names.Dependencies = now.Dependencies[:2]
 	against := now
 	against.Against = []string{"the image sha256:… was expected"}
 	for name, test := range map[string]struct {
-		attempt *rebuild.Attempt
+		content string
+		opts    rebuild.Options
 		want    evidence.Outcome
 		reason  string
 	}{
-		"same":                    {compared(t, "same", now), evidence.Reproduced, ""},
-		"other":                   {compared(t, "other", now), evidence.Different, "another image came out"},
-		"another expected":        {compared(t, "same", against), evidence.Different, "the image sha256:… was expected"},
-		"other, another expected": {compared(t, "other", against), evidence.Different, "another image came out; the image sha256:… was expected"},
-		"other toolchain":         {compared(t, "other", older), evidence.ToolchainMismatch, "another image came out, of another toolchain: tailsbuild's output version is 1 in the release and 2 here, so that one plan gives other bytes"},
-		"same, other toolchain":   {compared(t, "same", older), evidence.Reproduced, ""},
+		"same":                    {"same", now, evidence.Reproduced, ""},
+		"other":                   {"other", now, evidence.Different, "another image came out"},
+		"another expected":        {"same", against, evidence.Different, "the image sha256:… was expected"},
+		"other, another expected": {"other", against, evidence.Different, "another image came out; the image sha256:… was expected"},
+		"another version":         {"same", version, evidence.Different, "its provenance is of service mqtt 2.7.9-r1 for x86_64, epoch 1714521600, lock " + now.Parameters.Lock.String() + ", and it was built from service mqtt 2.7.8-r1 for x86_64, epoch 1714521600, lock " + now.Parameters.Lock.String()},
+		"an input more":           {"same", lacks, evidence.Different, `its provenance lacks apk "openssl", pkg:apk/alpine/openssl@3, which it was built from`},
+		"an input less":           {"same", names, evidence.Different, `its provenance names rootfs "alpine-3.19", https://example.org/rootfs.tar.gz, which it wasn't built from`},
+		"other toolchain":         {"other", older, evidence.ToolchainMismatch, "another image came out, of another toolchain: tailsbuild's output version is 1 in the release and 2 here, so that one plan gives other bytes"},
+		"same, other toolchain":   {"same", older, evidence.Reproduced, ""},
 	} {
-		a := test.attempt
+		a := compared(t, test.content, test.opts)
 		if a.Outcome() != test.want || a.Reason() != test.reason {
 			t.Errorf("%s: %s, %q", name, a.Outcome(), a.Reason())
 		}
@@ -116,7 +136,8 @@ func TestOutcomes(t *testing.T) {
 			s.Resource.Name != "mqtt" || s.Resource.Tag != "2.7.9-r1" || !s.At.Equal(who.At.Truncate(time.Millisecond)) {
 			t.Errorf("%s: %+v", name, s)
 		}
-		if r.Published != image || r.Image != a.Rebuilt() || r.Run.Builder != who.Builder || len(r.Dependencies) != 3 {
+		if r.Published != image || r.Image != a.Rebuilt() || r.Run.Builder != who.Builder ||
+			r.Parameters != test.opts.Parameters || !slices.Equal(r.Dependencies, test.opts.Dependencies) {
 			t.Errorf("%s: %+v", name, r)
 		}
 		raw := must[[]byte](t)(a.ComparisonJSON())

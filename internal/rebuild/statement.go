@@ -142,17 +142,15 @@ func (a *Attempt) versions(who Auditor) map[string]string {
 }
 
 func (a *Attempt) provenance(who Auditor) *evidence.Rebuild {
-	p, b := a.published, a.built
-	r := &evidence.Rebuild{Published: p.Image.Digest, Build: evidence.Build{
-		Image: b.Image.Digest, Parameters: p.Parameters, Output: evidence.NewOutput(a.output),
-		Dependencies: p.Dependencies, // MatchSealed has compared them with what was built from
+	b := a.built
+	return &evidence.Rebuild{Published: a.published.Image.Digest, Build: evidence.Build{
+		Image: b.Image.Digest, Parameters: a.parameters, Output: evidence.NewOutput(a.output),
+		Dependencies: a.dependencies,
 		Run: evidence.Run{
 			Builder: who.Builder, Versions: a.versions(who), Invocation: b.Invocation,
 			Started: b.Started, Finished: b.Finished, Variation: b.Variation,
 		},
 	}}
-	r.Parameters.Plan = b.Plan
-	return r
 }
 
 func (a *Attempt) attach(ctx context.Context, key *sign.Key, who Auditor, predicateType string, body []byte, subject ocispec.Descriptor) (Statement, error) {

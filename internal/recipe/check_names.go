@@ -39,7 +39,8 @@ var (
 		"is not 64 lower-case hexadecimal digits, as sha256sum prints them.")
 	checkMode = hclschema.Matches(`[0-7]{3,4}`, 4, "Not a file mode",
 		`is not three or four octal digits. Write "0644", or "0755" for a program.`)
-	checkPackage = hclschema.Matches(`!?[A-Za-z0-9][A-Za-z0-9+._:/-]*((=|<|>|<=|>=|~|=~)[0-9][0-9A-Za-z._-]*)?`, 200, "Not a package",
+	checkPackageName = hclschema.Matches(`[A-Za-z0-9][A-Za-z0-9+._-]*`, 200, "Not a package's name", "is no name such as openssl.")
+	checkPackage     = hclschema.Matches(`!?[A-Za-z0-9][A-Za-z0-9+._:/-]*((=|<|>|<=|>=|~|=~)[0-9][0-9A-Za-z._-]*)?`, 200, "Not a package",
 		`is no name of a package with a constraint, as in "openssh", "openssh=9.6_p1-r0", "openssh>9" or "!openssh".`)
 	checkArch     = hclschema.OneOf(architectures, "Architecture is not supported", "architecture that recipes can be built for")
 	checkProtocol = hclschema.OneOf([]string{"tcp", "udp"}, "Unknown protocol", "protocol of a port")

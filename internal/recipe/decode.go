@@ -111,8 +111,12 @@ func (e *evaluator) recipe(b *hclschema.Block) *Recipe {
 	e.distinctPackages(b.Items("packages"))
 	e.Labelled(b, "repository")
 	for _, repo := range b.All("repository") {
+		e.Distinct(repo.Items("overrides"), "Package is there twice")
+		if repo.Has("overrides") && !repo.Has("key") {
+			e.Fail(repo.RangeOf("overrides"), "Repository needs no overrides", "It has no key of its own, so that Alpine signs it. Remove overrides.")
+		}
 		r.Repositories = append(r.Repositories, Repository{
-			Name: repo.Labels[0].Text, URL: repo.Text("url"), Key: repo.Text("key"), Range: repo.Range,
+			Name: repo.Labels[0].Text, URL: repo.Text("url"), Key: repo.Text("key"), Overrides: repo.Texts("overrides"), Range: repo.Range,
 		})
 	}
 	if r.Kind == Base {

@@ -83,10 +83,12 @@ type Rootfs struct {
 // A Repository is an apk repository. Key is a PEM public key, needed when
 // Alpine's own keys don't sign its index.
 type Repository struct {
-	Name  string
-	URL   string
-	Key   string
-	Range hcl.Range
+	Name string
+	URL  string
+	Key  string
+	// Overrides are the packages that it may have although another repository has them.
+	Overrides []string
+	Range     hcl.Range
 }
 
 // The kinds of source.

@@ -93,6 +93,7 @@ var repositoryType = &hclschema.BlockType{
 	Attrs: []hclschema.Attribute{
 		{Name: "url", Type: hclschema.Text, Required: true, Check: checkInputURL, Doc: "The repository, without the architecture."},
 		{Name: "key", Type: hclschema.Content, Check: checkPublicKey, Doc: "RSA public key in PEM that signs its index and packages, when it is none of those in the rootfs. It is good for this repository alone, and those in the rootfs aren't good for it."},
+		{Name: "overrides", Type: hclschema.Texts, Check: checkPackageName, Doc: "Names of packages that may come from this repository although another one has them. Without it, such a package is refused when locking, since whoever has the key could put anything in the place of Alpine's packages."},
 	},
 }
 

@@ -11,8 +11,10 @@ package registry
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -222,6 +224,14 @@ type Fetched struct {
 	Artifacts int
 	// Problems are what else was found, in the order in which it was.
 	Problems []Problem
+}
+
+// Incomplete reports whether more was said to refer to the image than is read.
+func (f *Fetched) Incomplete() bool {
+	return slices.ContainsFunc(f.Problems, func(p Problem) bool {
+		var limit *oci.LimitError
+		return p.Manifest == f.Image.Digest && errors.As(p.Err, &limit)
+	})
 }
 
 // Fetch writes image, one of s.Images, and the artifacts that refer to it to the

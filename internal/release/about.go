@@ -36,7 +36,7 @@ func (r *reproduced) about(deps []evidence.Dependency) ([]statement, error) {
 	if r.image.notListed != nil {
 		return nil, &InventoryError{r.image.notListed}
 	}
-	sbom, err := bill(r.image, r.parameters(), deps).Statement()
+	sbom, err := bill(r.image, r.build.Parameters(), deps).Statement()
 	if err != nil {
 		return nil, &InventoryError{err}
 	}
@@ -83,7 +83,7 @@ func (r *reproduced) tests() ([]byte, error) {
 func (r *reproduced) declaration() ([]byte, error) {
 	rec, base := r.build.Closure[0], r.build.Closure[len(r.build.Closure)-1]
 	d := &evidence.Declaration{
-		Image: r.image.desc.Digest, Parameters: r.parameters(),
+		Image: r.image.desc.Digest, Parameters: r.build.Parameters(),
 		Architectures: slices.Sorted(slices.Values(rec.Arch)),
 		Base:          evidence.Base{Name: base.Name, Version: base.Version, EndOfSupport: base.EndOfSupport},
 		About: evidence.About{

@@ -76,7 +76,7 @@ func TestBefore(t *testing.T) {
 // more adds what a release has about its image, changed.
 func (f *forgery) more(by *sign.Key, change func(b *evidence.Bill, d *evidence.Declaration, t *evidence.Tests)) {
 	f.t.Helper()
-	p := f.r.parameters()
+	p := f.r.build.Parameters()
 	b := bill(f.r.image, p, f.deps)
 	inv := *b.Inventory
 	inv.Packages = slices.Clone(inv.Packages)

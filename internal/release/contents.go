@@ -27,12 +27,16 @@ type Contents struct {
 	// that.
 	Claimed    string `json:"claimed,omitempty"`
 	Compressed int64  `json:"compressed"`
-	// Labels are those of the image's config.
-	Labels map[string]string `json:"labels,omitempty"`
+	// Labels are those of the image's config, and Annotations those of its manifest.
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"-"`
 	// Statements are about the image and signed, in the index's order.
 	Statements []Statement `json:"statements,omitempty"`
 	// Problems are manifests that were found and don't count.
 	Problems []Problem `json:"problems,omitempty"`
+	// Incomplete says that more refers to the image than was fetched, as who fetched it
+	// writes here.
+	Incomplete bool `json:"incomplete,omitempty"`
 }
 
 // A Statement is one whose signature was checked.
@@ -148,7 +152,7 @@ func readAll(ctx context.Context, l *layout, trusted Trusted, opts VerifyOptions
 func (r *reader) contents(ctx context.Context, in *opened, img *image) (*Contents, error) {
 	c := &Contents{
 		Dir: in.called, Image: img.desc, Claimed: img.claimed,
-		Compressed: img.compressed, Labels: img.labels,
+		Compressed: img.compressed, Labels: img.labels, Annotations: img.annotations,
 	}
 	r.Contents = c
 	for _, desc := range in.about(img.desc) {
@@ -318,8 +322,12 @@ func (c *Contents) ByCertificate(who func(*sign.Certificate) bool) (*Verificatio
 	return c.by("", func(s *Statement) bool { return s.Certificate != nil && who(s.Certificate) })
 }
 
+// Of is [Contents.By] of the known statements that who takes, all together. The
+// Verification names no key.
+func (c *Contents) Of(who func(*Statement) bool) (*Verification, error) { return c.by("", who) }
+
 func (c *Contents) by(key string, who func(*Statement) bool) (*Verification, error) {
-	img := &image{desc: c.Image, compressed: c.Compressed, unpacked: unread, labels: c.Labels}
+	img := &image{desc: c.Image, compressed: c.Compressed, unpacked: unread, labels: c.Labels, annotations: c.Annotations}
 	v := newVerification(c.Dir, img, key)
 	e := newSignedEvidence(c.Image, nil)
 	for _, s := range c.Statements {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inventory"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
@@ -23,6 +25,7 @@ type image struct {
 	// the layers' tar archives, or unread.
 	compressed, unpacked int64
 	labels               map[string]string // of the config
+	annotations          map[string]string // of the manifest
 	// inventory is what is in it, nil when its layers were not unpacked or it can't
 	// be said, with notListed as the reason.
 	inventory *inventory.Inventory
@@ -34,6 +37,21 @@ type image struct {
 // blobs returns the config and the layers.
 func (i *image) blobs() []ocispec.Descriptor {
 	return append([]ocispec.Descriptor{i.manifest.Config}, i.manifest.Layers...)
+}
+
+// callsItself checks that the image's annotations, as far as it has them, say the same of
+// its name, version and time as the provenance.
+func (i *image) callsItself(p evidence.Parameters) error {
+	for _, a := range []struct{ name, want string }{
+		{ocispec.AnnotationTitle, p.Recipe},
+		{ocispec.AnnotationVersion, fmt.Sprintf("%s-r%d", p.Version, p.Release)},
+		{ocispec.AnnotationCreated, time.Unix(p.Epoch, 0).UTC().Format(time.RFC3339)},
+	} {
+		if got, ok := i.annotations[a.name]; ok && got != a.want {
+			return fmt.Errorf("the provenance has %s %q, and the image %q", a.name, a.want, got)
+		}
+	}
+	return nil
 }
 
 // unread is the unpacked size of layers that were not unpacked.
@@ -88,9 +106,10 @@ func readImageBy(ctx context.Context, l *layout, desc ocispec.Descriptor, read l
 		desc: ocispec.Descriptor{
 			MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size, Platform: &config.Platform,
 		},
-		manifest:   manifest,
-		compressed: desc.Size + manifest.Config.Size,
-		labels:     config.Config.Labels,
+		manifest:    manifest,
+		compressed:  desc.Size + manifest.Config.Size,
+		labels:      config.Config.Labels,
+		annotations: manifest.Annotations,
 	}
 	for i, d := range manifest.Layers {
 		size, err := read(ctx, l, d, config.RootFS.DiffIDs[i].String())

@@ -92,7 +92,7 @@ func (p *platforms) index() (ocispec.Descriptor, []byte, error) {
 
 // goesWith checks that both are of one recipe and lock.
 func (r *reproduced) goesWith(other *reproduced) error {
-	a, b := r.parameters().Common(), other.parameters().Common()
+	a, b := r.build.Parameters().Common(), other.build.Parameters().Common()
 	if a != b || !bytes.Equal(r.build.Closure[0].Bytes, other.build.Closure[0].Bytes) {
 		return fmt.Errorf("the builds for %s and %s are not of one recipe and lock", r.build.Arch, other.build.Arch)
 	}

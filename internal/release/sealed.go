@@ -100,9 +100,32 @@ func (v *Verification) sealedLock(a *inputs.Artifact) (*lock.File, error) {
 	return lk, nil
 }
 
+// checkLocked checks that the provenance names what the lock, lk, has for the image, as
+// the lock has it. A lock may have root file systems of other bases, too.
+func (v *Verification) checkLocked(lk *lock.File) error {
+	locked, err := evidence.Dependencies(lk.ImageInputs(v.Parameters.Arch))
+	if err != nil {
+		return err
+	}
+	for _, dep := range v.Dependencies {
+		if dep.Kind != evidence.KindRecipe && !slices.Contains(locked, dep) {
+			return fmt.Errorf("the provenance names %s %q, %s, which is not what the lock has", dep.Kind, dep.Name, dep.URI)
+		}
+	}
+	for _, dep := range locked {
+		if dep.Kind != lock.KindRootfs && !slices.Contains(v.Dependencies, dep) {
+			return fmt.Errorf("the provenance lacks %s %q, %s, which the lock has for the image", dep.Kind, dep.Name, dep.URI)
+		}
+	}
+	return nil
+}
+
 // checkSealed checks that the sealed files and inputs are exactly what the builds
 // read, and what the lock, lk, has beside that for the recipe's tests.
 func (v *Verification) checkSealed(files map[string]ocispec.Descriptor, layers []ocispec.Descriptor, lk *lock.File) error {
+	if err := v.checkLocked(lk); err != nil {
+		return err
+	}
 	rest, extra := map[string]int{}, map[string]int{}
 	sealed := func(d ocispec.Descriptor) string { return fmt.Sprintf("%s, %d bytes", d.Digest, d.Size) }
 	for _, d := range layers {

@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/lock"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
@@ -148,6 +149,59 @@ func TestSealedDeviates(t *testing.T) {
 		}
 		if got := v.Problems[0].Err.Error(); !strings.Contains(got, test.want) {
 			t.Errorf("%s: %s, want %q in it", name, got, test.want)
+		}
+	}
+}
+
+// TestLockedProvenance: both builds' provenance, changed alike, doesn't get past the lock.
+func TestLockedProvenance(t *testing.T) {
+	const alpine = "https://dl-cdn.alpinelinux.org/alpine/v3.19/"
+	apk := func(name string) lock.Input {
+		return lock.Input{
+			Kind: lock.KindPackage, Name: name, Arch: "x86_64", Repository: "main", Version: "1-r0",
+			URL: alpine + "main/x86_64/" + name + "-1-r0.apk", Size: 7, SHA256: strings.Repeat("ab", 32),
+		}
+	}
+	lk := &lock.File{
+		Recipe: "mqtt",
+		Inputs: []lock.Input{
+			apk("grep"), apk("zlib"),
+			{Kind: lock.KindIndex, Name: "main", Arch: "x86_64", URL: alpine + "main/x86_64/APKINDEX.tar.gz", Size: 8, SHA256: strings.Repeat("cd", 32)},
+			{Kind: lock.KindRootfs, Name: "alpine-3.18", Arch: "x86_64", URL: alpine + "y.tar.gz", Size: 9, SHA256: strings.Repeat("12", 32)},
+			{Kind: lock.KindRootfs, Name: "alpine-3.19", Arch: "x86_64", URL: alpine + "x.tar.gz", Size: 9, SHA256: strings.Repeat("ef", 32)},
+		},
+		Worlds: []lock.World{
+			{Arch: "x86_64", Use: lock.UseImage, Packages: []string{"zlib"}, Installs: []string{"zlib"}},
+			{Arch: "x86_64", Use: lock.UseTest, Packages: []string{"grep"}, Installs: []string{"grep"}},
+		},
+	}
+	// Neither what is for tests nor another base's.
+	inputs := []lock.Input{lk.Inputs[1], lk.Inputs[2], lk.Inputs[4]}
+	for name, test := range map[string]struct {
+		want   string
+		change func([]evidence.Dependency) []evidence.Dependency
+	}{
+		"right": {"", func(d []evidence.Dependency) []evidence.Dependency { return d }},
+		"name": {`names apk "innocent"`, func(d []evidence.Dependency) []evidence.Dependency {
+			d[0].Name = "innocent"
+			return d
+		}},
+		"version": {`names apk "zlib", pkg:apk/alpine/zlib@2-r0`, func(d []evidence.Dependency) []evidence.Dependency {
+			d[0].URI = "pkg:apk/alpine/zlib@2-r0?arch=x86_64"
+			return d
+		}},
+		"location": {`names apk "zlib"`, func(d []evidence.Dependency) []evidence.Dependency {
+			d[0].Location = "https://example.org/zlib-1-r0.apk"
+			return d
+		}},
+		"package missing": {`lacks apk "zlib"`, func(d []evidence.Dependency) []evidence.Dependency { return d[1:] }},
+		"index missing":   {`lacks apk_index "main"`, func(d []evidence.Dependency) []evidence.Dependency { return d[:1] }},
+	} {
+		v := &Verification{Parameters: evidence.Parameters{Arch: "x86_64"}}
+		v.Dependencies = test.change(must[[]evidence.Dependency](t)(evidence.Dependencies(inputs)))
+		err := v.checkLocked(lk)
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", name, err, test.want)
 		}
 	}
 }

@@ -35,7 +35,8 @@ type Verification struct {
 	Unpacked int64 `json:"unpacked"`
 	// Dependencies is everything that the builds read.
 	Dependencies []evidence.Dependency `json:"dependencies"`
-	// Reproductions has at least one pair of builds, in the index's order.
+	// Reproductions has at least one pair of builds, the newest first. Parameters, Output
+	// and Dependencies are those of the newest.
 	Reproductions []Reproduction `json:"reproductions"`
 	// Tests are the names of the recipe's tests that passed in the image, nil when it
 	// isn't known to have been tested.
@@ -68,6 +69,10 @@ type Verification struct {
 type Reproduction struct {
 	Builders [2]Builder        `json:"builders"`
 	Varied   []evidence.Varied `json:"varied"`
+	// What the two were made from: an image can come out of more than one lock.
+	Parameters   evidence.Parameters   `json:"-"`
+	Output       evidence.Output       `json:"-"`
+	Dependencies []evidence.Dependency `json:"-"`
 }
 
 // same reports whether o is of the same two builds.
@@ -192,7 +197,7 @@ func (v *Verification) judge(e *signedEvidence, img *image) error {
 	slices.Sort(e.good)
 	v.Bundles = slices.Compact(e.good)
 	for _, c := range e.comparisons {
-		v.note(c.manifest, v.add(c, e.builds))
+		v.note(c.manifest, v.add(c, e.builds, img))
 	}
 	switch {
 	case !e.signed:
@@ -200,11 +205,12 @@ func (v *Verification) judge(e *signedEvidence, img *image) error {
 	case len(v.Reproductions) == 0:
 		return &RefusedError{Dir: v.Dir, Image: v.Image.Digest, Reason: ErrNoComparison, Problems: v.Problems}
 	}
+	v.newestFirst()
 	return v.consistent(e, img)
 }
 
 // add adds the pair of builds that c compared, which have to say the same as c.
-func (v *Verification) add(c comparison, builds map[string]*evidence.Build) error {
+func (v *Verification) add(c comparison, builds map[string]*evidence.Build, img *image) error {
 	if v.Unpacked == unread {
 		v.Unpacked = c.Unpacked
 	}
@@ -223,10 +229,10 @@ func (v *Verification) add(c comparison, builds map[string]*evidence.Build) erro
 		}
 		pair[i] = b
 	}
-	if err := agree(c.Comparison, pair[0], pair[1]); err != nil {
+	if err := errors.Join(agree(c.Comparison, pair[0], pair[1]), img.callsItself(pair[0].Parameters)); err != nil {
 		return err
 	}
-	r := Reproduction{Varied: c.Varied}
+	r := Reproduction{Varied: c.Varied, Parameters: pair[0].Parameters, Output: pair[0].Output, Dependencies: pair[0].Dependencies}
 	for i, b := range pair {
 		r.Builders[i] = Builder{
 			ID: b.Run.Builder, Versions: b.Run.Versions, Invocation: b.Run.Invocation,
@@ -238,11 +244,18 @@ func (v *Verification) add(c comparison, builds map[string]*evidence.Build) erro
 		return fmt.Errorf("a second comparison of the invocations %s and %s", r.Builders[0].Invocation, r.Builders[1].Invocation)
 	}
 	v.Unpacked = c.Unpacked
-	if len(v.Reproductions) == 0 {
-		p := pair[0].Parameters
-		v.Name = imageName(p.Recipe, p.Version, p.Release)
-		v.Parameters, v.Output, v.Dependencies = p, pair[0].Output, pair[0].Dependencies
-	}
 	v.Reproductions = append(v.Reproductions, r)
 	return nil
+}
+
+// newestFirst orders the pairs of builds, whatever the order in which a registry lists
+// them. What v says of the image is what the newest show.
+func (v *Verification) newestFirst() {
+	slices.SortFunc(v.Reproductions, func(a, b Reproduction) int {
+		x, y := a.Builders[0], b.Builders[0]
+		return cmp.Or(y.Finished.Compare(x.Finished), cmp.Compare(x.Invocation, y.Invocation))
+	})
+	r := v.Reproductions[0]
+	v.Name = imageName(r.Parameters.Recipe, r.Parameters.Version, r.Parameters.Release)
+	v.Parameters, v.Output, v.Dependencies = r.Parameters, r.Output, r.Dependencies
 }

@@ -3,10 +3,13 @@ package release
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	specs "github.com/opencontainers/image-spec/specs-go"
@@ -35,7 +38,7 @@ func newForgery(t *testing.T) *forgery {
 	b, _ := pair(t, "same", "same")
 	r := must[*reproduced](t)(compare(ctx, b))
 	t.Cleanup(r.close)
-	return &forgery{t: t, r: r, deps: must[[]evidence.Dependency](t)(r.dependencies())}
+	return &forgery{t: t, r: r, deps: must[[]evidence.Dependency](t)(r.build.Dependencies())}
 }
 
 func (f *forgery) add(key *sign.Key, predicateType string, body []byte) {
@@ -92,6 +95,62 @@ func (f *forgery) write() string {
 	}
 	check(f.t, w.Commit(index))
 	return dir
+}
+
+// TestNewestFirst: of several pairs of builds, of two locks, a release shows the newest,
+// in whatever order they come.
+func TestNewestFirst(t *testing.T) {
+	later := digest.FromString("a later lock")
+	again := strings.NewReplacer("0a", "1a", "0b", "1b")
+	for _, first := range []bool{false, true} {
+		f := newForgery(t)
+		f.all()
+		k := key(t, 0)
+		for _, builder := range []string{"a", "b"} {
+			f.provenance(k, builder, func(b *evidence.Build) {
+				b.Parameters.Lock, b.Run.Invocation = later, again.Replace(b.Run.Invocation)
+				b.Run.Finished = b.Run.Finished.Add(time.Hour)
+				b.Dependencies = b.Dependencies[:1]
+			})
+		}
+		f.comparison(k, func(c *evidence.Comparison) {
+			c.Lock = later
+			for i := range c.Builds {
+				c.Builds[i].Invocation = again.Replace(c.Builds[i].Invocation)
+			}
+		})
+		if first {
+			slices.Reverse(f.items)
+		}
+		v, err := Verify(ctx, f.write(), k.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(v.Reproductions) != 2 || len(v.Problems) != 0 || v.Parameters.Lock != later || len(v.Dependencies) != 1 ||
+			v.Reproductions[1].Parameters.Lock == later || len(v.Reproductions[1].Dependencies) != len(f.deps) {
+			t.Errorf("reversed %t: %+v", first, v)
+		}
+	}
+}
+
+// TestCallsItself: what an image says of itself is no other than its provenance says.
+func TestCallsItself(t *testing.T) {
+	p := evidence.Parameters{Recipe: "sftp", Version: "9.6", Release: 2, Epoch: 1714521600}
+	right := map[string]string{
+		ocispec.AnnotationTitle: "sftp", ocispec.AnnotationVersion: "9.6-r2", ocispec.AnnotationCreated: "2024-05-01T00:00:00Z",
+	}
+	for _, i := range []*image{{}, {annotations: right}} {
+		if err := i.callsItself(p); err != nil {
+			t.Error(err)
+		}
+	}
+	for name := range right {
+		other := maps.Clone(right)
+		other[name] += "1"
+		if err := (&image{annotations: other}).callsItself(p); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
 }
 
 func TestVerifyRefuses(t *testing.T) {

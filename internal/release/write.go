@@ -2,11 +2,7 @@ package release
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"path"
 	"slices"
 	"time"
 
@@ -16,7 +12,6 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
-	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
 	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 )
 
@@ -28,7 +23,7 @@ type statement struct {
 
 // statements returns the evidence in the order of the release's index.
 func (r *reproduced) statements(opts Options) ([]statement, error) {
-	deps, err := r.dependencies()
+	deps, err := r.build.Dependencies()
 	if err != nil {
 		return nil, err
 	}
@@ -73,15 +68,6 @@ func (r *reproduced) comparison() *evidence.Comparison {
 	return c
 }
 
-// parameters are what decided the image.
-func (r *reproduced) parameters() evidence.Parameters {
-	rec := r.build.Closure[0]
-	return evidence.Parameters{
-		Recipe: rec.Name, Kind: string(rec.Kind), Version: rec.Version, Release: rec.Release,
-		Arch: r.build.Arch, Epoch: rec.Epoch, Plan: r.build.Plan, Lock: r.build.Lock,
-	}
-}
-
 func (r *reproduced) provenance(res *builder.Result, deps []evidence.Dependency, version string) *evidence.Build {
 	versions := map[string]string{"buildkit": r.build.Output.BuildKit}
 	if version != "" {
@@ -89,7 +75,7 @@ func (r *reproduced) provenance(res *builder.Result, deps []evidence.Dependency,
 	}
 	return &evidence.Build{
 		Image:        r.image.desc.Digest,
-		Parameters:   r.parameters(),
+		Parameters:   r.build.Parameters(),
 		Output:       evidence.NewOutput(r.build.Output),
 		Dependencies: deps,
 		Run: evidence.Run{
@@ -97,41 +83,6 @@ func (r *reproduced) provenance(res *builder.Result, deps []evidence.Dependency,
 			Versions:   versions,
 			Invocation: res.Invocation, Started: res.Started, Finished: res.Finished, Variation: res.Variation,
 		},
-	}
-}
-
-// dependencies returns the recipes, their files, and the inputs.
-func (r *reproduced) dependencies() ([]evidence.Dependency, error) {
-	inputs, err := evidence.Dependencies(r.build.Inputs)
-	if err != nil {
-		return nil, err
-	}
-	var out []evidence.Dependency
-	for _, rec := range r.build.Closure {
-		if len(rec.Bytes) == 0 {
-			return nil, fmt.Errorf("recipe %s: its text is needed", rec.Name)
-		}
-		out = append(out, file(path.Join(rec.Name, recipe.FileName), rec.Bytes))
-	}
-	rec := r.build.Closure[0]
-	for _, f := range rec.Files {
-		content, ok := r.build.Files[f.Path]
-		switch {
-		case f.Source == "":
-		case !ok:
-			return nil, fmt.Errorf("recipe %s: the content of %s is needed", rec.Name, f.Source)
-		default:
-			out = append(out, file(path.Join(rec.Name, f.Source), content))
-		}
-	}
-	return append(out, inputs...), nil
-}
-
-// file returns what the evidence says of a packager's file.
-func file(name string, content []byte) evidence.Dependency {
-	sum := sha256.Sum256(content)
-	return evidence.Dependency{
-		Kind: evidence.KindRecipe, Name: name, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(content)),
 	}
 }
 

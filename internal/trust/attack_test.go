@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/opencontainers/go-digest"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
@@ -464,6 +465,34 @@ func TestClock(t *testing.T) {
 	}
 	_, err = m.open(nil)
 	refused[*trust.ClockError](t, err)
+}
+
+// TestClockBeforeReleases: a machine without a memory, whose clock was set back, takes
+// nothing that was signed before what the same role has released or revoked since.
+func TestClockBeforeReleases(t *testing.T) {
+	for name, c := range map[string]struct {
+		back time.Duration
+		good bool
+	}{
+		"right": {0, true}, "a little": {23 * time.Hour, true}, "a month": {30 * 24 * time.Hour, false},
+	} {
+		r, m := setup(t)
+		m.now = now.Add(-c.back)
+		v := m.mustOpen(trust.Folder(r.Dir))
+		_, err := v.Find(context.Background(), mqtt)
+		_, byDigest := v.FindDigest(context.Background(), digest.FromString("manifest 1"))
+		if c.good {
+			if err != nil || byDigest != nil {
+				t.Errorf("%s: %v, %v", name, err, byDigest)
+			}
+			continue
+		}
+		for _, err := range []error{err, byDigest} {
+			if e := refused[*trust.ClockError](t, err); e.Role != "mqtt" || !e.Now.Equal(m.now) {
+				t.Errorf("%s: %+v", name, e)
+			}
+		}
+	}
 }
 
 func TestMissingFiles(t *testing.T) {

@@ -62,10 +62,17 @@ func (e *ExpiredError) Error() string {
 }
 
 // A ClockError reports that Now is more than a day before Seen, when this machine
-// last checked the trust root. What has expired looks good to such a clock.
-type ClockError struct{ Now, Seen time.Time }
+// last checked the trust root or, with a Role, when the newest of what that lists was
+// released or revoked. What has expired looks good to such a clock.
+type ClockError struct {
+	Now, Seen time.Time
+	Role      string
+}
 
 func (e *ClockError) Error() string {
+	if e.Role != "" {
+		return fmt.Sprintf("the clock says %s, but %s lists something of %s already", stamp(e.Now), e.Role, stamp(e.Seen))
+	}
 	return fmt.Sprintf("the clock says %s, but the trust root was checked at %s already", stamp(e.Now), stamp(e.Seen))
 }
 

@@ -8,11 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/oci"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 // A Source has the files of a published trust root: timestamp.json, N.root.json,
@@ -80,22 +80,17 @@ func (f folder) Read(ctx context.Context, file string, limit int64) ([]byte, err
 	return b, err
 }
 
-// readFile reads a regular file below root. O_NONBLOCK keeps a FIFO that lies in
-// its place from blocking us.
+// readFile reads a regular file below root.
 func readFile(root *os.Root, name string, limit int64) ([]byte, error) {
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
+	b, err := regular.ReadIn(root, name, limit)
+	var tooLarge *regular.LimitError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, &LimitError{What: name, Limit: limit}
+	case errors.Is(err, regular.ErrKind):
+		return nil, &FormatError{What: name, Problem: regular.ErrKind.Error()}
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &FormatError{What: name, Problem: "not a regular file"}
-	}
-	return readLimited(f, name, limit)
+	return b, err
 }
 
 func readLimited(r io.Reader, name string, limit int64) ([]byte, error) {

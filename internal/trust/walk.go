@@ -3,9 +3,11 @@ package trust
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -119,12 +121,43 @@ func (v *View) role(ctx context.Context, s step) (*metadata.TargetsType, error) 
 	if err != nil {
 		return nil, v.refused(s, m, b, meta, err)
 	}
-	if err := checkTargets(s.role, &m.Signed); err != nil {
+	err = checkTargets(s.role, &m.Signed)
+	if err == nil {
+		err = checkReleased(v.now, s.role, &m.Signed)
+	}
+	if err != nil {
 		delete(v.trusted.Targets, s.role)
 		return nil, err
 	}
 	v.verified[s] = true
 	return &m.Signed, nil
+}
+
+// checkReleased returns a *[ClockError] when now is more than a day before something in
+// targets was released or revoked. It keeps a machine without a memory, whose clock was
+// set back, from taking what has expired. Each role's dates count for itself alone, so
+// that nobody's clock, or malice, stops the releases of others.
+func checkReleased(now time.Time, role string, targets *metadata.TargetsType) error {
+	var newest time.Time
+	for _, file := range targets.Targets {
+		var dates struct {
+			Released time.Time   `json:"released"`
+			Revoked  *Revocation `json:"revoked"`
+		}
+		if file.Custom == nil || json.Unmarshal(*file.Custom, &dates) != nil {
+			continue // release says what is wrong with it
+		}
+		if dates.Revoked != nil && dates.Revoked.At.After(dates.Released) {
+			dates.Released = dates.Revoked.At
+		}
+		if dates.Released.After(newest) {
+			newest = dates.Released
+		}
+	}
+	if now.Before(newest.Add(-clockSlack)) {
+		return &ClockError{Now: now, Seen: newest, Role: role}
+	}
+	return nil
 }
 
 // refused explains why s.parent's rules don't verify the role, which is m or, when

@@ -313,6 +313,46 @@ func TestTaggingKeyStolen(t *testing.T) {
 		return nil
 	})
 
+	// Nobody gives it back its rights without a word.
+	maria := signers(t, 1, "maria")
+	for name, do := range map[string]func(*Repo) error{
+		"rotate":       func(r *Repo) error { return r.Rotate("mqtt", Rotation{Add: maria.Keys}) },
+		"rotate a top": func(r *Repo) error { return r.Rotate("root", Rotation{Add: maria.Keys}) },
+		"delegate":     func(r *Repo) error { return r.Delegate("sftp", "sftp", maria) },
+		"revoke another": func(r *Repo) error {
+			_, err := r.RevokeKey(KeyRef{Public: key(t, "max").Public()}, Rotation{Add: maria.Keys}, "lost")
+			return err
+		},
+	} {
+		var revoked *RevokedKeyError
+		if err := g.try(do); !errors.As(err, &revoked) || revoked.Reason != "stolen on 22 November" || !revoked.At.Equal(g.now) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// Somebody may have staged it by hand.
+	g.do(func(r *Repo) error {
+		const was = "which was REVOKED on 2026-11-22 12:00 UTC: \"stolen on 22 November\""
+		targets := must[*document](t)(r.edit("targets"))
+		check(t, targets.targets.Signed.AddKey(newKey(key(t, "maria").Public()), "mqtt"))
+		check(t, r.stage(targets))
+		root := must[*document](t)(r.edit("root"))
+		check(t, root.root.Signed.AddKey(newKey(key(t, "maria").Public()), "root"))
+		check(t, r.stage(root))
+		for _, role := range []string{"targets", "root"} {
+			rev := must[*Review](t)(r.Review(role))
+			for of, all := range map[string][]Change{"may NOW": rev.Changes, "may": rev.Content} {
+				if want := of + " be signed by " + key(t, "maria").Public().ID() + ", " + was; !strings.Contains(texts(all), want) {
+					t.Errorf("%s: no %q in\n%s", role, want, texts(all))
+				}
+			}
+			if !strings.Contains(texts(r.DiffStaged()), was) {
+				t.Errorf("%s: not in the difference:\n%s", role, texts(r.DiffStaged()))
+			}
+		}
+		check(t, r.remove("staged/root.json"))
+		return r.remove("staged/targets.json")
+	})
+
 	// What the old key signs now is refused, even with CI's help.
 	thief := g.copy(t)
 	thief.add("mqtt:2.8-r0", "evil")
@@ -447,6 +487,20 @@ func TestWords(t *testing.T) {
 		}
 		if !strings.Contains(texts(root.Content), "timestamp may be signed by "+key(t, "timestamp").Public().ID()) {
 			t.Errorf("who may sign what is not in\n%s", texts(root.Content))
+		}
+		return nil
+	})
+}
+
+// TestShowWords: what has long been in force isn't shown as new.
+func TestShowWords(t *testing.T) {
+	g := newGroup(t)
+	g.do(func(r *Repo) error {
+		for role, want := range map[string]string{"targets": "mqtt may list the images mqtt", "mqtt": "release mqtt:2.7.8-r0: "} {
+			all := must[[]*Description](t)(r.Show(role, false))
+			if got := texts(all[0].Content); strings.Contains(got, "first version") || strings.Contains(got, "NEW") || strings.Contains(got, "new ") || !strings.Contains(got, want) || !strings.Contains(got, "version 2\n") {
+				t.Errorf("%s: no %q, or something new, in\n%s", role, want, got)
+			}
 		}
 		return nil
 	})

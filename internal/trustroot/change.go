@@ -27,6 +27,9 @@ func (r *Repo) Delegate(role, pattern string, s Signers) error {
 	if err := s.check(role); err != nil {
 		return err
 	}
+	if err := r.checkNotRevoked(role, s.Keys); err != nil {
+		return err
+	}
 	targets, err := r.edit(metadata.TARGETS)
 	if err != nil {
 		return err
@@ -76,6 +79,9 @@ type Rotation struct {
 func (r *Repo) Rotate(role string, c Rotation) error {
 	if len(c.Add)+len(c.Remove) == 0 && c.Threshold == 0 {
 		return &ChangeError{Role: role, Problem: "no change is asked for"}
+	}
+	if err := r.checkNotRevoked(role, c.Add); err != nil {
+		return err
 	}
 	if isTop(role) {
 		root, err := r.edit(metadata.ROOT)
@@ -233,7 +239,10 @@ func setThreshold(role string, threshold *int, keys, want int) error {
 	if want != 0 {
 		*threshold = want
 	}
-	if *threshold < 1 || *threshold > keys {
+	if *threshold > keys {
+		return &TooFewKeysError{Role: role, Delegation: !isTop(role), Threshold: *threshold, Keys: keys}
+	}
+	if *threshold < 1 {
 		return &ChangeError{Role: role, Problem: fmt.Sprintf("a threshold of %d with %d keys", *threshold, keys)}
 	}
 	return nil

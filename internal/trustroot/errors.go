@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 )
 
 // A FormatError reports that File is not what this package would publish: it is
@@ -28,6 +30,30 @@ func (e *LimitError) Error() string {
 type ChangeError struct{ Role, Problem string }
 
 func (e *ChangeError) Error() string { return e.Role + ": " + e.Problem }
+
+// A TooFewKeysError reports a change after which Role had fewer keys than have to sign.
+type TooFewKeysError struct {
+	Role            string
+	Delegation      bool // and not a top-level role
+	Threshold, Keys int
+}
+
+func (e *TooFewKeysError) Error() string {
+	if e.Keys == 0 {
+		return e.Role + ": it would have no key left"
+	}
+	return fmt.Sprintf("%s: %d of its keys have to sign, and it would have %d", e.Role, e.Threshold, e.Keys)
+}
+
+// A RevokedKeyError reports that Key, which is to sign for Role, was revoked once.
+type RevokedKeyError struct {
+	Role, Key string
+	trust.Revocation
+}
+
+func (e *RevokedKeyError) Error() string {
+	return fmt.Sprintf("%s: the key %s was revoked on %s: %q", e.Role, e.Key, date(e.At), e.Reason)
+}
 
 // A StaleError reports a staged file that doesn't follow the published one: it
 // was staged on an older version.

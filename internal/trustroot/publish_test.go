@@ -125,7 +125,7 @@ func TestStatus(t *testing.T) {
 	// Every read-only view of an empty folder says so.
 	empty := &group{t: t, dir: t.TempDir(), now: start}
 	empty.do(func(r *Repo) error {
-		if st := must[*Status](t)(r.Status()); len(st.Roles)+len(st.Staged) != 0 || st.Problem != "" {
+		if st := must[*Status](t)(r.Status()); len(st.Roles)+len(st.Staged) != 0 || st.Problem != "nothing is published" {
 			t.Errorf("an empty folder: %+v", st)
 		}
 		var missing *MissingError
@@ -334,7 +334,7 @@ func TestNulls(t *testing.T) {
 			if err != nil {
 				return
 			}
-			_, _ = changes(nil, d), changes(d, d)
+			_, _, _ = changes(nil, d, nil), changes(d, d, nil), content(d, nil)
 			_, _ = d.digest()
 		}
 		var walk func(v any)
@@ -379,7 +379,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		// All that can be read can be described, and written to be the same.
-		_ = changes(nil, d)
+		_, _ = changes(nil, d, nil), content(d, nil)
 		again, err := d.clone()
 		if err != nil {
 			return // indented, it may be over the limit
@@ -389,8 +389,8 @@ func FuzzDecode(f *testing.F) {
 		if errX != nil || errY != nil || x != y {
 			t.Fatalf("%q became another: %v %v", b, errX, errY)
 		}
-		if len(difference(d, again)) != 0 {
-			t.Fatalf("a copy differs: %v", difference(d, again))
+		if len(difference(d, again, nil)) != 0 {
+			t.Fatalf("a copy differs: %v", difference(d, again, nil))
 		}
 	})
 }

@@ -3,10 +3,12 @@ package trustroot
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 	"gitlab.com/tailsbuild/tailsbuild/internal/trust"
 )
 
@@ -29,6 +31,48 @@ func (r *Repo) record(targets *document, entry trust.RoleRevocation, reason stri
 	return nil
 }
 
+// revokedKeys are the newest revocations of keys, by TUF's IDs.
+type revokedKeys map[string]trust.RoleRevocation
+
+// with returns k and what the targets among docs record, each of which may be nil.
+func (k revokedKeys) with(docs ...*document) revokedKeys {
+	all := revokedKeys{}
+	maps.Copy(all, k)
+	for _, d := range docs {
+		if d == nil || d.role != metadata.TARGETS {
+			continue
+		}
+		entries, _ := revocations(&d.targets.Signed) // check has read them
+		for _, e := range entries {
+			if e.Kind == trust.RevokedKey && !e.At.Before(all[e.KeyID].At) {
+				all[e.KeyID] = e
+			}
+		}
+	}
+	return all
+}
+
+// revokedKeys returns those that are published or staged.
+func (r *Repo) revokedKeys() revokedKeys {
+	return revokedKeys{}.with(r.published[metadata.TARGETS], r.staged[metadata.TARGETS])
+}
+
+// checkNotRevoked returns a *[RevokedKeyError] when one of keys, which are to sign for
+// role, was revoked once.
+func (r *Repo) checkNotRevoked(role string, keys []*sign.PublicKey) error {
+	revoked := r.revokedKeys()
+	for _, k := range keys {
+		id, err := keyID(k)
+		if err != nil {
+			return err
+		}
+		if e, ok := revoked[id]; ok {
+			return &RevokedKeyError{Role: role, Key: k.ID(), Revocation: e.Revocation}
+		}
+	}
+	return nil
+}
+
 // RevokeKey stages that a key may sign nothing any more, in whatever roles it is.
 // Where others are too few without it, replacement takes its place. The reason is
 // published for each delegated role; a root has no place for it.
@@ -40,6 +84,9 @@ func (r *Repo) RevokeKey(ref KeyRef, replacement Rotation, reason string) ([]str
 	}
 	in, err := r.rolesOf(ref)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.checkNotRevoked(in[0], replacement.Add); err != nil {
 		return nil, err
 	}
 	replacement.Remove = []KeyRef{ref}

@@ -160,10 +160,10 @@ func (r *Repo) Review(role string) (*Review, error) {
 	}
 	rev := &Review{
 		Role: role, Version: d.version(), Digest: digest, Needs: needs, doc: d,
-		Changes: changes(r.published[role], d),
+		Changes: changes(r.published[role], d, r.revokedKeys()),
 	}
 	if r.published[role] != nil && (role == metadata.ROOT || role == metadata.TARGETS) {
-		rev.Content = changes(nil, d)[2:] // without version and expiry
+		rev.Content = content(d, r.revokedKeys())[2:] // without version and expiry
 	}
 	return rev, nil
 }

@@ -125,9 +125,10 @@ func TestChangesRefused(t *testing.T) {
 			format  *trust.FormatError
 			limit   *trust.LimitError
 			role    *NoRoleError
+			few     *TooFewKeysError
 		)
 		err := g.try(do)
-		if !errors.As(err, &change) && !errors.As(err, &missing) && !errors.As(err, &format) && !errors.As(err, &limit) && !errors.As(err, &role) {
+		if !errors.As(err, &change) && !errors.As(err, &missing) && !errors.As(err, &format) && !errors.As(err, &limit) && !errors.As(err, &role) && !errors.As(err, &few) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if after := files(t, g.dir); after != before {

@@ -62,7 +62,9 @@ func (r *Repo) Status() (*Status, error) {
 	for _, role := range r.Staged() {
 		st.Staged = append(st.Staged, r.waiting(role))
 	}
-	if r.Published() {
+	if !r.Published() {
+		st.Problem = "nothing is published"
+	} else {
 		st.Behind = r.behind()
 		if err := r.sound(); err != nil {
 			st.Problem = err.Error()
@@ -127,15 +129,15 @@ func Describe(role string, b []byte) (*Description, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.describe(map[string]string{}), nil
+	return d.describe(map[string]string{}, nil), nil
 }
 
 // describe says what d says; names has the keys' IDs that people know, by TUF's.
-func (d *document) describe(names map[string]string) *Description {
+func (d *document) describe(names map[string]string, revoked revokedKeys) *Description {
 	if d.root != nil {
 		addNames(names, d.root.Signed.Keys)
 	}
-	out := &Description{Role: d.role, Version: d.version(), Expires: d.expires(), Content: changes(nil, d), Signatures: []string{}}
+	out := &Description{Role: d.role, Version: d.version(), Expires: d.expires(), Content: content(d, revoked), Signatures: []string{}}
 	for _, s := range *d.signatures() {
 		name, ok := names[s.KeyID]
 		if !ok {
@@ -180,14 +182,18 @@ func (r *Repo) Show(role string, staged bool) ([]*Description, error) {
 	var all []*Description
 	for _, name := range inOrder(sortedKeys(docs)) {
 		if role == "" || role == name {
-			all = append(all, docs[name].describe(r.names()))
+			all = append(all, docs[name].describe(r.names(), r.revokedKeys()))
 		}
 	}
 	if len(all) == 0 && staged {
 		return nil, &NotStagedError{Role: role}
 	}
 	if len(all) == 0 {
-		return nil, &MissingError{What: "published metadata of " + role}
+		what := "published metadata"
+		if role != "" {
+			what += " of " + role
+		}
+		return nil, &MissingError{What: what}
 	}
 	return all, nil
 }
@@ -195,8 +201,9 @@ func (r *Repo) Show(role string, staged bool) ([]*Description, error) {
 // Diff returns how other's published files differ from r's, in plain words.
 func (r *Repo) Diff(other *Repo) []Change {
 	var all []Change
+	revoked := r.revokedKeys().with(other.published[metadata.TARGETS])
 	for _, role := range inOrder(sortedKeys(union(r.published, other.published))) {
-		all = append(all, difference(r.published[role], other.published[role])...)
+		all = append(all, difference(r.published[role], other.published[role], revoked)...)
 	}
 	return all
 }
@@ -205,7 +212,7 @@ func (r *Repo) Diff(other *Repo) []Change {
 func (r *Repo) DiffStaged() []Change {
 	var all []Change
 	for _, role := range r.Staged() {
-		all = append(all, difference(r.published[role], r.staged[role])...)
+		all = append(all, difference(r.published[role], r.staged[role], r.revokedKeys())...)
 	}
 	return all
 }
@@ -222,7 +229,7 @@ func union(a, b map[string]*document) set {
 }
 
 // difference is changes for documents of which one may be missing.
-func difference(a, b *document) []Change {
+func difference(a, b *document, revoked revokedKeys) []Change {
 	if b == nil {
 		return []Change{{Role: a.role, Text: "is missing", Careful: true}}
 	}
@@ -233,7 +240,7 @@ func difference(a, b *document) []Change {
 			return nil
 		}
 	}
-	all := changes(a, b)
+	all := changes(a, b, revoked)
 	if len(all) == 0 {
 		all = append(all, Change{Role: b.role, Text: "is written in another way"})
 	}

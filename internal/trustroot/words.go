@@ -25,6 +25,9 @@ type Change struct {
 type story struct {
 	role    string
 	changes []Change
+	revoked revokedKeys
+	// standing says that there is nothing to compare with: what is said is how it is.
+	standing bool
 }
 
 func (s *story) say(format string, args ...any) {
@@ -37,14 +40,33 @@ func (s *story) warn(format string, args ...any) {
 
 // changes returns what d changes against old, which is nil when there is none
 // before.
-func changes(old, d *document) []Change {
-	s := &story{role: d.role}
-	if old == nil {
-		s.say("first version, %d", d.version())
-		s.say("good until %s", date(d.expires()))
-	} else {
+func changes(old, d *document, revoked revokedKeys) []Change {
+	s := &story{role: d.role, revoked: revoked.with(old, d)}
+	switch {
+	case old != nil:
 		s.header(old, d)
+	case d.version() == 1:
+		s.say("first version, 1")
+	default:
+		s.say("version %d, and none before", d.version())
 	}
+	if old == nil {
+		s.say("good until %s", date(d.expires()))
+	}
+	s.body(old, d)
+	return s.changes
+}
+
+// content returns all that d says, its version and expiry first.
+func content(d *document, revoked revokedKeys) []Change {
+	s := &story{role: d.role, revoked: revoked.with(d), standing: true}
+	s.say("version %d", d.version())
+	s.say("good until %s", date(d.expires()))
+	s.body(nil, d)
+	return s.changes
+}
+
+func (s *story) body(old, d *document) {
 	switch {
 	case d.root != nil:
 		s.root(old, d)
@@ -55,7 +77,6 @@ func changes(old, d *document) []Change {
 	default:
 		s.files(fileVersions(old), fileVersions(d))
 	}
-	return s.changes
 }
 
 func (s *story) header(old, d *document) {
@@ -89,14 +110,14 @@ func (s *story) root(old, d *document) {
 func (s *story) signers(role string, old *authority, now authority) {
 	if old == nil {
 		s.say("%s: %s", role, rule(now))
-		for _, name := range now.names() {
-			s.say("%s may be signed by %s", role, name)
+		for i, id := range now.ids {
+			s.signer(role, "may", id, now.names()[i], s.say)
 		}
 		return
 	}
 	for i, id := range now.ids {
 		if !slices.Contains(old.ids, id) {
-			s.warn("%s may NOW be signed by %s", role, now.names()[i])
+			s.signer(role, "may NOW", id, now.names()[i], s.warn)
 		}
 	}
 	for i, id := range old.ids {
@@ -112,6 +133,15 @@ func (s *story) signers(role string, old *authority, now authority) {
 	}
 }
 
+// signer says that a key may sign for role, and warns when it was revoked once.
+func (s *story) signer(role, may, id, name string, say func(string, ...any)) {
+	if r, ok := s.revoked[id]; ok {
+		s.warn("%s %s be signed by %s, which was REVOKED on %s: %q", role, may, name, date(r.At), r.Reason)
+		return
+	}
+	say("%s %s be signed by %s", role, may, name)
+}
+
 // rule says how many of the keys have to sign.
 func rule(a authority) string {
 	if len(a.ids) == 1 {
@@ -124,6 +154,11 @@ func (s *story) targets(old, d *document) {
 	for _, role := range delegations(d) {
 		now, _ := delegatedAuthority(d, role.Name)
 		before := delegation(old, role.Name)
+		if before == nil && s.standing {
+			s.say("%s may list the images %s", role.Name, names(role.Paths))
+			s.signers(role.Name, nil, now)
+			continue
+		}
 		if before == nil {
 			s.warn("NEW delegation %s: it may list the images %s", role.Name, names(role.Paths))
 			s.signers(role.Name, nil, now)
@@ -213,6 +248,8 @@ func (s *story) releases(old, d *document) {
 
 func (s *story) release(was, now *Release) {
 	switch {
+	case s.standing:
+		s.say("release %s: %s", now.Ref, describe(now))
 	case was == nil:
 		s.say("new release %s: %s", now.Ref, describe(now))
 	case was.Image != now.Image || was.Size != now.Size:

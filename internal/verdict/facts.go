@@ -31,6 +31,9 @@ type Facts struct {
 	Built time.Time `json:"built,omitzero"`
 	// Signatures are valid signatures of Digest.
 	Signatures []Signature `json:"signatures,omitempty"`
+	// Incomplete says that there may be more signatures and statements, since not all
+	// that refers to the image was read.
+	Incomplete bool `json:"incomplete,omitempty"`
 	// Rebuilds are statements about Digest whose signatures are valid.
 	Rebuilds []Rebuild `json:"rebuilds,omitempty"`
 	// Unread are places of rebuilders' statements that could not be read, and Ignored

@@ -23,6 +23,7 @@ func Judge(p *policy.Policy, f Facts, now time.Time) Verdict {
 	}
 	j.identity()
 	j.root()
+	j.problems()
 	j.rebuilds()
 	j.unread()
 	j.marks()
@@ -89,6 +90,10 @@ func (j *judge) identity() {
 	if d := j.facts.Digest; d.Validate() != nil || d.Algorithm() != digest.SHA256 {
 		j.refuse(NoDigest, "It isn't known which image this is: %q is no sha256 digest.", string(d))
 	}
+}
+
+// problems come after what is wrong with the trust root, which may be their cause.
+func (j *judge) problems() {
 	for _, problem := range j.facts.Problems {
 		j.refuse(NotKnown, "Something could not be read or verified: %q.", problem)
 	}

@@ -67,11 +67,19 @@ func (j *judge) vouched() bool {
 		j.praise(Signed, "It is %s.", j.signature(j.facts.Signatures[i]))
 		return ok
 	case len(j.facts.Signatures) == 0:
-		j.miss(NotSigned, "Nobody has signed it.")
+		j.miss(NotSigned, "Nobody has signed it%s.", j.unreadRest())
 	default:
-		j.miss(OtherSigner, "None of its signatures is %s.", j.wanted())
+		j.miss(OtherSigner, "None of its signatures is %s%s.", j.wanted(), j.unreadRest())
 	}
 	return false
+}
+
+// unreadRest says that there may be signatures that were not read.
+func (j *judge) unreadRest() string {
+	if !j.facts.Incomplete {
+		return ""
+	}
+	return ", as far as could be read: more refers to the image than is read, which can hide signatures"
 }
 
 // needsSignature reports whether the scope asks for a signature beside the trust

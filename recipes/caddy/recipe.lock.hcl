@@ -194,4 +194,5 @@ input "toolchain" "go" {
 image "x86_64" {
   plan   = "sha256:89d177c74b0c7f027ca855367168d27b9702d4952604102d09304c612f2b134b"
   digest = "sha256:2cdab56dfefe072385bb323dc01895e8b2a60ba405d3ac4331173130ec388d1b"
+  size   = 1330
 }

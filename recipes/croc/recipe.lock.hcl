@@ -74,4 +74,5 @@ input "toolchain" "go" {
 image "x86_64" {
   plan   = "sha256:d88e577489e9bd73fbe8d6cdb3452b0527b0bfce8bb80183011909b6334bdf1f"
   digest = "sha256:e8de94bfcd2a49120b7fe1d344376031baa0bd0bb9832337994ed7cef08a347e"
+  size   = 1379
 }

@@ -21,4 +21,5 @@ input "rootfs" "alpine-3.19" {
 image "x86_64" {
   plan   = "sha256:5a486ec59b44b00fb9b3307308bd490b521a723ffa00c7582f04dec56adc32c8"
   digest = "sha256:f5fab3158f3d0f0f4b16b8021f759319f4523e4425492a10d66088e62b3bd7ee"
+  size   = 1272
 }

@@ -58,4 +58,5 @@ input "toolchain" "go" {
 image "x86_64" {
   plan   = "sha256:9e6ad79d410f128fa1be940e870ef78e2bbe517dfc98822ce1477f2ee1ebb874"
   digest = "sha256:70c1414d15154aecdf4c9abce6e15977e79c6e4744c132b23bd0d2fc86e11188"
+  size   = 1318
 }

@@ -116,4 +116,5 @@ input "toolchain" "go" {
 image "x86_64" {
   plan   = "sha256:59f80ddfd4476e52be8834ee2e3b4cedffee1b194e429336ad64e5d06f60cb41"
   digest = "sha256:84f3d0f1a0be3afe687da785e500f4bc171bde92307776635df6ca58c2264735"
+  size   = 1394
 }

@@ -52,4 +52,5 @@ input "toolchain" "go" {
 image "x86_64" {
   plan   = "sha256:15e61619db67b31ba39e7c857b3be8396040df847d4d41210122a8e4380e97bf"
   digest = "sha256:16f3fda38512c99f1148e346ddbf880eefe3d45698cf5deddb7ea42f7bc76a51"
+  size   = 1361
 }

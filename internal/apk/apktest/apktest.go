@@ -5,6 +5,7 @@ package apktest
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/rsa"
 	"crypto/sha1"
@@ -103,6 +104,8 @@ func Archive(last bool, files ...File) ([]byte, error) {
 // A Package is what goes into a repository.
 type Package struct {
 	Name, Version string
+	// Arch is x86_64 if it is "".
+	Arch string
 	// Info has more lines of .PKGINFO, such as "depend = so:libc.musl-x86_64.so.1".
 	Info []string
 	// Scripts are the files of the control archive beside it, such as
@@ -112,7 +115,7 @@ type Package struct {
 	Files []File
 }
 
-// arch is that of all repositories made here.
+// arch is that of all repositories made here, and of packages that have no other.
 const arch = "x86_64"
 
 // Build returns the package's file, signed with key if it isn't nil, and its entry
@@ -123,7 +126,7 @@ func (p Package) Build(key *Key) (file []byte, entry string, err error) {
 		return nil, "", err
 	}
 	info := fmt.Sprintf("pkgname = %s\npkgver = %s\narch = %s\nsize = 1\n%s\ndatahash = %x\n",
-		p.Name, p.Version, arch, strings.Join(p.Info, "\n"), sha256.Sum256(data))
+		p.Name, p.Version, cmp.Or(p.Arch, arch), strings.Join(p.Info, "\n"), sha256.Sum256(data))
 	control, err := Archive(false, append([]File{{Name: ".PKGINFO", Content: info}}, p.Scripts...)...)
 	if err != nil {
 		return nil, "", err
@@ -135,7 +138,7 @@ func (p Package) Build(key *Key) (file []byte, entry string, err error) {
 	file = append(signed, data...)
 	sum := sha1.Sum(control)
 	entry = fmt.Sprintf("C:Q1%s\nP:%s\nV:%s\nA:%s\nS:%d\nI:1\nT:a test\nU:https://example.org\nL:MIT\n",
-		base64.StdEncoding.EncodeToString(sum[:]), p.Name, p.Version, arch, len(file))
+		base64.StdEncoding.EncodeToString(sum[:]), p.Name, p.Version, cmp.Or(p.Arch, arch), len(file))
 	for _, line := range p.Info {
 		if depend, ok := strings.CutPrefix(line, "depend = "); ok {
 			entry += "D:" + depend + "\n"

@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,6 +110,14 @@ func Rebuild(dir, content string) (*builder.Result, error) {
 	return build(dir, builder.Auditor, "x86_64", content, plan)
 }
 
+// Made describes what releases with sealed inputs, for x86_64 and output, are made from.
+func Made(output lock.Output) *release.Build {
+	lk := locked(output)
+	return &release.Build{
+		Closure: closure, Arch: "x86_64", Plan: plan, Lock: lk.Digest(), Output: output, Inputs: lk.Inputs,
+	}
+}
+
 var closure = []*recipe.Recipe{
 	{
 		Kind: recipe.Service, Name: "mqtt", Version: "2.7.9", Release: 1, Epoch: 1714521600,
@@ -206,6 +215,10 @@ func writeImage(w *oci.Writer, architecture, content string) (ocispec.Descriptor
 	return add(w, ocispec.MediaTypeImageManifest, ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
 		Config: config, Layers: []ocispec.Descriptor{layer},
+		Annotations: map[string]string{
+			ocispec.AnnotationTitle:   closure[0].Name,
+			ocispec.AnnotationVersion: fmt.Sprintf("%s-r%d", closure[0].Version, closure[0].Release),
+		},
 	})
 }
 
