@@ -134,10 +134,22 @@ func (o *audited) what() string { return o.Target + o.ForPlatform() }
 
 // Rows are what is known, in the order of the report.
 func (o *audited) Rows() [][2]string {
-	var rows [][2]string
-	add := func(name, format string, args ...any) {
-		rows = append(rows, [2]string{name, fmt.Sprintf(format, args...)})
-	}
+	var rows rows
+	o.addImage(rows.add)
+	o.addFound(rows.add)
+	o.addMade(rows.add)
+	return rows
+}
+
+// rows are names with what is known.
+type rows [][2]string
+
+func (r *rows) add(name, format string, args ...any) {
+	*r = append(*r, [2]string{name, fmt.Sprintf(format, args...)})
+}
+
+// addImage says what was audited.
+func (o *audited) addImage(add func(name, format string, args ...any)) {
 	add("release", "%s, signed with key %s", o.Name, o.Signer)
 	if o.CalledOtherwise != "" {
 		add("warning", "the reference calls it %s, it calls itself %s", o.CalledOtherwise, o.Name)
@@ -153,6 +165,10 @@ func (o *audited) Rows() [][2]string {
 		add("of index", "%s", o.Index)
 	}
 	add("published", "%s", o.Image)
+}
+
+// addFound says what came out, and what else is known of the image.
+func (o *audited) addFound(add func(name, format string, args ...any)) {
 	switch {
 	case o.Rebuilt == "":
 		add("rebuilt", "nothing came out")
@@ -175,6 +191,10 @@ func (o *audited) Rows() [][2]string {
 	} else if s != nil {
 		add("source", "%s is OTHERWISE: %s", s.Dir, strings.Join(s.Differs, ", "))
 	}
+}
+
+// addMade says of what it was made, how, and who says so.
+func (o *audited) addMade(add func(name, format string, args ...any)) {
 	add("lock", "%s", o.Lock)
 	add("plan", "%s", o.Plan)
 	if o.Inputs > 0 {
@@ -204,7 +224,6 @@ func (o *audited) Rows() [][2]string {
 	}
 	add("time", "%.1f s at %s (%s)", o.Seconds, o.At.Format(time.RFC3339), strings.Join(phases, ", "))
 	add("report", "%s", o.Report)
-	return rows
 }
 
 // is reports whether a digest is the published image's, or that of the index that

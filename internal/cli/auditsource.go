@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -101,17 +100,12 @@ func (s *sourced) compareFiles(l *loaded) error {
 
 // compareFile says how the file at path differs from content, "" if it doesn't.
 func compareFile(path string, content []byte) (string, error) {
-	info, err := os.Stat(path)
+	var long *regular.LimitError
+	b, err := regular.Read(path, int64(len(content)))
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return "is not there", nil
-	case err != nil:
-		return "", err
-	case !info.Mode().IsRegular() || info.Size() != int64(len(content)):
-		return "is another file", nil
-	}
-	b, err := regular.Read(path, info.Size())
-	if err == nil && !bytes.Equal(b, content) {
+	case errors.As(err, &long), errors.Is(err, regular.ErrKind), err == nil && !bytes.Equal(b, content):
 		return "is another file", nil
 	}
 	return "", err

@@ -34,6 +34,12 @@ func TestAuditWords(t *testing.T) {
 			}
 		}
 	}
+	// By a policy, nobody is asked to accept it either.
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	code, _, stderr := run("audit", dir+"-unsigned", "--policy", policyOf(t, "**", public), "--reference", "mqtt", "--work", "work", "--progress", "quiet")
+	if code != exitRefused || strings.Contains(stderr, "--accept") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
 }
 
 // TestReveal: which commitment isn't there is said, and of several audits it is none.
