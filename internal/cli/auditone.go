@@ -157,16 +157,9 @@ func (t *oneAudit) attempt(ctx context.Context) (*rebuild.Attempt, error) {
 		return t.failed(l.place(err))
 	}
 	made := l.made()
-	dependencies, err := made.Dependencies()
-	if err != nil {
-		return nil, err
-	}
 	var attempt *rebuild.Attempt
 	err = t.step("compare", func() (err error) {
-		attempt, err = rebuild.Compare(ctx, t.published, built, rebuild.Options{
-			Output: l.plan.Output(), Parameters: made.Parameters(), Dependencies: dependencies,
-			Against: against, Committed: t.secret,
-		})
+		attempt, err = rebuild.Compare(ctx, t.published, built, rebuild.Options{Made: &made, Against: against, Committed: t.secret})
 		return err
 	})
 	return attempt, err

@@ -77,12 +77,9 @@ type Attempt struct {
 
 // Options say how a rebuild is judged.
 type Options struct {
-	// Output is the toolchain record that the rebuild was made for.
-	Output lock.Output
-	// Parameters and Dependencies are what the rebuild was made from, as the recipes,
-	// the lock and the plan have it, not as the release's provenance says.
-	Parameters   evidence.Parameters
-	Dependencies []evidence.Dependency
+	// Made describes what the rebuild was made from and for, as the recipes, the lock and
+	// the plan have it, not as the release's provenance says.
+	Made *release.Build
 	// Against is what else speaks against the image, a sentence each: it is not the
 	// one that was expected, or not made of the recipe that was. With any, the
 	// outcome is Different even when the two images are the same.
@@ -105,9 +102,16 @@ func (e *MismatchError) Error() string {
 // against it, and Different otherwise. When another toolchain record was used,
 // images that differ give ToolchainMismatch: that may be all there is to it.
 func Compare(ctx context.Context, p *Published, built *builder.Result, opts Options) (*Attempt, error) {
+	if opts.Made == nil {
+		return nil, errors.New("rebuild: what it was made from is needed")
+	}
+	dependencies, err := opts.Made.Dependencies()
+	if err != nil {
+		return nil, err
+	}
 	a := &Attempt{
-		published: p, built: built, output: opts.Output, committed: opts.Committed,
-		parameters: opts.Parameters, dependencies: opts.Dependencies,
+		published: p, built: built, output: opts.Made.Output, committed: opts.Committed,
+		parameters: opts.Made.Parameters(), dependencies: dependencies,
 	}
 	if err := a.check(); err != nil {
 		return nil, err

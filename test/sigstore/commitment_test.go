@@ -65,7 +65,7 @@ func TestCommitment(t *testing.T) {
 		"late":  {late, 4, []string{"too-few-rebuilds", "it was committed to at 20", "and the image signed at 20"}},
 		"never": {nil, 4, []string{"too-few-rebuilds", "it was not committed to before the image was signed"}},
 	} {
-		a := must[*rebuild.Attempt](t)(rebuild.Compare(ctx, p, built(), rebuild.Options{Output: lock.CurrentOutput(), Committed: test.secret}))
+		a := must[*rebuild.Attempt](t)(rebuild.Compare(ctx, p, built(), rebuild.Options{Made: releasetest.Made(lock.CurrentOutput()), Committed: test.secret}))
 		now := who
 		now.At = time.Now()
 		statements := filepath.Join(t.TempDir(), "statements")
