@@ -49,7 +49,7 @@ func (t *fileTree) again(_ context.Context, wants func(int) bool, _ int, fn func
 	return fn(0, fileContent{io.NewSectionReader(t.file, 0, t.limits.size())})
 }
 
-// A fileContent has no header.
+// A fileContent has no header: what is known of it comes from the file system.
 type fileContent struct{ io.Reader }
 
 // Header returns nothing.
