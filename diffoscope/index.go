@@ -219,7 +219,7 @@ func compareIndexes(ctx context.Context, r *recorder, c *Comparison, a, b *Input
 	}
 	identical := a.index.desc.Digest == b.index.desc.Digest
 	var list []*Difference
-	err := verified(ctx, append(a.index.images(nil), b.index.images(nil)...), func() (err error) {
+	notes, err := verified(ctx, append(a.index.images(nil), b.index.images(nil)...), !identical, func() (err error) {
 		if !identical {
 			list, err = compareNodes(ctx, r, trail{}, a.index, b.index)
 		}
@@ -227,6 +227,9 @@ func compareIndexes(ctx context.Context, r *recorder, c *Comparison, a, b *Input
 	})
 	if err != nil {
 		return err
+	}
+	for _, note := range notes {
+		r.skip(note)
 	}
 	if identical {
 		c.identical = true
