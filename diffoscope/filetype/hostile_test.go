@@ -2,6 +2,7 @@ package filetype
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
@@ -93,6 +94,32 @@ func TestGzipMembers(t *testing.T) {
 	var limit *LimitError
 	if _, err := Parse("x.gz", strings.NewReader(strings.Repeat(long, 200)), Limits{}); !errors.As(err, &limit) {
 		t.Errorf("long names: %v", err)
+	}
+}
+
+// TestZipMembers: a zip with more members than a file may have parts is known by its
+// directory, before its members need memory.
+func TestZipMembers(t *testing.T) {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for i := range 101_000 {
+		if _, err := w.Create(fmt.Sprintf("dir/%d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := Parse("x.zip", bytes.NewReader(b.Bytes()), Limits{})
+	runtime.ReadMemStats(&after)
+	var limit *LimitError
+	if !errors.As(err, &limit) || limit.What != "members" {
+		t.Errorf("got %v", err)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 {
+		t.Errorf("%d bytes of memory", n)
 	}
 }
 
