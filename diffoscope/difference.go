@@ -15,6 +15,7 @@ type Comparison struct {
 	a, b      Subject
 	identical bool
 	distinct  bool
+	around    bool
 
 	// Differences are listed from the outside in: manifest, config, layers. It is
 	// empty exactly when the images are identical.
@@ -26,7 +27,8 @@ type Comparison struct {
 	// Causes say why the images differ, the most certain and frequent first. Each
 	// difference that was counted is in one of them.
 	Causes []Cause
-	// Skipped says, in words, what was not looked into, and why.
+	// Skipped says, in words, what was not looked into, and why; and what differs around
+	// images that are identical.
 	Skipped []string
 }
 
@@ -54,8 +56,13 @@ type Subject struct {
 	Bytes int64
 }
 
-// Identical reports whether every byte of both images was read and is the same.
+// Identical reports whether every byte of both images was read and is the same. What is
+// around images is no part of them: see AroundDiffers.
 func (c *Comparison) Identical() bool { return c != nil && c.identical }
+
+// AroundDiffers reports whether the images are identical, and what is around them is not:
+// index.json, other blobs, the tar that they are in. Skipped says what.
+func (c *Comparison) AroundDiffers() bool { return c != nil && c.identical && c.around }
 
 // A returns the first image.
 func (c *Comparison) A() Subject { return c.a }

@@ -31,8 +31,16 @@ type dirTree struct {
 	root   *os.Root
 	path   string
 	limits Limits
-	// names are those of all entries, in the order of the first reading.
-	names []string
+	// files are all entries, in the order of the first reading.
+	files []dirEntry
+}
+
+// A dirEntry is what the second reading needs to know of a file.
+type dirEntry struct {
+	name string
+	// content says that it has any of its own: it is a regular file, and no further name
+	// of one.
+	content bool
 }
 
 func (t *dirTree) form() string { return formDirectory }
@@ -41,7 +49,7 @@ func (t *dirTree) kept(int64, int64) *io.SectionReader { return nil }
 
 func (t *dirTree) walk(ctx context.Context, fn func(*entry) error) (*summary, error) {
 	w := &dirWalk{dirTree: t, fn: fn, hasher: newContentHasher(), links: map[inode]string{}, left: t.limits.size()}
-	t.names = nil
+	t.files = nil
 	info, err := t.root.Lstat(".")
 	if err != nil {
 		return nil, err
@@ -52,35 +60,35 @@ func (t *dirTree) walk(ctx context.Context, fn func(*entry) error) (*summary, er
 	if err := w.directory(ctx, ".", 0); err != nil {
 		return nil, err
 	}
-	return &summary{entries: len(t.names), bytes: t.limits.size() - w.left}, nil
+	return &summary{entries: len(t.files), bytes: t.limits.size() - w.left}, nil
 }
 
 func (t *dirTree) again(ctx context.Context, wants func(int) bool, last int, fn func(int, contentReader) error) error {
-	for i, name := range t.names[:min(last+1, len(t.names))] {
+	for i, file := range t.files[:min(last+1, len(t.files))] {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if !wants(i) {
 			continue
 		}
-		f, _, err := t.openFile(name)
-		if err != nil {
-			return err
-		}
-		err = fn(i, dirFile{f})
-		f.Close()
-		if err != nil {
-			return fmt.Errorf("%q: %w", name, err)
+		if err := t.readAgain(file, func(r contentReader) error { return fn(i, r) }); err != nil {
+			return fmt.Errorf("%q: %w", file.name, err)
 		}
 	}
 	return nil
 }
 
-// A dirFile has no header: what is known of it comes from the file system.
-type dirFile struct{ *os.File }
-
-// Header returns nothing.
-func (dirFile) Header() []byte { return nil }
+func (t *dirTree) readAgain(file dirEntry, fn func(contentReader) error) error {
+	if !file.content {
+		return fn(fileContent{strings.NewReader("")})
+	}
+	f, _, err := t.openFile(file.name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return fn(fileContent{f})
+}
 
 // openFile opens a regular file, and no link to one. O_NONBLOCK keeps a FIFO that was
 // put into its place from blocking us.
@@ -152,8 +160,8 @@ func (w *dirWalk) list(dir string) ([]string, error) {
 	for {
 		names, err := f.Readdirnames(4096)
 		all = append(all, names...)
-		if limit := w.limits.entries(); len(w.names)+len(all) > limit {
-			return nil, &oci.LimitError{What: "entries of " + w.path, Size: int64(len(w.names) + len(all)), Limit: int64(limit)}
+		if limit := w.limits.entries(); len(w.files)+len(all) > limit {
+			return nil, &oci.LimitError{What: "entries of " + w.path, Size: int64(len(w.files) + len(all)), Limit: int64(limit)}
 		}
 		if err == io.EOF {
 			break
@@ -172,9 +180,10 @@ func (w *dirWalk) entry(ctx context.Context, name string, info fs.FileInfo) erro
 	if err != nil {
 		return err
 	}
-	e := &entry{index: len(w.names), header: header, noHeader: true, text: true, content: sha256.Sum256(nil)}
-	w.names = append(w.names, name)
-	if header.Typeflag == tar.TypeReg {
+	e := &entry{index: len(w.files), header: header, noHeader: true, text: true, content: sha256.Sum256(nil)}
+	file := dirEntry{name, header.Typeflag == tar.TypeReg}
+	w.files = append(w.files, file)
+	if file.content {
 		if err := w.content(ctx, name, info, e); err != nil {
 			return err
 		}

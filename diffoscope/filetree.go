@@ -16,6 +16,9 @@ import (
 // are compared.
 const fileName = "file"
 
+// firstEntry is more than what is read of a tar, at most, for its first header.
+const firstEntry = 1 << 20
+
 // A fileTree is a file that is no archive, such as a program: one entry, of which only
 // the content is compared.
 type fileTree struct {
@@ -49,7 +52,7 @@ func (t *fileTree) again(_ context.Context, wants func(int) bool, _ int, fn func
 	return fn(0, fileContent{io.NewSectionReader(t.file, 0, t.limits.size())})
 }
 
-// A fileContent has no header.
+// A fileContent has no header: what is known of it comes from the file system.
 type fileContent struct{ io.Reader }
 
 // Header returns nothing.
@@ -68,5 +71,8 @@ func (t *tarTree) isTar() (bool, error) {
 	}
 	defer lr.Close()
 	_, err = lr.Next()
-	return err == nil || errors.Is(err, io.EOF) || errors.As(err, &limit), nil
+	if errors.As(err, &limit) {
+		return lr.Size() <= firstEntry, nil // what goes on for longer is zeros
+	}
+	return err == nil || errors.Is(err, io.EOF), nil
 }

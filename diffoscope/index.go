@@ -177,6 +177,20 @@ func (n *indexNode) images(list []*Image) []*Image {
 	return list
 }
 
+// blobs adds the digests of all blobs that the images have.
+func (n *indexNode) blobs(all map[digest.Digest]bool) {
+	all[n.desc.Digest] = true
+	if n.image != nil {
+		all[n.image.configAt.Digest] = true
+		for _, l := range n.image.layers {
+			all[l.Digest] = true
+		}
+	}
+	for _, child := range n.children {
+		child.blobs(all)
+	}
+}
+
 func (n *indexNode) bytes() int64 {
 	if n.image != nil {
 		return n.image.subject().Bytes
@@ -205,15 +219,21 @@ func compareIndexes(ctx context.Context, r *recorder, c *Comparison, a, b *Input
 	}
 	identical := a.index.desc.Digest == b.index.desc.Digest
 	var list []*Difference
-	err := verified(ctx, append(a.index.images(nil), b.index.images(nil)...), func() (err error) {
+	notes, err := verified(ctx, append(a.index.images(nil), b.index.images(nil)...), !identical, func() (err error) {
 		if !identical {
 			list, err = compareNodes(ctx, r, trail{}, a.index, b.index)
 		}
 		return err
 	})
-	if err != nil || identical {
-		c.identical = err == nil
+	if err != nil {
 		return err
+	}
+	for _, note := range notes {
+		r.skip(note)
+	}
+	if identical {
+		c.identical = true
+		return compareAround(ctx, r, c, a, b)
 	}
 	if r.total == 0 {
 		// Nothing explains it, but there are two digests.

@@ -20,8 +20,12 @@ type Input struct {
 	limits Limits
 	layout *oci.Layout
 	index  *indexNode // of the images
-	tree   tree
-	close  func() error
+	file   *os.File   // the tar that the images are in
+	docker bool       // docker save wrote it
+	// fetched says that the layout was made to hold what was fetched.
+	fetched bool
+	tree    tree
+	close   func() error
 }
 
 // OpenAny opens what can be compared, whoever wrote it: an OCI image layout, a folder
@@ -52,8 +56,9 @@ func OpenAny(path string, limits Limits) (*Input, error) {
 	return i, nil
 }
 
-// SetName has comparisons call the input name instead of its path.
-func (i *Input) SetName(name string) { i.path = name }
+// SetFetched says that the input was made of what name is in a registry. Comparisons
+// call it so, and don't compare what is around the images, which is not from there.
+func (i *Input) SetFetched(name string) { i.path, i.fetched = name, true }
 
 // Digest is that of the manifest or index that the input is, which was checked; what it
 // names was not. It is "" for a tree of files.
@@ -102,6 +107,7 @@ func (i *Input) openFile() error {
 		return err
 	}
 	if i.layout = a.Layout; i.layout != nil {
+		i.file, i.docker = f, a.Docker
 		return nil
 	}
 	t := &tarTree{file: f, path: i.path, limits: i.limits}
@@ -122,7 +128,8 @@ func (i *Input) form() string {
 // CompareAny compares two inputs, and explains what differs by what is known of the
 // builds that made them.
 //
-// Images are compared as [Compare] does, those of an index platform by platform. Trees
+// Images are compared as [Compare] does, those of an index platform by platform; only the
+// diffIDs of identical ones are not checked. Trees
 // are the same when every field and byte of each entry is, and of tars every byte of
 // the file. What has two forms is never identical: of an image, what its layers leave
 // on top of each other is compared with the other tree.
@@ -202,7 +209,7 @@ func (i *Input) asTree(ctx context.Context) (tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := verified(ctx, []*Image{image}, func() error { return nil }); err != nil {
+	if _, err := verified(ctx, []*Image{image}, false, func() error { return nil }); err != nil {
 		return nil, err
 	}
 	var layers []int

@@ -39,10 +39,15 @@ func writeText(w io.Writer, c *Comparison, full bool) error {
 		t.reserved += min(n, screenSkipped) + 2
 	}
 	if c.Identical() {
-		t.line(0, "identical: %s", c.a.Digest)
+		if c.AroundDiffers() {
+			t.line(0, "identical images: %s; what is around them differs, see below", c.a.Digest)
+		} else {
+			t.line(0, "identical: %s", c.a.Digest)
+		}
 		t.line(1, "A %s", quote(c.a.Path))
 		t.line(1, "B %s", quote(c.b.Path))
 		t.line(1, "%d bytes of each were read and checked", c.a.Bytes)
+		t.skipped("besides", c.Skipped, len(c.Skipped))
 		_, err := w.Write(t.out.Bytes())
 		return err
 	}
@@ -72,7 +77,11 @@ func writeText(w io.Writer, c *Comparison, full bool) error {
 	} else if more > 0 {
 		t.line(0, "and %d more", more)
 	}
-	t.skipped(c.Skipped)
+	most := screenSkipped
+	if full {
+		most = len(c.Skipped)
+	}
+	t.skipped("not looked into, but compared byte for byte", c.Skipped, most)
 	_, err := w.Write(t.out.Bytes())
 	return err
 }
@@ -219,13 +228,13 @@ func (t *textWriter) counts(counts []Count) {
 	}
 }
 
-func (t *textWriter) skipped(skipped []string) {
+func (t *textWriter) skipped(title string, skipped []string, most int) {
 	if len(skipped) == 0 {
 		return
 	}
-	t.line(0, "not looked into, but compared byte for byte")
+	t.line(0, "%s", title)
 	for i, s := range skipped {
-		if i == screenSkipped && !t.full {
+		if i == most {
 			t.line(1, "and %d more", len(skipped)-i)
 			return
 		}

@@ -20,6 +20,9 @@ const (
 	gzipScan = 64 << 20
 	// maxGzipHeader is how many bytes the header of a member may have.
 	maxGzipHeader = 256 << 10
+	// maxGzipMembers is how many members are told apart: those that follow are part of
+	// the content all the same.
+	maxGzipMembers = 1000
 	// apkMembers is how many members a package has: signatures, control and data.
 	apkMembers = 16
 )
@@ -34,24 +37,16 @@ type gzipMember struct {
 // parseGzip takes a gzip file apart into the fields of its header, and its content.
 // It is a package of Alpine's if it has the members of one.
 func parseGzip(in *input, b *builder) error {
-	var members []gzipMember
-	left := int64(gzipScan)
-	for at := int64(0); at < in.Size(); {
-		m, err := in.gzipHeader(at)
-		if err != nil {
-			if at == 0 {
-				return err
-			}
-			break // what follows is no member, so that reading it explains it
+	members, err := in.gzipMembers()
+	if err != nil {
+		return err
+	}
+	if len(members) == maxGzipMembers {
+		last := &members[len(members)-1]
+		if last.end < in.Size() {
+			b.file.Skipped = fmt.Sprintf("gzip headers: more than %d gzip members", maxGzipMembers)
+			last.end = in.Size()
 		}
-		if m.end, m.first, err = in.gzipEnd(m.content, &left); err != nil {
-			m.end = in.Size()
-		}
-		if len(members) == in.limits.Parts {
-			return &LimitError{What: "gzip members", Limit: int64(in.limits.Parts)}
-		}
-		members = append(members, m)
-		at = m.end
 	}
 	if names := apkNames(members); names != nil {
 		b.file.Format = APK
@@ -65,6 +60,43 @@ func parseGzip(in *input, b *builder) error {
 		b.add(Part{Name: "trailer", Open: in.open(end, in.Size()-end), Offset: end, Size: in.Size() - end})
 	}
 	return nil
+}
+
+// gzipMembers returns the first members, at least one.
+func (in *input) gzipMembers() ([]gzipMember, error) {
+	var members []gzipMember
+	scan := &gzipScanner{input: in, left: gzipScan}
+	memory := int64(0)
+	for at := int64(0); at < in.Size() && len(members) < maxGzipMembers; {
+		m, err := in.gzipHeader(at)
+		if err != nil {
+			if at == 0 {
+				return nil, err
+			}
+			break // what follows is no member, so that reading it explains it
+		}
+		if m.end, m.first, err = scan.member(m.content); err != nil {
+			m.end = in.Size()
+		}
+		if len(members) >= apkMembers {
+			m.first = nil
+		}
+		if memory += m.memory(); memory > in.limits.Memory {
+			return nil, &LimitError{What: "bytes of memory for gzip headers", Limit: in.limits.Memory}
+		}
+		members = append(members, m)
+		at = m.end
+	}
+	return members, nil
+}
+
+// memory is about how many bytes m needs.
+func (m gzipMember) memory() int64 {
+	n := int64(len(m.first))
+	for _, f := range m.fields {
+		n += partSize + int64(len(f.Value))
+	}
+	return n
 }
 
 // addGzipMembers adds members as what they are to gzip: pieces of one content.
@@ -168,26 +200,40 @@ func (in *input) parseGzipHeader(head []byte, offset int64) (gzipMember, error) 
 	return m, nil
 }
 
-// gzipEnd decodes the content at offset to find where its member ends. It takes
-// what it decodes off left.
-func (in *input) gzipEnd(offset int64, left *int64) (int64, []byte, error) {
-	count := &countingReader{src: in.section(offset, in.Size()-offset)}
-	src := bufio.NewReaderSize(count, 32<<10)
-	z := flate.NewReader(src)
-	defer z.Close()
+// A gzipScanner finds where members end, with one decoder for all.
+type gzipScanner struct {
+	*input
+	left int64 // bytes that may be decoded
+	src  *bufio.Reader
+	z    io.ReadCloser // which is a flate.Resetter
+}
+
+// member decodes the content at offset. It returns where its member ends, and the first
+// decoded bytes.
+func (s *gzipScanner) member(offset int64) (end int64, head []byte, err error) {
+	count := &countingReader{src: s.section(offset, s.Size()-offset)}
+	if s.z == nil {
+		s.src = buffered(count)
+		s.z = flate.NewReader(s.src)
+	} else {
+		s.src.Reset(count)
+		if err := s.z.(flate.Resetter).Reset(s.src, nil); err != nil {
+			return 0, nil, err
+		}
+	}
 	var first bytes.Buffer
-	n, err := io.CopyN(&first, z, min(512, *left))
+	n, err := io.CopyN(&first, s.z, min(512, s.left))
 	if err == nil {
 		var more int64
-		more, err = io.CopyN(io.Discard, z, *left-n)
+		more, err = io.CopyN(io.Discard, s.z, s.left-n)
 		n += more
 	}
-	*left -= n
+	s.left -= n
 	if err == nil {
 		return 0, first.Bytes(), &LimitError{What: "decoded bytes of members", Limit: gzipScan}
 	}
-	end := offset + count.n - int64(src.Buffered()) + 8
-	if !errors.Is(err, io.EOF) || end > in.Size() {
+	end = offset + count.n - int64(s.src.Buffered()) + 8
+	if !errors.Is(err, io.EOF) || end > s.Size() {
 		return 0, first.Bytes(), unexpected(err)
 	}
 	return end, first.Bytes(), nil

@@ -2,11 +2,14 @@ package filetype
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +50,76 @@ func TestHostile(t *testing.T) {
 				t.Errorf("it took %s", d)
 			}
 		})
+	}
+}
+
+// TestGzipMembers: however many members a gzip file has, the first are told apart, the
+// content of all is there, and what that needs has a limit.
+func TestGzipMembers(t *testing.T) {
+	member := func(name, body string) string {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		w.Name = name
+		if _, err := io.WriteString(w, body); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	one, long := member("", "x"), member(strings.Repeat("n", 200<<10), "")
+	for _, c := range []struct {
+		name, data, content, skipped string
+		parts                        int
+	}{
+		{"few", member("a", "1") + strings.Repeat(one, 20), "1" + strings.Repeat("x", 20), "", 26},
+		{"as many as may be", strings.Repeat(one, 1000), strings.Repeat("x", 1000), "", 1004},
+		{"too many", strings.Repeat(one, 50_000), strings.Repeat("x", 50_000), "gzip headers: more than 1000 gzip members", 1004},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f := parse(t, "x.gz", []byte(c.data))
+		if got := content(t, f, "content"); got != c.content {
+			t.Errorf("%s: %d bytes of content, want %d", c.name, len(got), len(c.content))
+		}
+		runtime.ReadMemStats(&after)
+		if len(f.Parts) != c.parts || f.Skipped != c.skipped {
+			t.Errorf("%s: %d parts, want %d; skipped %q", c.name, len(f.Parts), c.parts, f.Skipped)
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 {
+			t.Errorf("%s: %d bytes of memory", c.name, n)
+		}
+	}
+	var limit *LimitError
+	if _, err := Parse("x.gz", strings.NewReader(strings.Repeat(long, 200)), Limits{}); !errors.As(err, &limit) {
+		t.Errorf("long names: %v", err)
+	}
+}
+
+// TestZipMembers: a zip with more members than a file may have parts is known by its
+// directory, before its members need memory.
+func TestZipMembers(t *testing.T) {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for i := range 101_000 {
+		if _, err := w.Create(fmt.Sprintf("dir/%d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := Parse("x.zip", bytes.NewReader(b.Bytes()), Limits{})
+	runtime.ReadMemStats(&after)
+	var limit *LimitError
+	if !errors.As(err, &limit) || limit.What != "members" {
+		t.Errorf("got %v", err)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 {
+		t.Errorf("%d bytes of memory", n)
 	}
 }
 

@@ -31,6 +31,9 @@ func parseZip(in *input, b *builder) error {
 	if err != nil {
 		return err
 	}
+	if n := zipMembers(raw, in.limits.Parts+1); n > in.limits.Parts {
+		return &LimitError{What: "members", Limit: int64(in.limits.Parts)}
+	}
 	end := int64(0)
 	for at := 0; at < len(raw); {
 		m, n, err := in.zipCentral(raw[at:], dir.offset+int64(at))
@@ -56,6 +59,21 @@ func parseZip(in *input, b *builder) error {
 		b.field("comment", dir.comment, dir.end+zipEndSize, int64(len(dir.comment)))
 	}
 	return nil
+}
+
+// zipMembers counts the entries of a central directory, up to most: too many are known
+// before anything is kept of them.
+func zipMembers(raw []byte, most int) int {
+	n := 0
+	for n < most && len(raw) >= zipCentralSize {
+		size := zipCentralSize
+		for _, at := range []int{28, 30, 32} { // name, extra field, comment
+			size += int(binary.LittleEndian.Uint16(raw[at:]))
+		}
+		raw = raw[min(size, len(raw)):]
+		n++
+	}
+	return n
 }
 
 // A zipDirectory is where the central directory stands.

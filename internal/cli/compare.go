@@ -245,7 +245,7 @@ func openInput(ctx context.Context, name string, f *compareFlags) (in *diffoscop
 		remove()
 		return nil, nil, fmt.Errorf("%s: %w", ref, err)
 	}
-	in.SetName(ref.String())
+	in.SetFetched(ref.String())
 	return in, func() { in.Close(); remove() }, nil
 }
 

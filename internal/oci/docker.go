@@ -108,7 +108,9 @@ func (t *tarFiles) describe(name string) (ocispec.Descriptor, error) {
 	case "zstd":
 		desc.MediaType = ocispec.MediaTypeImageLayerZstd
 	}
-	t.parts[blobPath(d)] = p
+	if _, ok := t.parts[blobPath(d)]; !ok {
+		t.parts[blobPath(d)], t.aliases[blobPath(d)] = p, true
+	}
 	return desc, nil
 }
 

@@ -100,10 +100,12 @@ func openLayer(blob io.ReadCloser, desc ocispec.Descriptor, what string, limits 
 	}
 	limits = limits.withDefaults()
 	size := limits.Size
+	why := ""
 	if most := max(desc.Size*limits.Ratio, ratioFloor); s.compression != "" && most < size {
 		size = most
+		why = fmt.Sprintf(", which may be at most %d times that of its compressed bytes, from %d MiB on", limits.Ratio, ratioFloor>>20)
 	}
-	m := &meter{src: s, limit: size, what: "size of " + what}
+	m := &meter{src: s, limit: size, what: "size of " + what + why}
 	if !limits.NoDiffID {
 		m.hash = sha256.New()
 	}

@@ -40,7 +40,7 @@ type Archive struct {
 // Names with "..", and twice the same name, are a *FormatError: two readers could see
 // two images.
 func OpenImageTar(f *os.File) (*Archive, error) {
-	t := &tarFiles{file: f, opened: f, parts: map[string]part{}, links: map[string]string{}}
+	t := &tarFiles{file: f, opened: f, parts: map[string]part{}, links: map[string]string{}, aliases: map[string]bool{}}
 	compressed, err := t.isCompressed()
 	if err != nil {
 		return nil, err
@@ -67,6 +67,7 @@ type tarFiles struct {
 	parts        map[string]part
 	links        map[string]string
 	made         map[string][]byte // files that are not in the tar
+	aliases      map[string]bool   // further names that files got as blobs
 }
 
 func (t *tarFiles) closeTemp() error {
