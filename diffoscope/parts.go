@@ -136,6 +136,9 @@ func (p *partsPair) lonely(part *filetype.Part, side int) {
 			p.skip(d, "%v", err)
 		}
 		v.Excerpt = b
+		if part.Text && part.Of != "" && err == nil && len(b) == 0 {
+			return // a section without strings: the section itself says more
+		}
 	}
 	p.record(part, d)
 }
