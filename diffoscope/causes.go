@@ -164,6 +164,7 @@ func place(n cause.Name) int {
 // with the lines or bytes that differ.
 func causeLeaf(path, formats []string, leaf *Difference) cause.Leaf {
 	l := cause.Leaf{Kind: string(leaf.Kind), Formats: formats, OnlyA: leaf.B == nil && leaf.A != nil, OnlyB: leaf.A == nil && leaf.B != nil}
+	l.Content = leaf.Kind == KindContent || leaf.Kind == KindPart && (len(leaf.Diff) > 0 || hasExcerpt(leaf.A) || hasExcerpt(leaf.B))
 	// A platform may come before the layer, and several layers be compared as one.
 	for i := range min(2, len(path)-1) {
 		if strings.HasPrefix(path[i], "layer ") || strings.HasPrefix(path[i], "layers ") {
@@ -187,6 +188,8 @@ func causeLeaf(path, formats []string, leaf *Difference) cause.Leaf {
 	l.A, l.B = valueText(leaf.A), valueText(leaf.B)
 	return l
 }
+
+func hasExcerpt(v *Value) bool { return v != nil && v.Excerpt != nil }
 
 func valueText(v *Value) string {
 	switch {

@@ -70,7 +70,7 @@ func (r *recorder) admitTree(at trail, d *Difference) bool {
 	if d.Format != "" {
 		in = in.as(d.Format)
 	}
-	if slices.ContainsFunc(d.Children, func(c *Difference) bool { return goPart.MatchString(c.Name) }) {
+	if d.inGo || slices.ContainsFunc(d.Children, func(c *Difference) bool { return goPart.MatchString(c.Name) }) {
 		in = in.as("go") // what mends a program depends on its compiler
 	}
 	kept := d.Children[:0]

@@ -60,8 +60,12 @@ var places = []placeRule{
 	{lazyregexp.New(`/xz/.*/sizes in the block header/$`), always(Parallelism, Certain, "xz writes blocks with their sizes when it has several threads")},
 	{lazyregexp.New(`/(gzip|xz|zstd|bzip2|lzma|zip|png|layer)/.*/(os|xfl|flags|extra flags|level|method|window[^/]*|block[^/]*|dictionary[^/]*|filters?|strategy|frames?|check|preset|compressed[^/]*)/$`), compressed},
 	{lazyregexp.New(`/(gzip)/.*/(name|original name|file ?name|fname)/$`), always(Compression, Certain, "gzip's header has the file's name")},
+	{lazyregexp.New(`^/compression/.*/gzip mtime/$`), gzipTime},
+	{lazyregexp.New(`^/compression/.*/gzip name/$`), always(Compression, Certain, "gzip's header has the file's name")},
+	{lazyregexp.New(`^/compression/.*/gzip flags/$`), always(Compression, Certain, "gzip's header has other fields, as with a name or without")},
 	{lazyregexp.New(`^/compression/`), compressed},
-	{lazyregexp.New(`^/unexplained/([^ ]*/)?(gzip|xz|zstd|bzip2|lzma|png)/ /`), always(Compression, Likely, "the same content, compressed in another way")},
+	// All parts are the same, so the content is.
+	{lazyregexp.New(`^/unexplained/([^ ]*/)?(gzip|xz|zstd|bzip2|lzma|png)/ /.*/bytes between the parts/$`), always(Compression, Likely, "the same content, compressed in another way")},
 
 	{lazyregexp.New(`/[^/]*(crc-?32|adler-?32|checksum|digest|sha(1|256|512)|md5|size|length|offset)[^/]*/$`), sums},
 
@@ -97,7 +101,7 @@ func (s *sight) byField() (Cause, bool) {
 			return c, ok
 		}
 	}
-	if c, ok := s.byPlace(wholes); ok || s.Kind == "content" {
+	if c, ok := s.byPlace(wholes); ok || s.Kind == "content" || s.wrapped() {
 		return c, ok
 	}
 	return s.byPlace(places)
@@ -126,6 +130,15 @@ func stamped(s *sight) (Cause, bool) {
 		c.Confidence = Certain
 	}
 	return c, true
+}
+
+// gzipTime is for the time in the header of a gzip file, 0 when it has none (RFC 1952,
+// section 2.3.1).
+func gzipTime(s *sight) (Cause, bool) {
+	if s.A == "0" || s.B == "0" {
+		return Cause{Name: Timestamp, Confidence: Certain, Detail: "gzip's header has a time on one side only", A: s.A, B: s.B}, true
+	}
+	return stamped(s)
 }
 
 // follows is for what is a consequence of the rest of the file.
@@ -179,6 +192,10 @@ func arrayOrder(s *sight) (Cause, bool) {
 }
 
 func owned(s *sight) (Cause, bool) {
+	switch s.format {
+	case "passwd", "group", "shadow", "gshadow":
+		return Cause{Name: Ownership, Confidence: Likely, Detail: "adduser and addgroup take the next number that is free", A: s.A, B: s.B}, true
+	}
 	return Cause{
 		Name: Ownership, Confidence: Certain, A: s.A, B: s.B,
 		Detail: fmt.Sprintf("%s %s is that of who built", s.field, strings.Join(slices.DeleteFunc([]string{s.A, s.B}, func(v string) bool { return v == "" }), " or ")),
@@ -193,7 +210,7 @@ func shadowDay(s *sight) (Cause, bool) {
 func compressed(s *sight) (Cause, bool) {
 	c := Cause{Name: Compression, Confidence: Certain, A: s.A, B: s.B}
 	c.Detail = "it was compressed in another way"
-	if s.field != "" {
+	if s.field != "" && s.field != "compression" && !strings.Contains(s.field, "bytes") {
 		c.Detail = "it was compressed with another " + s.field
 	}
 	return c, true

@@ -117,6 +117,7 @@ func TestOf(t *testing.T) {
 		{"a line more", at("x.d", "x.o: /build/one/src/x.c", "x.o: \\\n /build/two/src/x.c"), Builds{}, BuildPath, Likely, ""},
 		{"one line moved", at("list", "B.txt\nC.txt\na.txt\nd.txt\n", "a.txt\nB.txt\nC.txt\nd.txt\n"), Builds{}, Locale, Certain, ""},
 		{"salt", at("etc/shadow", "root:$6$abcdefgh$"+strings.Repeat("x", 86)+":1::", "root:$6$bcdefghi$"+strings.Repeat("y", 86)+":1::"), Builds{}, Random, Certain, ""},
+		{"letters", at("a", "secret=UAb/IOkUKkIBfEGIAfTABjbQWsMhzvbk", "secret=WiIAauUYixWk0Gs0AdLNq8ERuJSFzsA7"), Builds{}, Random, Likely, "mktemp"},
 		{"process", at("a", "pid 123", "pid 4567"), Builds{}, Random, Likely, ""},
 
 		{"locale's order", at("a", "B\nD\na\nc\n", "a\nB\nc\nD\n"), Builds{}, Locale, Certain, "LC_ALL=C sort"},
@@ -213,6 +214,7 @@ func TestApart(t *testing.T) {
 		{1100 * time.Millisecond, "1.1 s apart"},
 		{-98 * time.Second, "98 s apart"},
 		{3 * time.Minute, "3 min apart"},
+		{time.Hour, "1 h apart"},
 		{125 * time.Second, "2 min 5 s apart"},
 		{26*time.Hour + 30*time.Minute, "26 h apart"},
 		{49 * time.Hour, "2 days 1 h apart"},

@@ -48,6 +48,8 @@ func (s *sight) orderCause(a, b []string) Cause {
 	c := Cause{Name: HashOrder, Confidence: Likely, A: a[first], B: b[first], Detail: fmt.Sprintf("the same %d items in another order", max(len(a), len(b)))}
 	sortedA, sortedB := slices.IsSorted(a), slices.IsSorted(b)
 	switch {
+	case s.inProgram():
+		c.Name, c.Detail = Order, fmt.Sprintf("the same %d items in another order, as when objects are linked in another one", max(len(a), len(b)))
 	case sortedA && inLocaleOrder(b) || sortedB && inLocaleOrder(a):
 		c.Name, c.Confidence = Locale, Certain
 		c.Detail = fmt.Sprintf("the same %d items, sorted by their bytes (C) and as a locale sorts", len(a))
@@ -62,6 +64,11 @@ func (s *sight) orderCause(a, b []string) Cause {
 		c.Name, c.Detail = Locale, fmt.Sprintf("the same %d items, sorted on one side only", len(a))
 	}
 	return c
+}
+
+// inProgram reports whether the leaf is in what a linker wrote.
+func (s *sight) inProgram() bool {
+	return s.format == "elf" || s.format == "pe" || s.format == "mach-o"
 }
 
 func most(list []string, is func(string) bool) bool {

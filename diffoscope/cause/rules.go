@@ -157,16 +157,18 @@ func hexDigits(s *sight, f found) (Cause, bool) {
 	return c, len(f.a) == len(f.b) || randomWords.MatchString(f.before)
 }
 
-// base64Digits is for what looks drawn at random: letters of both cases and digits.
+// base64Digits is for what looks drawn at random: letters of both cases and digits,
+// which a word that says so may stand for.
 func base64Digits(s *sight, f found) (Cause, bool) {
+	named := randomWords.MatchString(f.before)
 	mixed := func(t string) bool {
-		return strings.ContainsAny(t, "0123456789") && strings.ToLower(t) != t && strings.ToUpper(t) != t
+		return (named || strings.ContainsAny(t, "0123456789")) && strings.ToLower(t) != t && strings.ToUpper(t) != t
 	}
 	if !mixed(f.a) || !mixed(f.b) {
 		return Cause{}, false
 	}
 	c := Cause{Name: Random, Confidence: Possible, A: f.a, B: f.b, Detail: "random letters, or a digest of something else that differs"}
-	if randomWords.MatchString(f.before) {
+	if named {
 		c.Confidence = Likely
 	}
 	return c, true
