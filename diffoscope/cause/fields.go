@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
@@ -78,6 +79,9 @@ var places = []placeRule{
 
 	// Order.
 	{lazyregexp.New(`^/order/([^ ]*/)?json/ /`), arrayOrder},
+	{lazyregexp.New(`^/order// /order of layers[^/]*/$`), func(s *sight) (Cause, bool) { // that of the steps that made them
+		return Cause{Name: Unknown, Confidence: Possible, A: s.A, B: s.B}, true
+	}},
 	{lazyregexp.New(`^/order/|/order( of [^/]*)?/$`), func(s *sight) (Cause, bool) {
 		return Cause{Name: Order, Confidence: Likely, Detail: "the same members in another order", A: s.A, B: s.B}, true
 	}},
@@ -126,10 +130,20 @@ func stamped(s *sight) (Cause, bool) {
 		return Cause{Name: Timestamp, Confidence: Certain, Detail: fmt.Sprintf("%s is a time", s.field), A: s.A, B: s.B}, s.OnlyA || s.OnlyB || okA || okB
 	}
 	c := s.timeCause(a, b)
-	if c.Name == Timestamp {
+	switch {
+	case cutToSeconds(a, b):
+		c.Name, c.Confidence, c.Detail = Timestamp, Possible, "one time, of which one side has whole seconds"
+	case c.Name == Timestamp:
 		c.Confidence = Certain
 	}
 	return c, true
+}
+
+// cutToSeconds reports whether a and b are one time, of which one has no fraction of a
+// second: formats differ in that.
+func cutToSeconds(a, b stamp) bool {
+	whole := func(s stamp) bool { return s.time.Nanosecond() == 0 }
+	return whole(a) != whole(b) && a.time.Truncate(time.Second).Equal(b.time.Truncate(time.Second))
 }
 
 // gzipTime is for the time in the header of a gzip file, 0 when it has none (RFC 1952,
@@ -165,6 +179,11 @@ func mode(s *sight) (Cause, bool) {
 	if errA != nil || errB != nil {
 		return c, true
 	}
+	// Only what a umask is about: not the type of the file, nor setuid and the like.
+	if (a^b)&0o777 == 0 || (a^b)&0o7000 != 0 {
+		return Cause{}, false
+	}
+	a, b = a&0o777, b&0o777
 	all := a | b
 	c.Detail = fmt.Sprintf("%04o less %03o and less %03o", all, all&^a, all&^b)
 	if all&^a&^0o077 != 0 || all&^b&^0o077 != 0 {

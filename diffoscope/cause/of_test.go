@@ -178,6 +178,11 @@ func TestUnknown(t *testing.T) {
 		{"3:4", "3:5"},
 		{"mode of operation", "mode of failure"},
 		{"10.0.0.1:8080", "10.0.0.2:8080"},
+		{"address 10.0.0.1", "address 10.0.0.2"},
+		{"opens 09:00:00", "opens 10:00:00"},
+		{"id 1234567890", "id 1234567999"},
+		{"size 20240101", "size 20240131"},
+		{"\x00\x01\x02 ccXy12AB \x00\x01", "\x00\x01\x02 ccQw98Zz \x00\x01"},
 		{"", "x"},
 		{"\x00\x01\x02\x03\x04", "\x00\x01\x02\x03\x05"},
 		{"a\nb\n", "a\nc\n"},
@@ -202,6 +207,27 @@ func TestAll(t *testing.T) {
 		delete(want, n)
 	}
 	if len(want) > 0 || len(names) != 3 || rank(got[0].Confidence) > rank(got[2].Confidence) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestNotThat: fields that differ for another reason than what they are about.
+func TestNotThat(t *testing.T) {
+	for _, l := range []Leaf{
+		header("mode", "0644", "4755"),
+		part("ar", "x.a", "mode", "100644", "644"),
+		{Kind: "order", Path: []string{"order of layers (1 of 3 moved)"}, A: "A", B: "B"},
+	} {
+		if got := Of(l, Builds{}); got.Name != Unknown || got.Mend != "" {
+			t.Errorf("%+v: got %+v", l, got)
+		}
+	}
+	got := Of(header("mtime", "2026-11-28T10:00:00.1Z", "2026-11-28T10:00:00Z"), Builds{})
+	if got.Confidence != Possible || !strings.Contains(got.Detail, "whole seconds") {
+		t.Errorf("got %+v", got)
+	}
+	// A number without a word for it may be a time.
+	if got := Of(at("a", "x 1764324000 y", "x 1764324098 y"), Builds{}); got.Name != Timestamp || got.Confidence != Possible {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -107,11 +107,13 @@ func after(words *lazyregexp.Regexp, name Name, c Confidence, detail string) fun
 // randomNumber is for what a word calls random: it has digits in it.
 func randomNumber(s *sight, f found) (Cause, bool) {
 	const digits = "0123456789"
-	if !strings.ContainsAny(f.a, digits) || !strings.ContainsAny(f.b, digits) {
+	if !strings.ContainsAny(f.a, digits) || !strings.ContainsAny(f.b, digits) || ipAddress.MatchString(f.a) || ipAddress.MatchString(f.b) {
 		return Cause{}, false
 	}
 	return after(randomWords, Random, Likely, "a number made at random, or of a process")(s, f)
 }
+
+var ipAddress = lazyregexp.New(`^\d+\.\d+\.\d+\.\d+$`)
 
 // hostName is for a name after a word that says that it is a machine's: not for a
 // version.
@@ -145,8 +147,11 @@ func address(_ *sight, f found) (Cause, bool) {
 	return Cause{Name: Random, Confidence: Likely, Detail: "an address in memory, which ASLR moves", A: f.a, B: f.b}, true
 }
 
-func tempName(_ *sight, f found) (Cause, bool) {
-	return Cause{Name: Random, Confidence: Likely, Detail: "a temporary name", A: f.a, B: f.b}, true
+// tempName is for the names of temporary files, not for letters in what is binary: there
+// a folder has to be before them.
+func tempName(s *sight, f found) (Cause, bool) {
+	inFolder := strings.HasPrefix(f.a, "/") || strings.HasSuffix(f.before, "/")
+	return Cause{Name: Random, Confidence: Likely, Detail: "a temporary name", A: f.a, B: f.b}, inFolder || isText(s.A) && isText(s.B)
 }
 
 func hexDigits(s *sight, f found) (Cause, bool) {
@@ -295,13 +300,47 @@ func dateRules() []rule {
 			if !okA || !okB || !s.plausible(a, b) || neighbour(m.before) {
 				return Cause{}, false
 			}
+			sure := s.evident(m, a, b)
+			if sure == "" {
+				return Cause{}, false
+			}
 			c := s.timeCause(a, b)
+			if sure == Possible && c.Confidence == Likely {
+				c.Confidence = Possible
+			}
 			c.A, c.B = m.a, m.b
 			c.Detail = fmt.Sprintf("%s, %s", f.name, c.Detail)
 			return c, true
 		}}
 	}
 	return list
+}
+
+// timeWords say that what comes after them is a time, and countWords that it isn't.
+var (
+	timeWords  = lazyregexp.New(`time|date|stamp|epoch|build|built|made|creat|modif|chang|updat|generat|expir|since|second|now|start|day|version|release|snapshot|serial|\b(at|on|t)\b`)
+	countWords = lazyregexp.New(`\b(sizes?|bytes|len(gth)?|count|total|num(ber)?|nr|no|offset|port|ids?|[eug]id|key|crc|sum|limit|max|min)\W{0,4}$`)
+)
+
+// evident says how sure it is that two texts are times, "" when they are none: plain
+// numbers, and clocks without a day, are other things as often.
+func (s *sight) evident(m found, a, b stamp) Confidence {
+	digits := strings.Trim(m.a, "0123456789.") == "" && !strings.Contains(m.a[:min(8, len(m.a))], ".")
+	clock := a.form == "__TIME__"
+	near := s.nearStart(a.time, 0) && s.nearStart(b.time, 1)
+	switch {
+	case !digits && !clock || near:
+		return Likely
+	case countWords.MatchString(m.before):
+		return ""
+	case timeWords.MatchString(m.before), timeWords.MatchString(strings.ToLower(s.field)), timeWords.MatchString(strings.ToLower(path.Base(s.file))):
+		return Likely
+	case clock && a.time.Second() == 0 && b.time.Second() == 0 && !s.knowsZones():
+		return "" // hours that people wrote
+	case clock || m.whole:
+		return Likely
+	}
+	return Possible
 }
 
 // neighbour reports whether what was found goes on to the left: as in a MAC address
