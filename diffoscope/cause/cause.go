@@ -16,6 +16,7 @@ const (
 	BuildPath    Name = "build-path"
 	Hostname     Name = "hostname"
 	User         Name = "user"
+	Environment  Name = "environment"
 	Umask        Name = "umask"
 	Ownership    Name = "ownership"
 	Locale       Name = "locale"

@@ -84,6 +84,7 @@ var mends = []mendRule{
 	{Hostname, inConfig, "set no hostname in the image's config"},
 	{Hostname, anywhere, "write a fixed name instead of hostname(1): KBUILD_BUILD_HOST=, HOSTNAME=…, or leave it out"},
 	{User, anywhere, "write a fixed name instead of whoami(1), id(1) or $USER: KBUILD_BUILD_USER=…, or leave it out"},
+	{Environment, anywhere, "write no variables of the environment, or set them in the script: env -i PATH=\"$PATH\" COMMAND"},
 	{Umask, anywhere, "umask 022 at the start of the script, or chmod -R u=rwX,go=rX; install -m 644"},
 
 	{Ownership, inUsers, "give adduser and addgroup fixed numbers: adduser -u NUMBER, addgroup -g NUMBER"},

@@ -15,7 +15,7 @@ var testBuilds = Builds{
 		"hostname": {"alder", "birch-with-a-longer-name"}, "umask": {"0022", "0077"}, "cpus": {"2", "1"},
 		"home": {"/run/tailsbuild/home", "/run/tailsbuild/another/home"}, "filesystem": {"disk", "tmpfs"},
 		"env.TZ": {"UTC0", "XYZ-13:30"}, "env.LC_ALL": {"C.UTF-8", "et_EE.UTF-8"}, "env.USER": {"root", "packager"},
-		"env.CAPTURE_ENVIRONMENT": {"", "i_capture_the_environment"}, "uname": {"as it is", "2.6"},
+		"env.TERM": {"xterm", "vt100"}, "env.CAPTURE_ENVIRONMENT": {"", "i_capture_the_environment"}, "uname": {"as it is", "2.6"},
 	},
 }
 
@@ -91,6 +91,7 @@ func TestOf(t *testing.T) {
 		{"root@host", at("a", "(root@one)", "(root@two)"), Builds{}, Hostname, Likely, "KBUILD_BUILD_HOST"},
 		{"user", at("a", "built by: alice", "built by: bob"), Builds{}, User, Likely, "KBUILD_BUILD_USER"},
 		{"known user", at("a", "USER=root", "USER=packager"), testBuilds, User, Certain, "whoami"},
+		{"terminal", at("a", "TERM=xterm", "TERM=vt100"), testBuilds, Environment, Certain, "env -i"},
 		{"id", at("a", "uid=0(root) gid=0(root)", "uid=1000(u) gid=1000(u)"), Builds{}, User, Certain, "id(1)"},
 		{"home", at("a", "/home/alice/.cache", "/home/bob/.cache"), Builds{}, User, Likely, ""},
 		{"umask", at("a", "umask 0022", "umask 0077"), Builds{}, Umask, Certain, "umask 022"},
