@@ -70,6 +70,9 @@ var places = []placeRule{
 
 	{lazyregexp.New(`/[^/]*(crc-?32|adler-?32|checksum|digest|sha(1|256|512)|md5|size|length|offset)[^/]*/$`), sums},
 
+	// What only one side has.
+	{lazyregexp.New(`^/member// /.*(annotations|labels)[^/]*/$`), annotated},
+
 	// Times, owners and modes of members.
 	{lazyregexp.New(`/[^/]*(mtime|atime|ctime|modified|modification time|creation[ _-]date|creation time|revision[ _-]date|created|timestamp|time ?stamp|not ?before|not ?after|build ?date|builddate|date|time)/$`), stamped},
 	{lazyregexp.New(`/(mode|permissions?|external attributes?)/$`), mode},
@@ -85,6 +88,8 @@ var places = []placeRule{
 	{lazyregexp.New(`^/order/|/order( of [^/]*)?/$`), func(s *sight) (Cause, bool) {
 		return Cause{Name: Order, Confidence: Likely, Detail: "the same members in another order", A: s.A, B: s.B}, true
 	}},
+
+	{lazyregexp.New(`/pyc/ /.*/filename/$`), sourceName},
 
 	// The machine.
 	{lazyregexp.New(`/(goarch|go(amd64|arm|arm64|386|mips|ppc64|riscv64)|machine|architecture|arch|e_machine|e_flags|class|isa|cpu ?type)/$`), always(Architecture, Likely, "built for another machine")},
@@ -208,6 +213,20 @@ func arrayOrder(s *sight) (Cause, bool) {
 		c = Cause{Name: HashOrder, Confidence: Likely, Detail: "the same values in another order", A: s.A, B: s.B}
 	}
 	return c, true
+}
+
+// annotated is for annotations and labels of which one side has the time of the build
+// (image-spec, annotations.md).
+func annotated(s *sight) (Cause, bool) {
+	const created = "org.opencontainers.image.created"
+	c := Cause{Name: Timestamp, Confidence: Certain, Detail: "only one side says when it was created", A: s.A, B: s.B}
+	return c, (s.OnlyA || s.OnlyB) && (strings.Contains(s.field, created) || strings.Contains(s.A+s.B, `"`+created+`":`))
+}
+
+// sourceName is for the name that compileall was given, where it is no whole path.
+func sourceName(s *sight) (Cause, bool) {
+	c := Cause{Name: BuildPath, Confidence: Likely, Detail: "the source's name as python3 was given it", A: s.A, B: s.B}
+	return c, s.A != "" && s.B != "" && !(s.A[0] == '/' && s.B[0] == '/')
 }
 
 func owned(s *sight) (Cause, bool) {

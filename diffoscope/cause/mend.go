@@ -111,6 +111,7 @@ var mends = []mendRule{
 
 	{HashOrder, inPython, "PYTHONHASHSEED=0"},
 	{HashOrder, inPerl, "PERL_HASH_SEED=0, or sort keys"},
+	{HashOrder, inSQLite, "insert rows in one order: INSERT … SELECT … ORDER BY, or sort before"},
 	{HashOrder, inJSON, "sort the keys: json.dump(sort_keys=True), jq -S"},
 	{HashOrder, anywhere, "sort before writing; PYTHONHASHSEED=0, PERL_HASH_SEED=0"},
 

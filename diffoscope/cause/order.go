@@ -16,6 +16,9 @@ func (s *sight) byOrder() []Cause {
 		return nil
 	}
 	a, b := items(s.A), items(s.B)
+	if s.format == "sqlite" {
+		a, b = withoutNumbers(a), withoutNumbers(b)
+	}
 	if slices.Equal(a, b) || min(len(a), len(b)) == 0 {
 		return nil
 	}
@@ -23,6 +26,21 @@ func (s *sight) byOrder() []Cause {
 		return nil
 	}
 	return []Cause{s.orderCause(a, b)}
+}
+
+// rowNumber is what a row of SQLite begins with.
+var rowNumber = lazyregexp.New(`^[-+]?\d+\|`)
+
+// withoutNumbers returns rows without their numbers, which follow from their order.
+func withoutNumbers(rows []string) []string {
+	list := make([]string, len(rows))
+	for i, row := range rows {
+		list[i] = row
+		if at := rowNumber.FindStringIndex(row); at != nil {
+			list[i] = row[at[1]:]
+		}
+	}
+	return list
 }
 
 // items returns the lines of a text, without what separates them in a list.

@@ -36,6 +36,7 @@ var rules = slicesOf(
 		{pattern: calendarWords, judge: calendar, oneSided: true},
 		{pattern: lazyregexp.New(`\b(?:[a-z]{2,3}_[A-Z]{2}(?:\.[A-Za-z0-9-]+)?(?:@[a-z]+)?|C(?:\.UTF-8|\.utf8)?|POSIX)(?:\W|$)`), judge: localeName},
 		{pattern: lazyregexp.New(`\b(?:x86_64|amd64|i[3-6]86|aarch64|arm64|armv[5-8][a-z]*|armhf|riscv64|ppc64le|ppc64el|s390x|loongarch64|mips64el)\b`), judge: is(Architecture, Likely, "the architecture of who built")},
+		{needs: "/", pattern: lazyregexp.New(`\b(?:(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific|Etc)/[A-Za-z0-9_/+-]+|UTC|GMT|Etc/UTC)\b`), judge: is(TimeZone, Likely, "the name of a time zone")},
 		{needs: "/", pattern: lazyregexp.New(`(?:/[A-Za-z0-9._+@~%=,-]+)+/?`), judge: builtPath},
 		{pattern: lazyregexp.New(`\b(?:tmp|temp|cc|go-build|pip-|pytmp|sh-thd|conftest|rustc|sess_|\.tmp)[._-]?[A-Za-z0-9_]{6,}\b`), judge: tempName},
 		{pattern: lazyregexp.New(`\b0x[0-9a-fA-F]{6,16}\b|\b(?:7f[0-9a-f]{10}|5[56][0-9a-f]{10})\b`), judge: address},
@@ -255,6 +256,8 @@ func builtPath(s *sight, f found) (Cause, bool) {
 		return c, false
 	case same == 0 && i >= 0 && temporary(a[len(a)-1]) && temporary(b[len(b)-1]):
 		return tempName(s, f)
+	case len(a) == len(b) && start == i && tempRoots.MatchString(f.a) && temporary(a[i]) && temporary(b[i]):
+		return tempName(s, f)
 	case start == 1 && a[0] == "home" && len(a) == len(b) && len(a) <= 3:
 		c.Name, c.Detail = User, "the home of who built"
 	case same > 0 || len(a) > 1 && len(b) > 1:
@@ -281,6 +284,9 @@ func boundary(before string) bool {
 
 // buildRoots are where builds are made.
 var buildRoots = lazyregexp.New(`^/(build|builds|tmp|home|root|src|usr/src|var/tmp|work|workspace|run/tailsbuild|go|github|mnt|dev/shm)/`)
+
+// tempRoots are where mktemp(1) makes folders.
+var tempRoots = lazyregexp.New(`^/(tmp|var/tmp|dev/shm)/`)
 
 var tempPattern = lazyregexp.New(`^(\.?(tmp|temp|cc|go-build|pip-|pytmp|rustc|conftest|sess_|dpkg-deb|apk)[._-]?[A-Za-z0-9_]{4,}(\.[a-z0-9]{1,3})?|.*[.-][A-Za-z0-9]{6,12})$`)
 
