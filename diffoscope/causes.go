@@ -19,11 +19,12 @@ type causes struct {
 	order  []causeKey // as they were first seen
 
 	// What follows from the rest of its file waits until something is found there
-	// that it can follow from: file is the way to the file, and explained says that
-	// something was.
-	file      []string
-	explained bool
-	waiting   []waitingLeaf
+	// that it can follow from: file is the way to the file, explained says that a
+	// reason for a difference was found in it, and puzzled that something differs for
+	// no known reason.
+	file               []string
+	explained, puzzled bool
+	waiting            []waitingLeaf
 }
 
 // A waitingLeaf is a leaf that may only be a consequence.
@@ -52,16 +53,22 @@ func (c *causes) add(path, formats []string, leaf *Difference) {
 	all := cause.All(causeLeaf(path, formats, leaf), c.builds)
 	if all[0].Name == cause.Consequence {
 		c.waiting = append(c.waiting, waitingLeaf{all[0], slices.Clone(path), formats, leaf})
+		c.puzzled = c.puzzled || all[0].Confidence == cause.Possible
 		return
 	}
 	for _, why := range all {
 		c.count(why, path, formats, leaf.Kind)
-		c.explained = c.explained || why.Name != cause.Unknown
+		c.explained = c.explained || explains(why)
+		c.puzzled = c.puzzled || why.Name == cause.Unknown
 	}
 	if first := all[0]; first.Name != cause.Unknown {
 		leaf.Cause = &first
 	}
 }
+
+// explains reports whether other differences can follow from one of that cause: not
+// from what itself only follows, nor from a guess.
+func explains(why cause.Cause) bool { return place(why.Name) == 0 && why.Confidence != cause.Possible }
 
 // enter is told of the way to the file that the next leaf is in, and whether it is in
 // one that was taken apart: the fields of an entry are none of its content.
@@ -77,17 +84,18 @@ func (c *causes) enter(file []string, apart bool) {
 
 // settle counts what waited, when all of a file was seen: as a consequence if there is
 // anything in the file that it follows from, and else as not known. What another file
-// has in it is no reason for code that differs.
+// has in it is no reason for code that differs. Tables of offsets also follow from what
+// nobody explained.
 func (c *causes) settle() {
 	for _, w := range c.waiting {
-		if c.explained {
+		if c.explained || c.puzzled && w.why.Confidence != cause.Possible {
 			w.leaf.Cause = &w.why
 		} else {
 			w.why.Name, w.why.Confidence, w.why.Detail, w.why.Mend = cause.Unknown, cause.Possible, "", ""
 		}
 		c.count(w.why, w.path, w.formats, w.leaf.Kind)
 	}
-	c.file, c.explained, c.waiting = nil, false, nil
+	c.file, c.explained, c.puzzled, c.waiting = nil, false, false, nil
 }
 
 // count adds one difference to the cause that it has in common with others. The
@@ -156,6 +164,7 @@ func place(n cause.Name) int {
 // with the lines or bytes that differ.
 func causeLeaf(path, formats []string, leaf *Difference) cause.Leaf {
 	l := cause.Leaf{Kind: string(leaf.Kind), Formats: formats, OnlyA: leaf.B == nil && leaf.A != nil, OnlyB: leaf.A == nil && leaf.B != nil}
+	l.Content = leaf.Kind == KindContent || leaf.Kind == KindPart && (len(leaf.Diff) > 0 || hasExcerpt(leaf.A) || hasExcerpt(leaf.B))
 	// A platform may come before the layer, and several layers be compared as one.
 	for i := range min(2, len(path)-1) {
 		if strings.HasPrefix(path[i], "layer ") || strings.HasPrefix(path[i], "layers ") {
@@ -179,6 +188,8 @@ func causeLeaf(path, formats []string, leaf *Difference) cause.Leaf {
 	l.A, l.B = valueText(leaf.A), valueText(leaf.B)
 	return l
 }
+
+func hasExcerpt(v *Value) bool { return v != nil && v.Excerpt != nil }
 
 func valueText(v *Value) string {
 	switch {

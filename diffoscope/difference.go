@@ -154,6 +154,8 @@ type Difference struct {
 	Cause    *cause.Cause
 	Children []*Difference
 
+	// inGo says that its children are parts of a program of Go's compiler.
+	inGo bool
 	// reordered has the beginnings of two texts that have the same lines in another
 	// order, until that is explained.
 	reordered *[2]string

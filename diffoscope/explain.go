@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope/filetype"
@@ -148,6 +149,7 @@ func (e *explanation) apart(d *Difference, name string, c [2]filetype.Content, d
 		return false, nil
 	}
 	d.Format, d.Children = files[0].Format, p.children
+	d.inGo = slices.ContainsFunc(files[0].Parts, func(part filetype.Part) bool { return goPart.MatchString(part.Name) })
 	return true, nil
 }
 

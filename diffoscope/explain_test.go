@@ -46,6 +46,11 @@ func TestExplained(t *testing.T) {
 			[]string{"part content > mtime: none | 1970-01-01T00:01:38Z"},
 			nil,
 		},
+		"field of a line": {
+			"passwd", "root:x:0:0:root:/root:/bin/sh\nbob:x:1000:100::/home/bob:/bin/sh\n", "root:x:0:0:root:/root:/bin/sh\nbob:x:10001:100::/home/bob:/bin/sh\n",
+			[]string{"part content > bob > uid: 1000 | 10001"},
+			nil,
+		},
 		"gzip of text": {
 			"x.gz", gzipped(t, plain, 6, "a\nb\n"), gzipped(t, plain, 6, "a\nc\n"),
 			[]string{`part content > content: "b\n" | "c\n"`},

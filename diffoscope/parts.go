@@ -1,6 +1,7 @@
 package diffoscope
 
 import (
+	"bufio"
 	"io"
 
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope/filetype"
@@ -136,6 +137,9 @@ func (p *partsPair) lonely(part *filetype.Part, side int) {
 			p.skip(d, "%v", err)
 		}
 		v.Excerpt = b
+		if part.Text && part.Of != "" && err == nil && len(b) == 0 {
+			return // a section without strings: the section itself says more
+		}
 	}
 	p.record(part, d)
 }
@@ -172,6 +176,15 @@ func (p *partsPair) pair(a, b *filetype.Part) (*Difference, error) {
 	if err != nil || len(fields) == 0 {
 		return inside, err
 	}
+	if inside != nil && inside.Kind == KindUnexplained && a.Open == nil && b.Open == nil {
+		w, err := p.beside(a, b)
+		if err != nil {
+			return nil, err
+		}
+		if w == nil {
+			inside = nil // the fields have said it
+		}
+	}
 	if inside != nil && inside != d {
 		fields = append(fields, inside)
 	} else if inside == d {
@@ -183,6 +196,24 @@ func (p *partsPair) pair(a, b *filetype.Part) (*Difference, error) {
 		fields = append(fields, &content)
 	}
 	return &Difference{Kind: KindPart, Name: a.Name, Offset: -1, Children: fields}, nil
+}
+
+// beside compares the bytes of two parts that are in none of their fields.
+func (p *partsPair) beside(a, b *filetype.Part) (*window, error) {
+	var readers [2]*bufio.Reader
+	for side, part := range []*filetype.Part{a, b} {
+		var gaps []span
+		for _, g := range uncovered(part.Fields, min(part.Offset+part.Size, p.contents[side].Size())) {
+			if over := part.Offset - g.offset; over > 0 {
+				g.offset, g.size = g.offset+over, g.size-over
+			}
+			if g.size > 0 {
+				gaps = append(gaps, g)
+			}
+		}
+		readers[side] = newGapReader(p.contents[side], gaps)
+	}
+	return firstDifference(p.ctx, readers[0], readers[1])
 }
 
 // fields compares what the files say about a part.

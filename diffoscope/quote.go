@@ -43,6 +43,10 @@ func Binary(s string) bool {
 // literal otherwise. It is cut after 200 bytes.
 func Quote(s string) string { return quote(s) }
 
+// QuoteWords returns s, which is in our own words, as it is when all of it can be seen:
+// these have dashes and dots that aren't ASCII. It is cut after 200 bytes.
+func QuoteWords(s string) string { return quoteLine(s) }
+
 // quote returns s as it is when it is short and all printable ASCII.
 func quote(s string) string {
 	cut := ""

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
@@ -70,7 +71,7 @@ func (r *recorder) admitTree(at trail, d *Difference) bool {
 	if d.Format != "" {
 		in = in.as(d.Format)
 	}
-	if slices.ContainsFunc(d.Children, func(c *Difference) bool { return goPart.MatchString(c.Name) }) {
+	if d.inGo || slices.ContainsFunc(d.Children, func(c *Difference) bool { return goPart.MatchString(c.Name) }) {
 		in = in.as("go") // what mends a program depends on its compiler
 	}
 	kept := d.Children[:0]
@@ -115,7 +116,7 @@ func (r *recorder) skip(s string) {
 // addOutside says that files, which differ in some parts, have other bytes that differ.
 func (r *recorder) addOutside(where string, list []string) {
 	if r.outside == 0 && len(list) > 0 {
-		r.outsideFirst = where + ": " + list[0]
+		r.outsideFirst = strings.TrimPrefix(where+": ", "the files: ") + list[0]
 	}
 	r.outside += len(list)
 }
@@ -129,9 +130,11 @@ func (r *recorder) allSkipped() []string {
 		list = append(list, fmt.Sprintf("parts of files that differ as a consequence of what is listed, such as checksums, offsets and code: %d", r.followed))
 	}
 	if r.outside > 0 {
-		list = append(list, fmt.Sprintf(
-			"bytes that belong to no part, such as lengths, offsets and checksums of parts that differ, of %d files, the first %s",
-			r.outside, r.outsideFirst))
+		where := r.outsideFirst
+		if r.outside > 1 {
+			where = fmt.Sprintf("%d places, the first %s", r.outside, where)
+		}
+		list = append(list, "bytes that belong to no part, such as lengths, offsets and checksums of parts that differ: "+where)
 	}
 	return list
 }

@@ -205,3 +205,22 @@ func TestScreen(t *testing.T) {
 		t.Errorf("%d lines:\n%s", n, text.String())
 	}
 }
+
+// TestWords: sizes once, and no cause beside the word that there is none.
+func TestWords(t *testing.T) {
+	d := &Difference{
+		Kind: KindUnexplained, Name: "bytes between the parts", Offset: -1, Cause: &cause.Cause{Name: cause.Compression},
+		A: &Value{Text: "10240 zero bytes", Size: 10240, Excerpt: []byte{}}, B: &Value{Text: "12 bytes", Size: 12, Excerpt: []byte("x")},
+	}
+	var b bytes.Buffer
+	check(t, WriteFullText(&b, &Comparison{Differences: []*Difference{d}, Counts: []Count{{Kind: KindUnexplained, N: 1}}}))
+	for _, wrong := range []string{"unexplained: ", "zero bytes 10240", "12 bytes 12"} {
+		if strings.Contains(b.String(), wrong) {
+			t.Errorf("%q is in\n%s", wrong, b.String())
+		}
+	}
+	r := &recorder{outside: 1, outsideFirst: `"x" at byte 3`}
+	if got := strings.Join(r.allSkipped(), ""); !strings.HasSuffix(got, `differ: "x" at byte 3`) {
+		t.Errorf("got %s", got)
+	}
+}

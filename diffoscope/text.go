@@ -72,7 +72,7 @@ func writeText(w io.Writer, c *Comparison, full bool) error {
 	t.tree = false
 	if more := total - t.shown; more > 0 && t.causes && !full {
 		if t.shown > 0 { // otherwise the causes have said how many
-			t.line(0, "and %d more of these causes", more)
+			t.line(0, "and %s", plural(more, "more difference"))
 		}
 	} else if more > 0 {
 		t.line(0, "and %d more", more)
@@ -354,7 +354,7 @@ func (t *textWriter) value(indent int, side string, v *Value, lines, diff bool) 
 	}
 	if v.Digest != "" {
 		parts = append(parts, fmt.Sprintf("%d bytes, %s", v.Size, v.Digest))
-	} else if v.Excerpt != nil {
+	} else if v.Excerpt != nil && !strings.HasSuffix(v.Text, " bytes") {
 		parts = append(parts, fmt.Sprintf("%d bytes", v.Size))
 	}
 	t.line(indent, "%s", strings.Join(parts, " "))
@@ -378,7 +378,9 @@ func title(d *Difference) string {
 	case KindEntry:
 		name = strconv.Quote(d.Name)
 	case KindUnexplained:
-		name = "unexplained: " + name
+		if d.Cause == nil || d.Cause.Name == cause.Unknown {
+			name = "unexplained: " + name
+		}
 	}
 	if d.Format != "" {
 		name += " (" + quote(d.Format) + ")"

@@ -16,6 +16,7 @@ const (
 	BuildPath    Name = "build-path"
 	Hostname     Name = "hostname"
 	User         Name = "user"
+	Environment  Name = "environment"
 	Umask        Name = "umask"
 	Ownership    Name = "ownership"
 	Locale       Name = "locale"
@@ -59,6 +60,9 @@ type Leaf struct {
 	// A and B are the two values: a field's, or the differing lines, or bytes around
 	// the first that differs. Of each, 64 KiB are looked at.
 	A, B string
+	// Content says that A and B are of the content of what the path names, and no
+	// field's value. A leaf of the kind "content" needs no such word.
+	Content bool
 	// Reordered says that both are texts with the same lines in another order, of
 	// which A and B may not have all.
 	Reordered bool

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
 )
@@ -60,10 +61,17 @@ var places = []placeRule{
 	{lazyregexp.New(`/xz/.*/sizes in the block header/$`), always(Parallelism, Certain, "xz writes blocks with their sizes when it has several threads")},
 	{lazyregexp.New(`/(gzip|xz|zstd|bzip2|lzma|zip|png|layer)/.*/(os|xfl|flags|extra flags|level|method|window[^/]*|block[^/]*|dictionary[^/]*|filters?|strategy|frames?|check|preset|compressed[^/]*)/$`), compressed},
 	{lazyregexp.New(`/(gzip)/.*/(name|original name|file ?name|fname)/$`), always(Compression, Certain, "gzip's header has the file's name")},
+	{lazyregexp.New(`^/compression/.*/gzip mtime/$`), gzipTime},
+	{lazyregexp.New(`^/compression/.*/gzip name/$`), always(Compression, Certain, "gzip's header has the file's name")},
+	{lazyregexp.New(`^/compression/.*/gzip flags/$`), always(Compression, Certain, "gzip's header has other fields, as with a name or without")},
 	{lazyregexp.New(`^/compression/`), compressed},
-	{lazyregexp.New(`^/unexplained/([^ ]*/)?(gzip|xz|zstd|bzip2|lzma|png)/ /`), always(Compression, Likely, "the same content, compressed in another way")},
+	// All parts are the same, so the content is.
+	{lazyregexp.New(`^/unexplained/([^ ]*/)?(gzip|xz|zstd|bzip2|lzma|png)/ /.*/bytes between the parts/$`), always(Compression, Likely, "the same content, compressed in another way")},
 
 	{lazyregexp.New(`/[^/]*(crc-?32|adler-?32|checksum|digest|sha(1|256|512)|md5|size|length|offset)[^/]*/$`), sums},
+
+	// What only one side has.
+	{lazyregexp.New(`^/member// /.*(annotations|labels)[^/]*/$`), annotated},
 
 	// Times, owners and modes of members.
 	{lazyregexp.New(`/[^/]*(mtime|atime|ctime|modified|modification time|creation[ _-]date|creation time|revision[ _-]date|created|timestamp|time ?stamp|not ?before|not ?after|build ?date|builddate|date|time)/$`), stamped},
@@ -74,9 +82,14 @@ var places = []placeRule{
 
 	// Order.
 	{lazyregexp.New(`^/order/([^ ]*/)?json/ /`), arrayOrder},
+	{lazyregexp.New(`^/order// /order of layers[^/]*/$`), func(s *sight) (Cause, bool) { // that of the steps that made them
+		return Cause{Name: Unknown, Confidence: Possible, A: s.A, B: s.B}, true
+	}},
 	{lazyregexp.New(`^/order/|/order( of [^/]*)?/$`), func(s *sight) (Cause, bool) {
 		return Cause{Name: Order, Confidence: Likely, Detail: "the same members in another order", A: s.A, B: s.B}, true
 	}},
+
+	{lazyregexp.New(`/pyc/ /.*/filename/$`), sourceName},
 
 	// The machine.
 	{lazyregexp.New(`/(goarch|go(amd64|arm|arm64|386|mips|ppc64|riscv64)|machine|architecture|arch|e_machine|e_flags|class|isa|cpu ?type)/$`), always(Architecture, Likely, "built for another machine")},
@@ -97,7 +110,7 @@ func (s *sight) byField() (Cause, bool) {
 			return c, ok
 		}
 	}
-	if c, ok := s.byPlace(wholes); ok || s.Kind == "content" {
+	if c, ok := s.byPlace(wholes); ok || s.Kind == "content" || s.wrapped() {
 		return c, ok
 	}
 	return s.byPlace(places)
@@ -122,10 +135,29 @@ func stamped(s *sight) (Cause, bool) {
 		return Cause{Name: Timestamp, Confidence: Certain, Detail: fmt.Sprintf("%s is a time", s.field), A: s.A, B: s.B}, s.OnlyA || s.OnlyB || okA || okB
 	}
 	c := s.timeCause(a, b)
-	if c.Name == Timestamp {
+	switch {
+	case cutToSeconds(a, b):
+		c.Name, c.Confidence, c.Detail = Timestamp, Possible, "one time, of which one side has whole seconds"
+	case c.Name == Timestamp:
 		c.Confidence = Certain
 	}
 	return c, true
+}
+
+// cutToSeconds reports whether a and b are one time, of which one has no fraction of a
+// second: formats differ in that.
+func cutToSeconds(a, b stamp) bool {
+	whole := func(s stamp) bool { return s.time.Nanosecond() == 0 }
+	return whole(a) != whole(b) && a.time.Truncate(time.Second).Equal(b.time.Truncate(time.Second))
+}
+
+// gzipTime is for the time in the header of a gzip file, 0 when it has none (RFC 1952,
+// section 2.3.1).
+func gzipTime(s *sight) (Cause, bool) {
+	if s.A == "0" || s.B == "0" {
+		return Cause{Name: Timestamp, Confidence: Certain, Detail: "gzip's header has a time on one side only", A: s.A, B: s.B}, true
+	}
+	return stamped(s)
 }
 
 // follows is for what is a consequence of the rest of the file.
@@ -152,6 +184,11 @@ func mode(s *sight) (Cause, bool) {
 	if errA != nil || errB != nil {
 		return c, true
 	}
+	// Only what a umask is about: not the type of the file, nor setuid and the like.
+	if (a^b)&0o777 == 0 || (a^b)&0o7000 != 0 {
+		return Cause{}, false
+	}
+	a, b = a&0o777, b&0o777
 	all := a | b
 	c.Detail = fmt.Sprintf("%04o less %03o and less %03o", all, all&^a, all&^b)
 	if all&^a&^0o077 != 0 || all&^b&^0o077 != 0 {
@@ -178,7 +215,25 @@ func arrayOrder(s *sight) (Cause, bool) {
 	return c, true
 }
 
+// annotated is for annotations and labels of which one side has the time of the build
+// (image-spec, annotations.md).
+func annotated(s *sight) (Cause, bool) {
+	const created = "org.opencontainers.image.created"
+	c := Cause{Name: Timestamp, Confidence: Certain, Detail: "only one side says when it was created", A: s.A, B: s.B}
+	return c, (s.OnlyA || s.OnlyB) && (strings.Contains(s.field, created) || strings.Contains(s.A+s.B, `"`+created+`":`))
+}
+
+// sourceName is for the name that compileall was given, where it is no whole path.
+func sourceName(s *sight) (Cause, bool) {
+	c := Cause{Name: BuildPath, Confidence: Likely, Detail: "the source's name as python3 was given it", A: s.A, B: s.B}
+	return c, s.A != "" && s.B != "" && !(s.A[0] == '/' && s.B[0] == '/')
+}
+
 func owned(s *sight) (Cause, bool) {
+	switch s.format {
+	case "passwd", "group", "shadow", "gshadow":
+		return Cause{Name: Ownership, Confidence: Likely, Detail: "adduser and addgroup take the next number that is free", A: s.A, B: s.B}, true
+	}
 	return Cause{
 		Name: Ownership, Confidence: Certain, A: s.A, B: s.B,
 		Detail: fmt.Sprintf("%s %s is that of who built", s.field, strings.Join(slices.DeleteFunc([]string{s.A, s.B}, func(v string) bool { return v == "" }), " or ")),
@@ -193,7 +248,7 @@ func shadowDay(s *sight) (Cause, bool) {
 func compressed(s *sight) (Cause, bool) {
 	c := Cause{Name: Compression, Confidence: Certain, A: s.A, B: s.B}
 	c.Detail = "it was compressed in another way"
-	if s.field != "" {
+	if s.field != "" && s.field != "compression" && !strings.Contains(s.field, "bytes") {
 		c.Detail = "it was compressed with another " + s.field
 	}
 	return c, true

@@ -64,8 +64,9 @@ func (r fileRule) cause(s *sight) Cause {
 // formats say what is worth a look in a part that nothing else explains. The
 // pattern is for [sight.place].
 var formats = []fileRule{
-	{lazyregexp.New(`/(elf|pe|macho)/.*/(\.debug_[a-z_]+|\.gnu_debuglink|\.symtab|\.strtab|\.gopclntab|\.gosymtab|debug_[a-z]+)( strings)?/`), BuildPath, Possible, "what debuggers read has paths of the build", ""},
-	{lazyregexp.New(`/elf/.*/(\.(text|data|rodata|dynstr|init|fini|bss|tbss|tdata|noptrdata|itablink|typelink|go\.[a-z]+)[^/]*|[^/]* symbols|symbols)/`), Consequence, Possible, "code and data that point to what else differs, or another compiler", ""},
+	{lazyregexp.New(`/(elf|pe|macho)/.*/(\.debug_(line|line_str|str|macro|gdb_scripts)|\.gopclntab|\.gosymtab)( strings)?/`), BuildPath, Possible, "what debuggers read has paths of the build", ""},
+	{lazyregexp.New(`/elf/.*/\.(sh)?strtab( strings)?/$`), Consequence, Likely, "names of symbols and sections follow from what else differs", ""},
+	{lazyregexp.New(`/elf/.*/(\.debug_[a-z_]+|\.(text|data|rodata|dynstr|init|fini|bss|tbss|tdata|noptrdata|itablink|typelink|go\.[a-z]+)[^/]*|[^/]* symbols|symbols)/`), Consequence, Possible, "code and data that point to what else differs, or another compiler", ""},
 	{lazyregexp.New(`/(pyc|python bytecode|python)/.*/(code|const[^/]*|constants|flags|marshal[^/]*|frozenset[^/]*|names)/`), HashOrder, Possible, "sets in the code are written in the order of their hashes, and flags by what else was referred to", ""},
-	{lazyregexp.New(`^/unexplained/([^ ]*/)?(zip|jar|deb|apk|ar)/ /`), Compression, Possible, "the archive's own bytes differ, with the same members", ""},
+	{lazyregexp.New(`^/unexplained/([^ ]*/)?(zip|jar|deb|apk|ar)/ /.*/bytes between the parts/$`), Compression, Possible, "the archive's own bytes differ, with the same members", ""},
 }

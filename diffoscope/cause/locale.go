@@ -22,7 +22,8 @@ var calendarWords = lazyregexp.New(`(?:^|[\s,.(0-9])(?:` +
 
 var englishCalendar = lazyregexp.New(`\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*\b`)
 
-var anyClock = lazyregexp.New(`\d{1,2}[:.]\d{2}|\b(?:19|20)\d{2}\b`)
+// anyClock finds a time, a year, or a day and month.
+var anyClock = lazyregexp.New(`\d{1,2}[:.]\d{2}|\b(?:19|20)\d{2}\b|\b\d{1,2}\.? (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d{1,2}\b`)
 
 // calendar is for a date in English on one side and in another language on the other.
 func calendar(_ *sight, f found) (Cause, bool) {

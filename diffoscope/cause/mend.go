@@ -1,6 +1,11 @@
 package cause
 
-import "gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
+import (
+	"slices"
+	"strings"
+
+	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
+)
 
 // A mendRule says what to change when something differs because of name in a place
 // that pattern, for [sight.place], finds.
@@ -10,32 +15,36 @@ type mendRule struct {
 	mend    string
 }
 
-// What places have in common, for mends.
+// What places have in common, for mends. The patterns are for [sight.holder]: the one
+// format that holds a value decides, or else a file's name.
 var (
 	anywhere = lazyregexp.New(``)
 	inHeader = lazyregexp.New(`^/header/`)
 	inConfig = lazyregexp.New(`^/member// /`)
-	inGzip   = lazyregexp.New(`/gzip/`)
-	inZip    = lazyregexp.New(`/(zip|jar)/|\.(zip|jar|war|whl|ipa|apk)/`)
-	inAr     = lazyregexp.New(`/ar/|\.a/`)
-	inTar    = lazyregexp.New(`/tar/|\.tar[./]`)
-	inCpio   = lazyregexp.New(`/cpio/|\.cpio/`)
-	inPyc    = lazyregexp.New(`/(pyc|python bytecode)/|\.pyc/`)
-	inPython = lazyregexp.New(`/(pyc|python bytecode)/|\.(pyc|py|pickle|whl)/`)
-	inGo     = lazyregexp.New(`/(go|buildinfo|go build ?info|go binary)/|/go[ .](build|mod|version)[^/]*/|gopclntab`)
-	inELF    = lazyregexp.New(`/(elf|ar|pe)/|\.(so[.0-9]*|o|a|ko)/`)
-	inMO     = lazyregexp.New(`/(mo|gettext|po)/|\.(mo|po|pot|gmo)/`)
-	inSQLite = lazyregexp.New(`/sqlite[^/]*/|\.(db|sqlite3?)/`)
-	inX509   = lazyregexp.New(`/(x509|x\.509|pem|der|certificate)/|\.(pem|crt|cer|der)/`)
-	inMan    = lazyregexp.New(`/man/|\.[1-8](\.gz)?/`)
-	inDeb    = lazyregexp.New(`/deb/|\.deb/`)
-	inJSON   = lazyregexp.New(`/json/|\.json/`)
-	inRust   = lazyregexp.New(`\.rlib/|rust`)
-	inPerl   = lazyregexp.New(`\.(pl|pm|t)/|perl`)
-	inPNG    = lazyregexp.New(`/png/|\.png/`)
-	inPDF    = lazyregexp.New(`/pdf/|\.pdf/`)
-	inZstd   = lazyregexp.New(`/zstd/|\.zst/`)
-	inXz     = lazyregexp.New(`/xz/|\.(xz|lzma)/`)
+	inGzip   = lazyregexp.New(`^/[a-z]*/gzip/`)
+	inZip    = lazyregexp.New(`^/[a-z]*/(zip|jar)/|^/[a-z]*// /.*\.(zip|jar|war|whl|ipa)/$`)
+	inAr     = lazyregexp.New(`^/[a-z]*/ar/`)
+	inTar    = lazyregexp.New(`^/[a-z]*/tar/|^/[a-z]*// /.*\.tar/$`)
+	inCpio   = lazyregexp.New(`^/[a-z]*/cpio/|^/[a-z]*// /.*\.cpio/$`)
+	inPyc    = lazyregexp.New(`^/[a-z]*/pyc/|^/[a-z]*// /.*\.pyc/$`)
+	inPython = lazyregexp.New(`^/[a-z]*/pyc/|^/[a-z]*// /.*\.(pyc|py|pickle)/$`)
+	inGo     = lazyregexp.New(`^/[a-z]*/[a-z-]+/go/`)
+	inELF    = lazyregexp.New(`^/[a-z]*/(elf|pe|mach-o)/|^/[a-z]*// /.*\.(so[.0-9]*|o|a|ko)/$`)
+	inMO     = lazyregexp.New(`^/[a-z]*/mo/|^/[a-z]*// /.*\.(mo|po|pot|gmo)/$`)
+	inSQLite = lazyregexp.New(`^/[a-z]*/sqlite/|^/[a-z]*// /.*\.(db|sqlite3?)/$`)
+	inX509   = lazyregexp.New(`^/[a-z]*/(x509|pem)/|^/[a-z]*// /.*\.(pem|crt|cer|der)/$`)
+	inMan    = lazyregexp.New(`^/[a-z]*// /(.*/)?man/.*\.[1-8][a-z]*/$|^/[a-z]*// /.*[a-z_-]\.[1-8]/$`)
+	inDeb    = lazyregexp.New(`^/[a-z]*/deb/|^/[a-z]*// /.*\.deb/$`)
+	inJSON   = lazyregexp.New(`^/[a-z]*/json/|^/[a-z]*// /.*\.json/$`)
+	inRust   = lazyregexp.New(`^/[a-z]*/(elf|ar)/ /(.*\.rlib/|.*/\.rustc/)`)
+	inPerl   = lazyregexp.New(`^/[a-z]*// /.*\.(pl|pm|t)/$`)
+	inPNG    = lazyregexp.New(`^/[a-z]*/png/|^/[a-z]*// /.*\.png/$`)
+	inPDF    = lazyregexp.New(`^/[a-z]*// /.*\.pdf/$`)
+	inZstd   = lazyregexp.New(`^/[a-z]*/zstd/`)
+	inXz     = lazyregexp.New(`^/[a-z]*/xz/|^/[a-z]*// /.*\.(xz|lzma)/$`)
+	inUsers  = lazyregexp.New(`^/[a-z]*/(passwd|group|shadow|gshadow)/`)
+	inRPath  = lazyregexp.New(`^/[a-z]*/elf(/go)?/ /.*/(runpath|rpath|dt_runpath|dt_rpath)/$`)
+	inPkg    = lazyregexp.New(`^/[a-z]*/(apk|pkginfo|apk 3|apk database)/`)
 )
 
 // mends are asked from the first to the last; each cause has one for anywhere.
@@ -55,8 +64,9 @@ var mends = []mendRule{
 	{Timestamp, inSQLite, "write no CURRENT_TIMESTAMP or datetime('now'): give the time from SOURCE_DATE_EPOCH"},
 	{Timestamp, inPNG, "convert -define png:exclude-chunks=date,time, or +set date:create +set date:modify"},
 	{Timestamp, inPDF, "set SOURCE_DATE_EPOCH and FORCE_SOURCE_DATE=1"},
-	{Timestamp, inMan, "set SOURCE_DATE_EPOCH for what makes the manual page"},
+	{Timestamp, inPkg, "set SOURCE_DATE_EPOCH for abuild or apk mkpkg, which write builddate"},
 	{Timestamp, inELF, "set SOURCE_DATE_EPOCH: gcc and clang take __DATE__ and __TIME__ from it (find who uses them with -Wdate-time)"},
+	{Timestamp, inMan, "set SOURCE_DATE_EPOCH for what makes the manual page"},
 	{Timestamp, anywhere, "take the time from SOURCE_DATE_EPOCH: date -u -d \"@$SOURCE_DATE_EPOCH\""},
 
 	{Epoch, inELF, "take the time from SOURCE_DATE_EPOCH, as gcc does for __DATE__ (find who uses another with -Wdate-time)"},
@@ -64,6 +74,7 @@ var mends = []mendRule{
 	{Epoch, inPyc, "python3 -m compileall --invalidation-mode unchecked-hash"},
 	{Epoch, anywhere, "have the tool read SOURCE_DATE_EPOCH: date -u -d \"@$SOURCE_DATE_EPOCH\""},
 
+	{BuildPath, inRPath, "link with -Wl,-rpath,'$ORIGIN/…' or without it (cmake -DCMAKE_SKIP_BUILD_RPATH=ON), or patchelf --remove-rpath"},
 	{BuildPath, inGo, "go build -trimpath"},
 	{BuildPath, inPyc, "python3 -m compileall -s \"$DESTDIR\" -p /"},
 	{BuildPath, inRust, "RUSTFLAGS=--remap-path-prefix=$PWD=."},
@@ -73,8 +84,10 @@ var mends = []mendRule{
 	{Hostname, inConfig, "set no hostname in the image's config"},
 	{Hostname, anywhere, "write a fixed name instead of hostname(1): KBUILD_BUILD_HOST=, HOSTNAME=…, or leave it out"},
 	{User, anywhere, "write a fixed name instead of whoami(1), id(1) or $USER: KBUILD_BUILD_USER=…, or leave it out"},
+	{Environment, anywhere, "write no variables of the environment, or set them in the script: env -i PATH=\"$PATH\" COMMAND"},
 	{Umask, anywhere, "umask 022 at the start of the script, or chmod -R u=rwX,go=rX; install -m 644"},
 
+	{Ownership, inUsers, "give adduser and addgroup fixed numbers: adduser -u NUMBER, addgroup -g NUMBER"},
 	{Ownership, inAr, "ar D: ar rcD, ranlib -D"},
 	{Ownership, inZip, "zip -X"},
 	{Ownership, inCpio, "cpio --owner=0:0 --reproducible"},
@@ -88,6 +101,7 @@ var mends = []mendRule{
 	{Parallelism, inZstd, "zstd --single-thread"},
 	{Parallelism, anywhere, "write no number of CPUs; make -j1, or sort what jobs write"},
 
+	{Order, inELF, "link objects in one order: $(sort $(wildcard *.o)), or LC_ALL=C sort"},
 	{Order, inHeader, "tar --sort=name"},
 	{Order, inAr, "ar rcD lib.a $(ls *.o | LC_ALL=C sort)"},
 	{Order, inZip, "find . | LC_ALL=C sort | zip -X -@"},
@@ -97,12 +111,13 @@ var mends = []mendRule{
 
 	{HashOrder, inPython, "PYTHONHASHSEED=0"},
 	{HashOrder, inPerl, "PERL_HASH_SEED=0, or sort keys"},
+	{HashOrder, inSQLite, "insert rows in one order: INSERT … SELECT … ORDER BY, or sort before"},
 	{HashOrder, inJSON, "sort the keys: json.dump(sort_keys=True), jq -S"},
 	{HashOrder, anywhere, "sort before writing; PYTHONHASHSEED=0, PERL_HASH_SEED=0"},
 
 	{Random, inX509, "make no keys or certificates in the build: make them at the first start"},
 	{Random, inCpio, "cpio --reproducible"},
-	{Random, lazyregexp.New(`/\.gnu\.lto|shstrtab`), "gcc -frandom-seed=$FILE"},
+	{Random, lazyregexp.New(`^/[a-z]*/elf/.*(/\.gnu\.lto|shstrtab)`), "gcc -frandom-seed=$FILE"},
 	{Random, anywhere, "derive it from the content, or fix the seed: no mktemp, uuidgen or $RANDOM in what is written"},
 	{BuildID, inGo, "go build -trimpath -ldflags=-buildid="},
 	{BuildID, anywhere, "mend what else differs; -Wl,--build-id=sha1, or none, and not uuid"},
@@ -125,9 +140,58 @@ func (s *sight) mend(name Name) string {
 		if r.name != name {
 			continue
 		}
-		if r.pattern == inHeader && s.Kind == kindHeader || r.pattern == anywhere || r.pattern.MatchString(s.place()) {
+		if r.pattern == anywhere || r.pattern.MatchString(s.holder()) {
 			return r.mend
 		}
 	}
 	return ""
+}
+
+// wrappers are formats that hold the contents of other files, and nothing else but what
+// they say about these.
+var wrappers = map[string]bool{
+	"gzip": true, "xz": true, "zstd": true, "bzip2": true, "lzma": true, "apk": true, "apk 3": true,
+	"tar": true, "zip": true, "jar": true, "cpio": true, "ar": true, "deb": true,
+}
+
+// wrapped reports whether the leaf is in the content of another file in a wrapper.
+func (s *sight) wrapped() bool { return (s.Content || s.Kind == "content") && wrappers[s.format] }
+
+// holder says what holds the value: the kind, the innermost format that isn't a mere
+// wrapper of it, and the names; without a format that of the innermost file alone.
+func (s *sight) holder() string {
+	format, names := s.format, strings.Join(s.Path, "/")
+	if format == "go" && len(s.Formats) > 1 {
+		format = s.Formats[len(s.Formats)-2] + "/go"
+	}
+	switch {
+	case format == "" || s.wrapped():
+		format, names = "", s.innermost()
+	case format == "tar" && slices.Contains(s.Formats, "deb"):
+		format = "deb" // dpkg-deb makes those in it, too
+	}
+	if s.Kind == "compression" && format == "" && len(s.Path) > 0 {
+		// Of a layer, or of the tar that is compared: "gzip mtime".
+		if outer, _, ok := strings.Cut(s.Path[len(s.Path)-1], " "); ok {
+			format = outer
+		}
+	}
+	return strings.ToLower("/" + s.Kind + "/" + format + "/ /" + names + "/")
+}
+
+// innermost returns the name of the file that the value is in the text or bytes of: a
+// member's, and that of a compressed file without its ending.
+func (s *sight) innermost() string {
+	if s.format == "" || !s.wrapped() {
+		return s.file
+	}
+	if s.field != "" {
+		return s.field
+	}
+	for _, end := range []string{".gz", ".xz", ".zst", ".bz2", ".lzma"} {
+		if name, ok := strings.CutSuffix(s.file, end); ok {
+			return name
+		}
+	}
+	return s.file
 }

@@ -15,7 +15,7 @@ var testBuilds = Builds{
 		"hostname": {"alder", "birch-with-a-longer-name"}, "umask": {"0022", "0077"}, "cpus": {"2", "1"},
 		"home": {"/run/tailsbuild/home", "/run/tailsbuild/another/home"}, "filesystem": {"disk", "tmpfs"},
 		"env.TZ": {"UTC0", "XYZ-13:30"}, "env.LC_ALL": {"C.UTF-8", "et_EE.UTF-8"}, "env.USER": {"root", "packager"},
-		"env.CAPTURE_ENVIRONMENT": {"", "i_capture_the_environment"}, "uname": {"as it is", "2.6"},
+		"env.TERM": {"xterm", "vt100"}, "env.CAPTURE_ENVIRONMENT": {"", "i_capture_the_environment"}, "uname": {"as it is", "2.6"},
 	},
 }
 
@@ -91,6 +91,7 @@ func TestOf(t *testing.T) {
 		{"root@host", at("a", "(root@one)", "(root@two)"), Builds{}, Hostname, Likely, "KBUILD_BUILD_HOST"},
 		{"user", at("a", "built by: alice", "built by: bob"), Builds{}, User, Likely, "KBUILD_BUILD_USER"},
 		{"known user", at("a", "USER=root", "USER=packager"), testBuilds, User, Certain, "whoami"},
+		{"terminal", at("a", "TERM=xterm", "TERM=vt100"), testBuilds, Environment, Certain, "env -i"},
 		{"id", at("a", "uid=0(root) gid=0(root)", "uid=1000(u) gid=1000(u)"), Builds{}, User, Certain, "id(1)"},
 		{"home", at("a", "/home/alice/.cache", "/home/bob/.cache"), Builds{}, User, Likely, ""},
 		{"umask", at("a", "umask 0022", "umask 0077"), Builds{}, Umask, Certain, "umask 022"},
@@ -117,6 +118,7 @@ func TestOf(t *testing.T) {
 		{"a line more", at("x.d", "x.o: /build/one/src/x.c", "x.o: \\\n /build/two/src/x.c"), Builds{}, BuildPath, Likely, ""},
 		{"one line moved", at("list", "B.txt\nC.txt\na.txt\nd.txt\n", "a.txt\nB.txt\nC.txt\nd.txt\n"), Builds{}, Locale, Certain, ""},
 		{"salt", at("etc/shadow", "root:$6$abcdefgh$"+strings.Repeat("x", 86)+":1::", "root:$6$bcdefghi$"+strings.Repeat("y", 86)+":1::"), Builds{}, Random, Certain, ""},
+		{"letters", at("a", "secret=UAb/IOkUKkIBfEGIAfTABjbQWsMhzvbk", "secret=WiIAauUYixWk0Gs0AdLNq8ERuJSFzsA7"), Builds{}, Random, Likely, "mktemp"},
 		{"process", at("a", "pid 123", "pid 4567"), Builds{}, Random, Likely, ""},
 
 		{"locale's order", at("a", "B\nD\na\nc\n", "a\nB\nc\nD\n"), Builds{}, Locale, Certain, "LC_ALL=C sort"},
@@ -127,6 +129,13 @@ func TestOf(t *testing.T) {
 		{"decimal point", at("a", "3.14", "3,14"), Builds{}, Locale, Certain, "LC_ALL=C"},
 		{"quotes", at("a", "can't open 'x'", "can’t open ‘x’"), Builds{}, Locale, Likely, "LC_ALL=C"},
 		{"German date", at("a", "Sat Nov 28 10:00:00 2026", "Sa 28. Nov 10:00:00 2026"), Builds{}, Locale, Likely, "LC_ALL=C"},
+		{"German day and month", at("a", "Tuesday 14 November", "Dienstag 14 November"), Builds{}, Locale, Likely, "LC_ALL=C"},
+		{"name of a zone", at("a", "TZ=UTC", "TZ=Europe/Berlin"), Builds{}, TimeZone, Likely, "TZ=UTC"},
+		{"file in a temporary folder", at("a", "/tmp/tmpAb12Cd/foo/x.c", "/tmp/tmpZz98Qq/foo/x.c"), Builds{}, Random, Likely, "mktemp"},
+		{"source of a pyc", part("pyc", "x.pyc", "filename", "one/x.py", "two/x.py"), Builds{}, BuildPath, Likely, "compileall -s"},
+		{"rows", inside("sqlite", "x.db > table t", "1|'one'\n2|'two'\n3|'three'\n", "1|'three'\n2|'one'\n3|'two'\n"), Builds{}, HashOrder, Likely, "ORDER BY"},
+		{"annotation of one", Leaf{Kind: "member", Path: []string{"manifest", `annotations["org.opencontainers.image.created"]`}, B: `"2026-11-28T10:00:00Z"`, OnlyB: true}, Builds{}, Timestamp, Certain, "image's times"},
+		{"annotations of one", Leaf{Kind: "member", Path: []string{"manifest", "annotations"}, B: `{"org.opencontainers.image.created":"2026-11-28T10:00:00Z"}`, OnlyB: true}, Builds{}, Timestamp, Certain, "image's times"},
 		{"name of a locale", at("a", "LANG=C.UTF-8", "LANG=de_DE.UTF-8"), Builds{}, Locale, Likely, "LC_ALL=C"},
 		{"compression", Leaf{Kind: "compression", Path: []string{"compression"}, A: "gzip", B: "zstd"}, Builds{}, Compression, Certain, ""},
 		{"temporary entry", Leaf{Kind: "entry", Path: []string{"tmp/tmp.AbCdEf1234"}, A: "file", OnlyA: true}, Builds{}, Random, Likely, ""},
@@ -177,6 +186,11 @@ func TestUnknown(t *testing.T) {
 		{"3:4", "3:5"},
 		{"mode of operation", "mode of failure"},
 		{"10.0.0.1:8080", "10.0.0.2:8080"},
+		{"address 10.0.0.1", "address 10.0.0.2"},
+		{"opens 09:00:00", "opens 10:00:00"},
+		{"id 1234567890", "id 1234567999"},
+		{"size 20240101", "size 20240131"},
+		{"\x00\x01\x02 ccXy12AB \x00\x01", "\x00\x01\x02 ccQw98Zz \x00\x01"},
 		{"", "x"},
 		{"\x00\x01\x02\x03\x04", "\x00\x01\x02\x03\x05"},
 		{"a\nb\n", "a\nc\n"},
@@ -205,6 +219,27 @@ func TestAll(t *testing.T) {
 	}
 }
 
+// TestNotThat: fields that differ for another reason than what they are about.
+func TestNotThat(t *testing.T) {
+	for _, l := range []Leaf{
+		header("mode", "0644", "4755"),
+		part("ar", "x.a", "mode", "100644", "644"),
+		{Kind: "order", Path: []string{"order of layers (1 of 3 moved)"}, A: "A", B: "B"},
+	} {
+		if got := Of(l, Builds{}); got.Name != Unknown || got.Mend != "" {
+			t.Errorf("%+v: got %+v", l, got)
+		}
+	}
+	got := Of(header("mtime", "2026-11-28T10:00:00.1Z", "2026-11-28T10:00:00Z"), Builds{})
+	if got.Confidence != Possible || !strings.Contains(got.Detail, "whole seconds") {
+		t.Errorf("got %+v", got)
+	}
+	// A number without a word for it may be a time.
+	if got := Of(at("a", "x 1764324000 y", "x 1764324098 y"), Builds{}); got.Name != Timestamp || got.Confidence != Possible {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestApart(t *testing.T) {
 	for _, c := range []struct {
 		d    time.Duration
@@ -213,6 +248,7 @@ func TestApart(t *testing.T) {
 		{1100 * time.Millisecond, "1.1 s apart"},
 		{-98 * time.Second, "98 s apart"},
 		{3 * time.Minute, "3 min apart"},
+		{time.Hour, "1 h apart"},
 		{125 * time.Second, "2 min 5 s apart"},
 		{26*time.Hour + 30*time.Minute, "26 h apart"},
 		{49 * time.Hour, "2 days 1 h apart"},

@@ -16,6 +16,9 @@ func (s *sight) byOrder() []Cause {
 		return nil
 	}
 	a, b := items(s.A), items(s.B)
+	if s.format == "sqlite" {
+		a, b = withoutNumbers(a), withoutNumbers(b)
+	}
 	if slices.Equal(a, b) || min(len(a), len(b)) == 0 {
 		return nil
 	}
@@ -23,6 +26,21 @@ func (s *sight) byOrder() []Cause {
 		return nil
 	}
 	return []Cause{s.orderCause(a, b)}
+}
+
+// rowNumber is what a row of SQLite begins with.
+var rowNumber = lazyregexp.New(`^[-+]?\d+\|`)
+
+// withoutNumbers returns rows without their numbers, which follow from their order.
+func withoutNumbers(rows []string) []string {
+	list := make([]string, len(rows))
+	for i, row := range rows {
+		list[i] = row
+		if at := rowNumber.FindStringIndex(row); at != nil {
+			list[i] = row[at[1]:]
+		}
+	}
+	return list
 }
 
 // items returns the lines of a text, without what separates them in a list.
@@ -48,6 +66,8 @@ func (s *sight) orderCause(a, b []string) Cause {
 	c := Cause{Name: HashOrder, Confidence: Likely, A: a[first], B: b[first], Detail: fmt.Sprintf("the same %d items in another order", max(len(a), len(b)))}
 	sortedA, sortedB := slices.IsSorted(a), slices.IsSorted(b)
 	switch {
+	case s.inProgram():
+		c.Name, c.Detail = Order, fmt.Sprintf("the same %d items in another order, as when objects are linked in another one", max(len(a), len(b)))
 	case sortedA && inLocaleOrder(b) || sortedB && inLocaleOrder(a):
 		c.Name, c.Confidence = Locale, Certain
 		c.Detail = fmt.Sprintf("the same %d items, sorted by their bytes (C) and as a locale sorts", len(a))
@@ -62,6 +82,11 @@ func (s *sight) orderCause(a, b []string) Cause {
 		c.Name, c.Detail = Locale, fmt.Sprintf("the same %d items, sorted on one side only", len(a))
 	}
 	return c
+}
+
+// inProgram reports whether the leaf is in what a linker wrote.
+func (s *sight) inProgram() bool {
+	return s.format == "elf" || s.format == "pe" || s.format == "mach-o"
 }
 
 func most(list []string, is func(string) bool) bool {

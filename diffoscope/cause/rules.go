@@ -36,6 +36,7 @@ var rules = slicesOf(
 		{pattern: calendarWords, judge: calendar, oneSided: true},
 		{pattern: lazyregexp.New(`\b(?:[a-z]{2,3}_[A-Z]{2}(?:\.[A-Za-z0-9-]+)?(?:@[a-z]+)?|C(?:\.UTF-8|\.utf8)?|POSIX)(?:\W|$)`), judge: localeName},
 		{pattern: lazyregexp.New(`\b(?:x86_64|amd64|i[3-6]86|aarch64|arm64|armv[5-8][a-z]*|armhf|riscv64|ppc64le|ppc64el|s390x|loongarch64|mips64el)\b`), judge: is(Architecture, Likely, "the architecture of who built")},
+		{needs: "/", pattern: lazyregexp.New(`\b(?:(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific|Etc)/[A-Za-z0-9_/+-]+|UTC|GMT|Etc/UTC)\b`), judge: is(TimeZone, Likely, "the name of a time zone")},
 		{needs: "/", pattern: lazyregexp.New(`(?:/[A-Za-z0-9._+@~%=,-]+)+/?`), judge: builtPath},
 		{pattern: lazyregexp.New(`\b(?:tmp|temp|cc|go-build|pip-|pytmp|sh-thd|conftest|rustc|sess_|\.tmp)[._-]?[A-Za-z0-9_]{6,}\b`), judge: tempName},
 		{pattern: lazyregexp.New(`\b0x[0-9a-fA-F]{6,16}\b|\b(?:7f[0-9a-f]{10}|5[56][0-9a-f]{10})\b`), judge: address},
@@ -107,11 +108,13 @@ func after(words *lazyregexp.Regexp, name Name, c Confidence, detail string) fun
 // randomNumber is for what a word calls random: it has digits in it.
 func randomNumber(s *sight, f found) (Cause, bool) {
 	const digits = "0123456789"
-	if !strings.ContainsAny(f.a, digits) || !strings.ContainsAny(f.b, digits) {
+	if !strings.ContainsAny(f.a, digits) || !strings.ContainsAny(f.b, digits) || ipAddress.MatchString(f.a) || ipAddress.MatchString(f.b) {
 		return Cause{}, false
 	}
 	return after(randomWords, Random, Likely, "a number made at random, or of a process")(s, f)
 }
+
+var ipAddress = lazyregexp.New(`^\d+\.\d+\.\d+\.\d+$`)
 
 // hostName is for a name after a word that says that it is a machine's: not for a
 // version.
@@ -145,8 +148,11 @@ func address(_ *sight, f found) (Cause, bool) {
 	return Cause{Name: Random, Confidence: Likely, Detail: "an address in memory, which ASLR moves", A: f.a, B: f.b}, true
 }
 
-func tempName(_ *sight, f found) (Cause, bool) {
-	return Cause{Name: Random, Confidence: Likely, Detail: "a temporary name", A: f.a, B: f.b}, true
+// tempName is for the names of temporary files, not for letters in what is binary: there
+// a folder has to be before them.
+func tempName(s *sight, f found) (Cause, bool) {
+	inFolder := strings.HasPrefix(f.a, "/") || strings.HasSuffix(f.before, "/")
+	return Cause{Name: Random, Confidence: Likely, Detail: "a temporary name", A: f.a, B: f.b}, inFolder || isText(s.A) && isText(s.B)
 }
 
 func hexDigits(s *sight, f found) (Cause, bool) {
@@ -157,16 +163,18 @@ func hexDigits(s *sight, f found) (Cause, bool) {
 	return c, len(f.a) == len(f.b) || randomWords.MatchString(f.before)
 }
 
-// base64Digits is for what looks drawn at random: letters of both cases and digits.
+// base64Digits is for what looks drawn at random: letters of both cases and digits,
+// which a word that says so may stand for.
 func base64Digits(s *sight, f found) (Cause, bool) {
+	named := randomWords.MatchString(f.before)
 	mixed := func(t string) bool {
-		return strings.ContainsAny(t, "0123456789") && strings.ToLower(t) != t && strings.ToUpper(t) != t
+		return (named || strings.ContainsAny(t, "0123456789")) && strings.ToLower(t) != t && strings.ToUpper(t) != t
 	}
 	if !mixed(f.a) || !mixed(f.b) {
 		return Cause{}, false
 	}
 	c := Cause{Name: Random, Confidence: Possible, A: f.a, B: f.b, Detail: "random letters, or a digest of something else that differs"}
-	if randomWords.MatchString(f.before) {
+	if named {
 		c.Confidence = Likely
 	}
 	return c, true
@@ -248,6 +256,8 @@ func builtPath(s *sight, f found) (Cause, bool) {
 		return c, false
 	case same == 0 && i >= 0 && temporary(a[len(a)-1]) && temporary(b[len(b)-1]):
 		return tempName(s, f)
+	case len(a) == len(b) && start == i && tempRoots.MatchString(f.a) && temporary(a[i]) && temporary(b[i]):
+		return tempName(s, f)
 	case start == 1 && a[0] == "home" && len(a) == len(b) && len(a) <= 3:
 		c.Name, c.Detail = User, "the home of who built"
 	case same > 0 || len(a) > 1 && len(b) > 1:
@@ -275,6 +285,9 @@ func boundary(before string) bool {
 // buildRoots are where builds are made.
 var buildRoots = lazyregexp.New(`^/(build|builds|tmp|home|root|src|usr/src|var/tmp|work|workspace|run/tailsbuild|go|github|mnt|dev/shm)/`)
 
+// tempRoots are where mktemp(1) makes folders.
+var tempRoots = lazyregexp.New(`^/(tmp|var/tmp|dev/shm)/`)
+
 var tempPattern = lazyregexp.New(`^(\.?(tmp|temp|cc|go-build|pip-|pytmp|rustc|conftest|sess_|dpkg-deb|apk)[._-]?[A-Za-z0-9_]{4,}(\.[a-z0-9]{1,3})?|.*[.-][A-Za-z0-9]{6,12})$`)
 
 // temporary reports whether a name is one that mktemp(3) and its like make.
@@ -293,13 +306,47 @@ func dateRules() []rule {
 			if !okA || !okB || !s.plausible(a, b) || neighbour(m.before) {
 				return Cause{}, false
 			}
+			sure := s.evident(m, a, b)
+			if sure == "" {
+				return Cause{}, false
+			}
 			c := s.timeCause(a, b)
+			if sure == Possible && c.Confidence == Likely {
+				c.Confidence = Possible
+			}
 			c.A, c.B = m.a, m.b
 			c.Detail = fmt.Sprintf("%s, %s", f.name, c.Detail)
 			return c, true
 		}}
 	}
 	return list
+}
+
+// timeWords say that what comes after them is a time, and countWords that it isn't.
+var (
+	timeWords  = lazyregexp.New(`time|date|stamp|epoch|build|built|made|creat|modif|chang|updat|generat|expir|since|second|now|start|day|version|release|snapshot|serial|\b(at|on|t)\b`)
+	countWords = lazyregexp.New(`\b(sizes?|bytes|len(gth)?|count|total|num(ber)?|nr|no|offset|port|ids?|[eug]id|key|crc|sum|limit|max|min)\W{0,4}$`)
+)
+
+// evident says how sure it is that two texts are times, "" when they are none: plain
+// numbers, and clocks without a day, are other things as often.
+func (s *sight) evident(m found, a, b stamp) Confidence {
+	digits := strings.Trim(m.a, "0123456789.") == "" && !strings.Contains(m.a[:min(8, len(m.a))], ".")
+	clock := a.form == "__TIME__"
+	near := s.nearStart(a.time, 0) && s.nearStart(b.time, 1)
+	switch {
+	case !digits && !clock || near:
+		return Likely
+	case countWords.MatchString(m.before):
+		return ""
+	case timeWords.MatchString(m.before), timeWords.MatchString(strings.ToLower(s.field)), timeWords.MatchString(strings.ToLower(path.Base(s.file))):
+		return Likely
+	case clock && a.time.Second() == 0 && b.time.Second() == 0 && !s.knowsZones():
+		return "" // hours that people wrote
+	case clock || m.whole:
+		return Likely
+	}
+	return Possible
 }
 
 // neighbour reports whether what was found goes on to the left: as in a MAC address

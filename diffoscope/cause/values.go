@@ -21,9 +21,10 @@ type line struct{ a, b string }
 const mask = "\x00"
 
 // A found is one pair of texts that a pattern found in a line, and what is before
-// it in A, in lower case.
+// it in A, in lower case. Whole says that nothing else is in the line.
 type found struct {
 	a, b, before string
+	whole        bool
 }
 
 // byValue returns what the differing lines show.
@@ -85,6 +86,7 @@ func (s *sight) apply(r *rule, l *line, add func(Cause)) {
 	outA, outB := l.a, l.b
 	for i := len(a) - 1; i >= 0; i-- {
 		f := found{a: l.a[a[i][0]:a[i][1]], b: l.b[b[i][0]:b[i][1]], before: before(l.a, a[i][0])}
+		f.whole = strings.TrimSpace(l.a) == f.a && strings.TrimSpace(l.b) == f.b
 		if f.a == f.b {
 			continue
 		}

@@ -19,19 +19,20 @@ type variedRule struct {
 
 // varied are by the names that [Builds] has.
 var varied = map[string]variedRule{
-	"hostname":   {Hostname, "the name of the machine", false},
-	"domainname": {Hostname, "the domain of the machine", false},
-	"home":       {BuildPath, "the home folder of the build", false},
-	"umask":      {Umask, "the umask of the build", true},
-	"cpus":       {Parallelism, "the number of CPUs", true},
-	"nofile":     {Parallelism, "the limit of open files", true},
-	"runtime":    {Kernel, "the container runtime", true},
-	"filesystem": {Kernel, "the file system", true},
-	"env.TZ":     {TimeZone, "the variable TZ", false},
-	"env.LANG":   {Locale, "the variable LANG", false},
-	"env.LC_ALL": {Locale, "the variable LC_ALL", false},
-	"env.USER":   {User, "the variable USER", true},
-	"env.TERM":   {User, "the variable TERM", true},
+	"hostname":    {Hostname, "the name of the machine", false},
+	"domainname":  {Hostname, "the domain of the machine", false},
+	"home":        {BuildPath, "the home folder of the build", false},
+	"umask":       {Umask, "the umask of the build", true},
+	"cpus":        {Parallelism, "the number of CPUs", true},
+	"nofile":      {Parallelism, "the limit of open files", true},
+	"runtime":     {Kernel, "the container runtime", true},
+	"filesystem":  {Kernel, "the file system", true},
+	"env.TZ":      {TimeZone, "the variable TZ", false},
+	"env.LANG":    {Locale, "the variable LANG", false},
+	"env.LC_ALL":  {Locale, "the variable LC_ALL", false},
+	"env.USER":    {User, "the variable USER", true},
+	"env.LOGNAME": {User, "the variable LOGNAME", true},
+	"env.TERM":    {Environment, "the variable TERM", true},
 }
 
 // explainVaried finds the values that are known of the two builds.
@@ -43,7 +44,7 @@ func (s *sight) explainVaried(l *line, add func(Cause)) {
 			if !strings.HasPrefix(name, "env.") {
 				continue
 			}
-			r = variedRule{User, "the variable " + strings.TrimPrefix(name, "env."), true}
+			r = variedRule{Environment, "the variable " + strings.TrimPrefix(name, "env."), true}
 		}
 		if v.A == v.B || v.A == "" || v.B == "" || l.a == l.b {
 			continue

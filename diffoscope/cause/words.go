@@ -7,6 +7,7 @@ var nameWords = map[Name]string{
 	BuildPath:    "path of the build",
 	Hostname:     "name of the machine",
 	User:         "user who built",
+	Environment:  "environment of the build",
 	Umask:        "umask",
 	Ownership:    "owner of the files",
 	Locale:       "locale",

@@ -40,6 +40,9 @@ func (in *input) has(offset, size int64) bool {
 
 // bytes returns size bytes at offset, within the memory limit.
 func (in *input) bytes(offset, size int64) ([]byte, error) {
+	if offset < 0 || size < 0 {
+		return nil, in.damaged("what it says of sizes and offsets is before its beginning")
+	}
 	if !in.has(offset, size) {
 		return nil, in.damaged("%d bytes at %d of %d", size, offset, in.Size())
 	}

@@ -45,16 +45,16 @@ func parseXz(in *input, b *builder) error {
 	if len(streams) > 1 {
 		b.field("streams", decimal(len(streams)), 0, 0)
 	}
-	b.field("blocks", decimal(len(all)), 0, 0)
+	b.add(Part{Name: "blocks", Value: decimal(len(all)), Derived: true}) // more content has more
 	if len(all) > 0 {
 		head, err := in.xzBlockHeader(all[0])
 		if err != nil {
 			return err
 		}
-		at := all[0].offset
-		b.field("filters", head.filters, at, head.size)
-		b.field("dictionary size", decimal(head.dictionary), at, head.size)
-		b.field("sizes in the block header", map[bool]string{true: "true", false: "false"}[head.sizes], at+1, 1)
+		// Beside these the header has sizes, which follow from the content.
+		b.field("filters", head.filters, 0, 0)
+		b.field("dictionary size", decimal(head.dictionary), 0, 0)
+		b.field("sizes in the block header", map[bool]string{true: "true", false: "false"}[head.sizes], all[0].offset+1, 1)
 		if len(all) > 1 {
 			b.field("block size", decimal(all[0].size), 0, 0)
 		}

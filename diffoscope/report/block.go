@@ -1,12 +1,14 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"gitlab.com/tailsbuild/tailsbuild/diffoscope"
+	"gitlab.com/tailsbuild/tailsbuild/diffoscope/cause"
 )
 
 const (
@@ -177,7 +179,7 @@ func (v *view) field(d *diffoscope.Difference, id string) field {
 }
 
 func nameOf(d *diffoscope.Difference) string {
-	if d.Kind == diffoscope.KindUnexplained {
+	if d.Kind == diffoscope.KindUnexplained && (d.Cause == nil || d.Cause.Name == cause.Unknown) {
 		return "unexplained: " + d.Name
 	}
 	return d.Name
@@ -188,8 +190,8 @@ func valueText(v *diffoscope.Value) string {
 		return ""
 	}
 	meta := metaOf(v)
-	if v.Text == "" || meta == "" {
-		return v.Text + meta
+	if v.Text == "" || meta == "" || v.Digest == "" && strings.HasSuffix(v.Text, " bytes") {
+		return cmp.Or(v.Text, meta)
 	}
 	return v.Text + ", " + meta
 }

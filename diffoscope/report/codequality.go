@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -41,17 +42,18 @@ func WriteCodeQuality(w io.Writer, c *diffoscope.Comparison) error {
 			Description: "Builds differ: " + headline(x), Check: "reproducible/" + plain(string(x.Name)), Severity: severity(x.Confidence),
 		}
 		if x.Mend != "" {
-			i.Description += ". Mend: " + diffoscope.Quote(x.Mend)
+			i.Description += ". Mend: " + diffoscope.QuoteWords(x.Mend)
 		}
 		file, line := source(x)
-		i.Location.Path, i.Location.Lines.Begin = plain(file), max(line, 1)
-		if file == "" {
-			i.Location.Path = "image"
-			if len(x.Places) > 0 {
-				i.Location.Path = diffoscope.QuotePlace(x.Places[0])
-			}
+		place := plain(file)
+		if file == "" && len(x.Places) > 0 {
+			place = diffoscope.QuotePlace(x.Places[0])
 		}
-		key := fmt.Sprintf("%q %q %q", x.Name, x.Mend, i.Location.Path)
+		if file == "" {
+			file = cmp.Or(c.A().Path, "image")
+		}
+		i.Location.Path, i.Location.Lines.Begin = plain(file), max(line, 1)
+		key := fmt.Sprintf("%q %q %q", x.Name, x.Mend, place)
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", key, seen[key]))
 		seen[key]++
 		i.Fingerprint = hex.EncodeToString(sum[:])

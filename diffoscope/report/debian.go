@@ -81,7 +81,7 @@ func comment(x diffoscope.Cause) string {
 	}
 	s += " (" + plain(string(x.Confidence)) + ")"
 	if x.Mend != "" {
-		s += "; mend: " + diffoscope.Quote(x.Mend)
+		s += "; mend: " + diffoscope.QuoteWords(x.Mend)
 	}
 	if x.Source != "" {
 		s += "; recipe: " + diffoscope.Quote(x.Source)
@@ -92,7 +92,7 @@ func comment(x diffoscope.Cause) string {
 func why(c *cause.Cause) string {
 	s := plain(c.Name.Words())
 	if c.Mend != "" {
-		s += "; mend: " + diffoscope.Quote(c.Mend)
+		s += "; mend: " + diffoscope.QuoteWords(c.Mend)
 	}
 	return s
 }

@@ -105,24 +105,29 @@ func advice(x diffoscope.Cause) string {
 	if x.Mend == "" {
 		return plural(x.N, "difference")
 	}
-	return diffoscope.Quote(x.Mend)
+	return diffoscope.QuoteWords(x.Mend)
 }
 
 // details are what is known of a cause, in lines.
 func details(x diffoscope.Cause) string {
 	var b strings.Builder
+	words := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%s: %s\n", name, diffoscope.QuoteWords(value))
+		}
+	}
 	line := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(&b, "%s: %s\n", name, diffoscope.Quote(value))
 		}
 	}
-	line("cause", x.Name.Words())
-	line("confidence", string(x.Confidence))
-	line("detail", x.Detail)
+	words("cause", x.Name.Words())
+	words("confidence", string(x.Confidence))
+	words("detail", x.Detail)
 	line("A", x.A)
 	line("B", x.B)
 	line("recipe", x.Source)
-	line("mend", x.Mend)
+	words("mend", x.Mend)
 	for _, place := range x.Places {
 		fmt.Fprintf(&b, "in %s\n", diffoscope.QuotePlace(place))
 	}

@@ -24,7 +24,8 @@ const (
 func WriteMarkdown(w io.Writer, c *diffoscope.Comparison, o Options) error {
 	m := &markdown{}
 	m.add("### %s: %s\n\n%s\n\n", code(o.title()), word(c), summary(c))
-	m.add("- A: %s %s\n- B: %s %s\n", code(string(c.A().Digest)), code(c.A().Path), code(string(c.B().Digest)), code(c.B().Path))
+	m.subject("A", c.A())
+	m.subject("B", c.B())
 	for i, x := range c.Causes {
 		if m.full() {
 			m.add("\nAnd %s.\n", plural(len(c.Causes)-i, "other cause"))
@@ -62,17 +63,26 @@ type markdown struct{ b strings.Builder }
 func (m *markdown) add(format string, args ...any) { fmt.Fprintf(&m.b, format, args...) }
 func (m *markdown) full() bool                     { return m.b.Len() > maxMarkdown }
 
+// subject writes what was compared: a directory has no digest.
+func (m *markdown) subject(side string, s diffoscope.Subject) {
+	m.add("- %s: ", side)
+	if s.Digest != "" {
+		m.add("%s ", code(string(s.Digest)))
+	}
+	m.add("%s\n", code(s.Path))
+}
+
 func (m *markdown) cause(n int, x diffoscope.Cause) {
 	m.add("\n**%d. %s**: %s", n, plain(x.Name.Words()), plural(x.N, "difference"))
 	if x.Name != cause.Unknown {
 		m.add(", %s", plain(string(x.Confidence)))
 	}
 	if x.Detail != "" {
-		m.add(", %s", code(x.Detail))
+		m.add(", %s", codeSpan(diffoscope.QuoteWords(x.Detail)))
 	}
 	m.add("\n\n")
 	if x.Mend != "" {
-		m.add("- Mend: %s\n", code(x.Mend))
+		m.add("- Mend: %s\n", codeSpan(diffoscope.QuoteWords(x.Mend)))
 	}
 	if x.Source != "" {
 		m.add("- Recipe: %s\n", code(x.Source))
@@ -107,8 +117,10 @@ func (m *markdown) diffs(c *diffoscope.Comparison) {
 }
 
 // code returns s as a code span that s can't end, all printable.
-func code(s string) string {
-	s = diffoscope.Quote(s)
+func code(s string) string { return codeSpan(diffoscope.Quote(s)) }
+
+// codeSpan returns s, which is printable, as a code span that s can't end.
+func codeSpan(s string) string {
 	fence := fenceFor(s, 1)
 	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
 		s = " " + s + " "

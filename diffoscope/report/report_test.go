@@ -81,6 +81,29 @@ func TestShownAsIs(t *testing.T) {
 	}
 }
 
+// TestOurWords: what we say ourselves is not escaped, and a code quality report names a
+// file.
+func TestOurWords(t *testing.T) {
+	c := six()
+	c.Causes[2].Mend, c.Causes[2].Detail = "HOSTNAME=…, or leave it out", "a name… of the machine"
+	for name, f := range forms(c, options()) {
+		got := string(write(t, f))
+		if !strings.Contains(got, "HOSTNAME=…, or") || strings.Contains(got, "u2026") {
+			t.Errorf("%s has no such mend:\n%s", name, got)
+		}
+	}
+	var issues []issue
+	check(t, json.Unmarshal(write(t, forms(c, options())["cq.json"]), &issues))
+	for _, i := range issues {
+		if strings.Contains(i.Location.Path, ">") {
+			t.Errorf("%q is no file", i.Location.Path)
+		}
+	}
+	if got := string(write(t, forms(&diffoscope.Comparison{}, options())["md"])); strings.Contains(got, "- A: `\"\"` ") {
+		t.Errorf("got a digest of nothing:\n%s", got)
+	}
+}
+
 // TestCodeEnds: a code span or block ends where we end it.
 func TestCodeEnds(t *testing.T) {
 	for _, s := range []string{"", "`", "``", "a`b", "```\n# x\n```", "````", "`a`", "a\n\nb", "<!-- x -->"} {

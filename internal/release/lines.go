@@ -53,6 +53,7 @@ var commands = map[cause.Name][]string{
 	cause.BuildID:     {"go build", "go install", "gcc", "ld "},
 	cause.Hostname:    {"hostname", "uname", "HOSTNAME"},
 	cause.User:        {"whoami", "id ", "USER", "LOGNAME"},
+	cause.Environment: {"env", "export", "TERM", "set"},
 	cause.Umask:       {"umask", "install", "mkdir", "chmod", "cp "},
 	cause.Ownership:   {"tar ", "chown", "cpio", "ar "},
 	cause.Locale:      {"sort", "ls", "date", "printf"},
