@@ -96,3 +96,32 @@ func TestCircular(t *testing.T) {
 		})
 	}
 }
+
+// TestThreads: xz writes sizes into the headers of blocks when it has several threads,
+// and these are no cause when the content differs.
+func TestThreads(t *testing.T) {
+	if _, err := exec.LookPath("xz"); err != nil {
+		t.Skip(err)
+	}
+	packed := func(body string) string {
+		cmd := exec.CommandContext(t.Context(), "xz", "-T2", "-c")
+		cmd.Stdin = strings.NewReader(body)
+		out, err := cmd.Output()
+		check(t, err)
+		return string(out)
+	}
+	body := strings.Repeat("all work and no play\n", 1000)
+	c := compareContents(t, "x.xz", packed(body), packed(body+"more\n"))
+	if len(c.Causes) != 1 || c.Causes[0].Name != cause.Unknown || c.Causes[0].N != 1 {
+		t.Errorf("got %+v", c.Causes)
+	}
+}
+
+// TestLinkedTime: a time that go's linker was given is mended there, in a program that
+// has symbols, too.
+func TestLinkedTime(t *testing.T) {
+	c := compareContents(t, "p", buildProgram(t, "-trimpath", "-ldflags=-X main.built=2026-11-28"), buildProgram(t, "-trimpath", "-ldflags=-X main.built=2026-11-30"))
+	if first := c.Causes[0]; first.Name != cause.Timestamp || !strings.Contains(first.Mend, "-ldflags -X") {
+		t.Errorf("got %+v", c.Causes)
+	}
+}

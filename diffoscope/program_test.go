@@ -23,7 +23,7 @@ func buildProgram(tb testing.TB, flags ...string) string {
 	}
 	dir := tb.TempDir()
 	check(tb, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/m\ngo 1.24\n"), 0o600))
-	check(tb, os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nfunc main() { println(1) }\n"), 0o600))
+	check(tb, os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nvar built string\n\nfunc main() { println(1, built) }\n"), 0o600))
 	cmd := exec.Command("go", append(append([]string{"build", "-buildvcs=false"}, flags...), "-o", "p", ".")...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
