@@ -128,8 +128,7 @@ func (i *Input) form() string {
 // CompareAny compares two inputs, and explains what differs by what is known of the
 // builds that made them.
 //
-// Images are compared as [Compare] does, those of an index platform by platform; only the
-// diffIDs of identical ones are not checked. Trees
+// Images are compared as [Compare] does, those of an index platform by platform. Trees
 // are the same when every field and byte of each entry is, and of tars every byte of
 // the file. What has two forms is never identical: of an image, what its layers leave
 // on top of each other is compared with the other tree.
@@ -209,7 +208,7 @@ func (i *Input) asTree(ctx context.Context) (tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := verified(ctx, []*Image{image}, false, func() error { return nil }); err != nil {
+	if err := verified(ctx, []*Image{image}, func() error { return nil }); err != nil {
 		return nil, err
 	}
 	var layers []int

@@ -47,7 +47,7 @@ func writeText(w io.Writer, c *Comparison, full bool) error {
 		t.line(1, "A %s", quote(c.a.Path))
 		t.line(1, "B %s", quote(c.b.Path))
 		t.line(1, "%d bytes of each were read and checked", c.a.Bytes)
-		t.skipped("besides", c.Skipped, len(c.Skipped))
+		t.skipped("around the images, and no part of them", c.Skipped, len(c.Skipped))
 		_, err := w.Write(t.out.Bytes())
 		return err
 	}

@@ -60,12 +60,16 @@ func lockFolder(dir string) (_ *os.File, err error) {
 	path := filepath.Join(dir, markerFile)
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		entries, err := os.ReadDir(dir)
+		// Another writer may have made the marker meanwhile.
+		_, none := os.Lstat(path)
+		if err != nil || len(entries) > 0 && none != nil {
 			return nil, errors.Join(&PlaceError{Place: dir, Err: errors.New("it has other files, and no " + markerFile)}, err)
 		}
-		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-	}
-	if err != nil {
+		if f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644); err != nil {
+			return nil, err
+		}
+	} else if err != nil {
 		return nil, err
 	}
 	defer func() {
