@@ -35,7 +35,8 @@ func WriteMarkdown(w io.Writer, c *diffoscope.Comparison, o Options) error {
 	}
 	m.diffs(c)
 	if len(c.Skipped) > 0 {
-		m.add("\n**Not looked into**, but compared byte for byte:\n\n")
+		title, what := besides(c)
+		m.add("\n**%s.** %s\n\n", title, what)
 		for i, s := range c.Skipped {
 			if i == markdownDiffs || m.full() {
 				m.add("- and %d more\n", len(c.Skipped)-i)

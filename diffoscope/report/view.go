@@ -24,6 +24,7 @@ type view struct {
 	Filters                   []filter
 	Sections                  []section
 	Skipped                   [][]segment
+	Besides, BesidesWhat      string // the title of Skipped, and what it means
 	Unlisted                  string
 
 	parts []part
@@ -85,6 +86,7 @@ func newView(c *diffoscope.Comparison, o Options) *view {
 	for i, p := range v.parts {
 		v.Sections = append(v.Sections, section{ID: sectionID(i), Name: p.name(), Count: p.count()})
 	}
+	v.Besides, v.BesidesWhat = besides(c)
 	for _, s := range c.Skipped {
 		v.Skipped = append(v.Skipped, whole(s))
 	}
@@ -173,4 +175,13 @@ func walk(d *diffoscope.Difference, yield func(*diffoscope.Difference) bool) boo
 		}
 	}
 	return true
+}
+
+// besides returns the title of what a comparison says beside differences, and what that
+// means.
+func besides(c *diffoscope.Comparison) (title, what string) {
+	if c.AroundDiffers() {
+		return "Around the images", "This differs, and is no part of them."
+	}
+	return "Not looked into", "Every byte was compared all the same."
 }
