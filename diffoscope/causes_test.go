@@ -59,24 +59,33 @@ func TestCircular(t *testing.T) {
 		want   map[string]cause.Name
 	}{
 		"data": {
-			numbers, []string{"-s", "-DN=3"}, []string{"-s", "-DN=9"},
+			numbers,
+			[]string{"-s", "-DN=3"},
+			[]string{"-s", "-DN=9"},
 			map[string]cause.Name{".data": cause.Unknown, "GNU build id": cause.BuildID},
 		},
 		"strings": {
-			words, []string{"-s", "-DN=3", `-DHOST="alder"`, "-D__TIME__=1"}, []string{"-s", "-DN=3", `-DHOST="birch-tree"`, "-D__TIME__=1"},
+			words,
+			[]string{"-s", "-DN=3", `-DHOST="alder"`, "-D__TIME__=1"},
+			[]string{"-s", "-DN=3", `-DHOST="birch-tree"`, "-D__TIME__=1"},
 			map[string]cause.Name{".rodata": cause.Unknown, "section header table": cause.Consequence},
 		},
 		"optimised": {
-			numbers, []string{"-O0", "-DN=3"}, []string{"-O2", "-DN=3"},
+			numbers,
+			[]string{"-O0", "-DN=3"},
+			[]string{"-O2", "-DN=3"},
 			map[string]cause.Name{".text": cause.Unknown, ".strtab": cause.Consequence, "section header table": cause.Consequence},
 		},
 		"vectorised": {
 			"double f(double *a, int n) { double s = 0; for (int i = 0; i < n; i++) s += a[i] * 2.5; return s; }\nunsigned g(unsigned *a, int n) { unsigned s = 0; for (int i = 0; i < n; i++) s += a[i] + i; return s; }\n",
-			[]string{"-c", "-O1"}, []string{"-c", "-O3"},
+			[]string{"-c", "-O1"},
+			[]string{"-c", "-O3"},
 			map[string]cause.Name{".text": cause.Unknown, ".rodata.cst16": cause.Unknown, ".rodata.cst16 strings": ""},
 		},
 		"a reason": {
-			words, []string{"-s", "-DN=3", `-DHOST="x"`, `-D__TIME__="10:00:00"`}, []string{"-s", "-DN=4", `-DHOST="x"`, `-D__TIME__="10:00:01"`},
+			words,
+			[]string{"-s", "-DN=3", `-DHOST="x"`, `-D__TIME__="10:00:00"`},
+			[]string{"-s", "-DN=4", `-DHOST="x"`, `-D__TIME__="10:00:01"`},
 			map[string]cause.Name{".rodata strings": cause.Timestamp},
 		},
 	} {
