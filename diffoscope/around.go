@@ -128,11 +128,13 @@ func (p *aroundPair) compareFiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	verified := map[digest.Digest]bool{}
-	p.inputs[0].index.blobs(verified)
+	verified := map[string]bool{} // the files of the images' blobs
+	p.inputs[0].index.blobs(func(d digest.Digest) {
+		verified[path.Join(ocispec.ImageBlobsDir, d.Algorithm().String(), d.Encoded())] = true
+	})
 	var blobs, others, unread found
 	for _, name := range names {
-		if oci.IsBlob(name) && verified[digest.NewDigestFromEncoded(digest.SHA256, path.Base(name))] {
+		if verified[name] {
 			continue
 		}
 		same, err := p.sameFile(ctx, name)

@@ -178,16 +178,16 @@ func (n *indexNode) images(list []*Image) []*Image {
 }
 
 // blobs adds the digests of all blobs that the images have.
-func (n *indexNode) blobs(all map[digest.Digest]bool) {
-	all[n.desc.Digest] = true
+func (n *indexNode) blobs(add func(digest.Digest)) {
+	add(n.desc.Digest)
 	if n.image != nil {
-		all[n.image.configAt.Digest] = true
+		add(n.image.configAt.Digest)
 		for _, l := range n.image.layers {
-			all[l.Digest] = true
+			add(l.Digest)
 		}
 	}
 	for _, child := range n.children {
-		child.blobs(all)
+		child.blobs(add)
 	}
 }
 

@@ -119,7 +119,7 @@ func lasts(d, step time.Duration) string {
 		return strings.TrimSuffix(fmt.Sprintf("%.3g", d.Seconds()), ".0") + " s"
 	}
 	for i, u := range units {
-		if d < 2*u.d && u.d > time.Minute && (d != u.d || d != time.Hour) {
+		if d < 2*u.d && u.d > time.Minute && d != u.d {
 			continue
 		}
 		n := d / u.d

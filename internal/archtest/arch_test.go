@@ -80,10 +80,10 @@ var mayImport = map[string][]string{
 	"internal/lock":            {"internal/recipe"},
 	"internal/sandbox":         {"internal/recipe"},
 	"internal/oci":             {},
-	"internal/recipe":          {"internal/hclschema"},
+	"internal/recipe":          {"internal/hclschema", "internal/regular"},
 	"internal/progress":        {},
 	"internal/archtest":        {},
-	"internal/trustroot":       {"internal/trust", "internal/sign", "internal/oci"},
+	"internal/trustroot":       {"internal/trust", "internal/sign", "internal/oci", "internal/regular"},
 	"internal/trust/trusttest": {"internal/trust"}, // for tests alone
 	"internal/kms/kmstest":     {},                 // for tests alone
 	"internal/hclschema":       {},

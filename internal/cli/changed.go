@@ -20,20 +20,20 @@ import (
 )
 
 func addChanged(cmd *cobra.Command, since *string) {
-	cmd.Flags().Var((*sinceFlag)(since), "changed", "the recipes that the changes since the commit `REV` reach, and why")
+	cmd.Flags().Var((*revisionFlag)(since), "changed", "the recipes that the changes since the commit `REV` reach, and why")
 }
 
-// A sinceFlag is a flag's value that isn't empty, as a variable of CI may be.
-type sinceFlag string
+// A revisionFlag is a flag's value that isn't empty, as a variable of CI may be.
+type revisionFlag string
 
-func (f *sinceFlag) String() string { return string(*f) }
-func (f *sinceFlag) Type() string   { return "string" }
+func (f *revisionFlag) String() string { return string(*f) }
+func (f *revisionFlag) Type() string   { return "string" }
 
-func (f *sinceFlag) Set(s string) error {
+func (f *revisionFlag) Set(s string) error {
 	if s == "" {
 		return errors.New("it is empty: name a commit, such as origin/main")
 	}
-	*f = sinceFlag(s)
+	*f = revisionFlag(s)
 	return nil
 }
 

@@ -102,13 +102,13 @@ func (a *app) lock(ctx context.Context, f lockFlags, args []string) error {
 	if f.update {
 		p.warnOfBases(names)
 	}
-	contents, err := p.lockReader(f.from)
+	reader, err := p.lockReader(f.from)
 	if err != nil {
 		return err
 	}
 	fresh := newFreshInputs()
 	for _, name := range p.basesFirst(names) {
-		if err := p.lock(ctx, name, f, fresh, contents); err != nil {
+		if err := p.lock(ctx, name, f, fresh, reader); err != nil {
 			return err
 		}
 	}
@@ -264,7 +264,7 @@ func (p *project) isOtherBase(in lock.Input) bool {
 }
 
 func (p *project) checkLocks(names []string, f lockFlags) error {
-	contents, err := p.lockReader(f.from)
+	reader, err := p.lockReader(f.from)
 	if err != nil {
 		return err
 	}
@@ -274,7 +274,7 @@ func (p *project) checkLocks(names []string, f lockFlags) error {
 		if err != nil {
 			return err
 		}
-		if err := contents.check(u.old); err != nil {
+		if err := reader.check(u.old); err != nil {
 			return err
 		}
 		if u.Changed {
@@ -293,12 +293,12 @@ func (p *project) checkLocks(names []string, f lockFlags) error {
 
 // lock brings the lock of the recipe called name up to date. What fails leaves it
 // as it is.
-func (p *project) lock(ctx context.Context, name string, flags lockFlags, fresh *freshInputs, contents *lockReader) error {
+func (p *project) lock(ctx context.Context, name string, flags lockFlags, fresh *freshInputs, reader *lockReader) error {
 	u, err := p.lockUpdate(name, flags.update)
 	if err != nil {
 		return err
 	}
-	if err := contents.check(u.old); err != nil {
+	if err := reader.check(u.old); err != nil {
 		return err
 	}
 	if !u.Changed {

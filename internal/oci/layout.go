@@ -183,9 +183,9 @@ func (l *Layout) ReadBlob(desc ocispec.Descriptor, limit int64) ([]byte, error) 
 	return b.Bytes(), nil
 }
 
-// Blob opens the bytes that desc names, or returns a *MissingError. The reader ends with io.EOF only when it
-// has given exactly those; otherwise it ends with *SizeError or *DigestError, and
-// what it gave before must not be used.
+// Blob opens the bytes that desc names, or returns a *[MissingError]. The reader ends
+// with io.EOF only when it has given exactly those; otherwise it ends with *SizeError
+// or *DigestError, and what it gave before must not be used.
 func (l *Layout) Blob(desc ocispec.Descriptor) (io.ReadCloser, error) {
 	if err := checkDescriptor(desc); err != nil {
 		return nil, err

@@ -4,16 +4,15 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"maps"
 	"slices"
 	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// A lister are files that can be listed.
+// A lister is where a layout's files are, if they can be listed.
 type lister interface {
-	// list gives the name of each file to fn, in any order. Directories are none.
+	// list gives the name of each file to fn, in any order, and of no directory.
 	list(fn func(name string) error) error
 }
 
@@ -36,11 +35,11 @@ func (l *Layout) Names(limit int) ([]string, error) {
 	return names, err
 }
 
-// Open opens the file called name, which nothing is known of. Its error is
-// fs.ErrNotExist if there is none.
+// Open opens the file called name, and checks nothing. Its error is fs.ErrNotExist if
+// there is none.
 func (l *Layout) Open(name string) (io.ReadCloser, error) { return l.files.open(name) }
 
-// IsBlob reports whether name is that of a blob in a layout, which says its digest.
+// IsBlob reports whether a file called name is a blob.
 func IsBlob(name string) bool { return strings.HasPrefix(name, ocispec.ImageBlobsDir+"/") }
 
 func (d folder) list(fn func(string) error) error {
@@ -53,15 +52,15 @@ func (d folder) list(fn func(string) error) error {
 }
 
 func (t *tarFiles) list(fn func(string) error) error {
-	for name := range maps.Keys(t.parts) {
-		if _, ok := t.aliases[name]; ok {
+	for name := range t.parts {
+		if t.aliases[name] {
 			continue
 		}
 		if err := fn(name); err != nil {
 			return err
 		}
 	}
-	for name := range maps.Keys(t.links) {
+	for name := range t.links {
 		if err := fn(name); err != nil {
 			return err
 		}

@@ -58,18 +58,8 @@ func lockFolder(dir string) (_ *os.File, err error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, markerFile)
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		entries, err := os.ReadDir(dir)
-		// Another writer may have made the marker meanwhile.
-		_, none := os.Lstat(path)
-		if err != nil || len(entries) > 0 && none != nil {
-			return nil, errors.Join(&PlaceError{Place: dir, Err: errors.New("it has other files, and no " + markerFile)}, err)
-		}
-		if f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644); err != nil {
-			return nil, err
-		}
-	} else if err != nil {
+	f, err := openMarker(dir, path)
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -91,6 +81,23 @@ func lockFolder(dir string) (_ *os.File, err error) {
 		return f, errors.Join(err, f.Sync())
 	}
 	return f, checkMarker(dir, b[:n])
+}
+
+// openMarker opens the marker at path, and makes it in a folder that has nothing else.
+func openMarker(dir, path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	// Another writer may have made it meanwhile.
+	if _, err := os.Lstat(path); err != nil && len(entries) > 0 {
+		return nil, &PlaceError{Place: dir, Err: errors.New("it has other files, and no " + markerFile)}
+	}
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 }
 
 func checkMarker(place string, b []byte) error {

@@ -2,18 +2,17 @@ package recipe
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/hashicorp/hcl/v2"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/hclschema"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 // FileName is the name of the recipe's file in its folder.
@@ -157,18 +156,6 @@ func (s *Set) WriteDiagnostics(w io.Writer, diags hcl.Diagnostics, color bool) {
 	_ = hclschema.WriteDiagnostics(w, s.sources, diags, color)
 }
 
-// A sizeError reports a file that is larger than it may be.
-type sizeError struct {
-	name  string
-	limit int64
-}
-
-func (e *sizeError) Error() string {
-	return fmt.Sprintf("%s has more than %d bytes", e.name, e.limit)
-}
-
-var errNotRegular = errors.New("not a regular file")
-
 // read reads a regular file below the set's folder. Symbolic links that lead out
 // of the recipe's folder are not followed.
 func (s *Set) read(name string, limit int64) ([]byte, error) {
@@ -181,24 +168,5 @@ func (s *Set) read(name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer root.Close()
-	f, err := root.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would block
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: filepath.Join(dir, file), Err: errNotRegular}
-	}
-	content, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(content)) > limit {
-		return nil, &sizeError{filepath.Join(dir, file), limit}
-	}
-	return content, nil
+	return regular.ReadIn(root, file, limit)
 }

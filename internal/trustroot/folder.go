@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gitlab.com/tailsbuild/tailsbuild/internal/lazyregexp"
+	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
 )
 
 const (
@@ -88,29 +89,17 @@ func (f *folder) list(sub string) ([]string, error) {
 	return names, nil
 }
 
-// read returns the content of a regular file of at most limit bytes. O_NONBLOCK
-// keeps a FIFO in its place from blocking us.
-func (f *folder) read(name string, limit int64) (b []byte, err error) {
-	file, err := f.root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
+// read returns the content of a regular file of at most limit bytes.
+func (f *folder) read(name string, limit int64) ([]byte, error) {
+	b, err := regular.ReadIn(f.root, name, limit)
+	var tooLarge *regular.LimitError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, &LimitError{What: "the size of " + name + " in bytes", Size: limit + 1, Limit: limit}
+	case errors.Is(err, regular.ErrKind):
+		return nil, &FormatError{File: name, Problem: regular.ErrKind.Error()}
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &FormatError{File: name, Problem: "not a regular file"}
-	}
-	b, err = io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(b)) > limit {
-		return nil, &LimitError{What: "the size of " + name + " in bytes", Size: int64(len(b)), Limit: limit}
-	}
-	return b, nil
+	return b, err
 }
 
 // write puts b at name in one step: name has what it had before or all of b, even

@@ -34,7 +34,7 @@ func (e *contradictedError) Error() string {
 type lockReader struct {
 	project *project
 	store   *inputs.Store
-	// read are the indexes of all locks so far, by the sha256 of the root file system,
+	// read has the indexes of all locks so far, by the sha256 of the root file system,
 	// whose keys verify them, and their own.
 	read map[[2]string]*apk.Index
 }
