@@ -94,6 +94,11 @@ func (w World) installs(in Input) bool {
 	return found && in.Kind == KindPackage && in.Arch == w.Arch
 }
 
+// Has reports whether in is the index of the repository that p, a package, is from.
+func (in Input) Has(p Input) bool {
+	return in.Kind == KindIndex && p.Kind == KindPackage && p.Repository == in.Name && p.Arch == in.Arch
+}
+
 // Installed returns the locked packages that any of worlds installs, sorted.
 func (f *File) Installed(worlds ...World) []Input {
 	var found []Input

@@ -167,6 +167,7 @@ func TestLockedProvenance(t *testing.T) {
 		Inputs: []lock.Input{
 			apk("grep"), apk("zlib"),
 			{Kind: lock.KindIndex, Name: "main", Arch: "x86_64", URL: alpine + "main/x86_64/APKINDEX.tar.gz", Size: 8, SHA256: strings.Repeat("cd", 32)},
+			{Kind: lock.KindIndex, Name: "own", Arch: "x86_64", URL: alpine + "own/x86_64/APKINDEX.tar.gz", Size: 8, SHA256: strings.Repeat("cd", 32)},
 			{Kind: lock.KindRootfs, Name: "alpine-3.18", Arch: "x86_64", URL: alpine + "y.tar.gz", Size: 9, SHA256: strings.Repeat("12", 32)},
 			{Kind: lock.KindRootfs, Name: "alpine-3.19", Arch: "x86_64", URL: alpine + "x.tar.gz", Size: 9, SHA256: strings.Repeat("ef", 32)},
 		},
@@ -175,8 +176,8 @@ func TestLockedProvenance(t *testing.T) {
 			{Arch: "x86_64", Use: lock.UseTest, Packages: []string{"grep"}, Installs: []string{"grep"}},
 		},
 	}
-	// Neither what is for tests nor another base's.
-	inputs := []lock.Input{lk.Inputs[1], lk.Inputs[2], lk.Inputs[4]}
+	// Neither what is for tests, nor another base's, nor the index of what isn't there.
+	inputs := []lock.Input{lk.Inputs[1], lk.Inputs[2], lk.Inputs[5]}
 	for name, test := range map[string]struct {
 		want   string
 		change func([]evidence.Dependency) []evidence.Dependency
