@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -130,7 +129,7 @@ func (p *aroundPair) compareFiles(ctx context.Context) error {
 	}
 	verified := map[string]bool{} // the files of the images' blobs
 	p.inputs[0].index.blobs(func(d digest.Digest) {
-		verified[path.Join(ocispec.ImageBlobsDir, d.Algorithm().String(), d.Encoded())] = true
+		verified[oci.BlobPath(d)] = true
 	})
 	var blobs, others, unread found
 	for _, name := range names {

@@ -168,6 +168,9 @@ func (a *app) buildSealed(ctx context.Context, f buildFlags, args []string) (err
 		}
 		todo = append(todo, t)
 	}
+	if err := s.CheckBlobs(); err != nil {
+		return err
+	}
 	b := &build{app: a, flags: f, sealed: s}
 	return b.all(ctx, &recipe.Project{}, todo)
 }

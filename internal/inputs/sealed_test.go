@@ -125,6 +125,9 @@ func use(t *testing.T, dir string, want *Seal, store *Store) error {
 	if err := a.Check(want); err != nil {
 		return err
 	}
+	if err := s.CheckBlobs(); err != nil {
+		return err
+	}
 	f := &Fetcher{Store: store, Offline: true, Sealed: s, Go: "/nowhere/go"}
 	return f.Fetch(t.Context(), want.Inputs)
 }
@@ -295,6 +298,9 @@ func TestSealedRefuses(t *testing.T) {
 		}},
 		"input is a folder": {want: "not a regular file", damage: func(dir string) error {
 			return errors.Join(os.Remove(file(dir, "compiler")), os.Mkdir(file(dir, "compiler"), 0o755))
+		}},
+		"blob added": {want: "blobs/sha256/" + sumOf([]byte("other")) + ": no manifest names it", damage: func(dir string) error {
+			return os.WriteFile(file(dir, "other"), []byte("other"), 0o644)
 		}},
 		"recipe changed": {want: "recipes/mqtt/recipe.hcl (sha256:", damage: func(dir string) error {
 			return os.WriteFile(file(dir, "service\n"), []byte("servixe\n"), 0o644)

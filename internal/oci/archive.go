@@ -77,7 +77,7 @@ func archiveEntries(body []byte, blobs []ocispec.Descriptor) ([]archiveEntry, er
 		if err := checkDescriptor(desc); err != nil {
 			return nil, err
 		}
-		what, name := "blob "+desc.Digest.String(), blobPath(desc.Digest)
+		what, name := "blob "+desc.Digest.String(), BlobPath(desc.Digest)
 		if old, ok := unique[name]; ok && old.Size != desc.Size {
 			return nil, &SizeError{what, old.Size, desc.Size}
 		}

@@ -82,7 +82,7 @@ func (t *tarFiles) makeManifest(image dockerImage) (ocispec.Descriptor, error) {
 		return ocispec.Descriptor{}, err
 	}
 	desc := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromBytes(body), Size: int64(len(body))}
-	t.made[blobPath(desc.Digest)] = body
+	t.made[BlobPath(desc.Digest)] = body
 	return desc, nil
 }
 
@@ -108,8 +108,8 @@ func (t *tarFiles) describe(name string) (ocispec.Descriptor, error) {
 	case "zstd":
 		desc.MediaType = ocispec.MediaTypeImageLayerZstd
 	}
-	if _, ok := t.parts[blobPath(d)]; !ok {
-		t.parts[blobPath(d)], t.aliases[blobPath(d)] = p, true
+	if _, ok := t.parts[BlobPath(d)]; !ok {
+		t.parts[BlobPath(d)], t.aliases[BlobPath(d)] = p, true
 	}
 	return desc, nil
 }

@@ -190,7 +190,7 @@ func (l *Layout) Blob(desc ocispec.Descriptor) (io.ReadCloser, error) {
 	if err := checkDescriptor(desc); err != nil {
 		return nil, err
 	}
-	f, err := l.files.open(blobPath(desc.Digest))
+	f, err := l.files.open(BlobPath(desc.Digest))
 	if err != nil {
 		return nil, missing("blob "+desc.Digest.String(), err)
 	}
@@ -278,6 +278,7 @@ func (l *Layout) readFile(name string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-func blobPath(d digest.Digest) string {
+// BlobPath returns where a layout has a blob (image-spec, image-layout.md, "Blobs").
+func BlobPath(d digest.Digest) string {
 	return ocispec.ImageBlobsDir + "/" + d.Algorithm().String() + "/" + d.Encoded()
 }

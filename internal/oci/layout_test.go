@@ -135,7 +135,7 @@ func TestStrictManifest(t *testing.T) {
 		w, err := Create(dir)
 		check(t, err)
 		desc := addManifest(t, w, nil)
-		b, err := w.root.ReadFile(blobPath(desc.Digest))
+		b, err := w.root.ReadFile(BlobPath(desc.Digest))
 		check(t, err)
 		desc, err = w.AddBytes(desc.MediaType, []byte(change(string(b))))
 		check(t, err)
@@ -167,7 +167,7 @@ func TestOddFiles(t *testing.T) {
 		"symlink": func(path, content string) error { return os.Symlink(content, path) },
 	} {
 		dir, desc := writeLayout(t)
-		path := filepath.Join(dir, blobPath(desc.Digest))
+		path := filepath.Join(dir, BlobPath(desc.Digest))
 		outside := filepath.Join(t.TempDir(), "outside")
 		check(t, os.Rename(path, outside))
 		check(t, put(path, outside))

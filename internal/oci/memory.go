@@ -44,7 +44,7 @@ func (m *Memory) Fetch(desc ocispec.Descriptor, open func(offset int64) (io.Read
 	if err := checkDescriptor(desc); err != nil {
 		return err
 	}
-	name := blobPath(desc.Digest)
+	name := BlobPath(desc.Digest)
 	if b, ok := m.files[name]; ok {
 		return checkSize(desc, int64(len(b)))
 	}

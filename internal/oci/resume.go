@@ -78,7 +78,7 @@ func (w *Writer) Has(desc ocispec.Descriptor) (bool, error) {
 	case ok || !w.keep:
 		return ok, nil
 	}
-	name := blobPath(desc.Digest)
+	name := BlobPath(desc.Digest)
 	f, err := (folder{w.root}).open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -104,7 +104,7 @@ func (w *Writer) Fetch(desc ocispec.Descriptor, open func(offset int64) (io.Read
 	if has, err := w.Has(desc); has || err != nil {
 		return err
 	}
-	part := blobPath(desc.Digest) + partSuffix
+	part := BlobPath(desc.Digest) + partSuffix
 	f, err := w.root.OpenFile(part, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (w *Writer) Fetch(desc ocispec.Descriptor, open func(offset int64) (io.Read
 		err = f.Sync()
 	}
 	if err == nil {
-		err = w.root.Rename(part, blobPath(desc.Digest))
+		err = w.root.Rename(part, BlobPath(desc.Digest))
 	}
 	if err == nil {
 		w.added(desc)

@@ -88,7 +88,7 @@ func TestResume(t *testing.T) {
 		t.Errorf("left %q", got)
 	}
 	for _, d := range []ocispec.Descriptor{stray, whole, half} {
-		if _, err := os.Lstat(filepath.Join(dir, blobPath(d.Digest))); !os.IsNotExist(err) {
+		if _, err := os.Lstat(filepath.Join(dir, BlobPath(d.Digest))); !os.IsNotExist(err) {
 			t.Errorf("%s: %v", d.Digest, err)
 		}
 	}
@@ -99,7 +99,7 @@ func TestResumeChecks(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "mqtt")
 	content := strings.Repeat("content ", 1000)
 	desc := describe(content)
-	blob := filepath.Join(filepath.Dir(dir), ".mqtt.partial", blobPath(desc.Digest))
+	blob := filepath.Join(filepath.Dir(dir), ".mqtt.partial", BlobPath(desc.Digest))
 	for name, put := range map[string]func() error{
 		"whole":        func() error { return os.WriteFile(blob, []byte(content), 0o644) },
 		"another":      func() error { return os.WriteFile(blob, []byte(strings.ToUpper(content)), 0o644) },

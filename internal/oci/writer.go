@@ -76,7 +76,7 @@ func (w *Writer) Add(desc ocispec.Descriptor, r io.Reader) error {
 	if has, err := w.Has(desc); has || err != nil {
 		return err
 	}
-	name := blobPath(desc.Digest)
+	name := BlobPath(desc.Digest)
 	if err := w.writeFile(name, newVerifier(io.NopCloser(r), desc)); err != nil {
 		return errors.Join(err, ignoreMissing(w.root.Remove(name)))
 	}

@@ -132,7 +132,7 @@ func TestAddChecks(t *testing.T) {
 	if err := w.Add(desc, strings.NewReader("wrong")); !errors.As(err, new(*DigestError)) {
 		t.Errorf("wrong bytes: got %v, want a DigestError", err)
 	}
-	if _, err := w.root.Stat(blobPath(desc.Digest)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := w.root.Stat(BlobPath(desc.Digest)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("wrong bytes were kept: %v", err)
 	}
 	check(t, w.Add(desc, strings.NewReader("right")))
