@@ -1,11 +1,13 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/plugins/content/local"
@@ -29,6 +31,20 @@ type Options struct {
 	Store    *inputs.Store
 	Work     string
 	Progress *progress.Display // may be nil
+	// Timeout is how long the builders may take, [DefaultTimeout] if it is 0.
+	Timeout time.Duration
+}
+
+// DefaultTimeout is how long builders may take where nothing else is asked for: longer
+// than it takes to compile under emulation, and not for ever, since a step, or what
+// emulates it, can hang, and a recipe to be audited may be a stranger's.
+const DefaultTimeout = 12 * time.Hour
+
+// limit returns a context that ends when the builders have had their time; its cause is
+// then a *[TimeoutError].
+func (o Options) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	after := cmp.Or(o.Timeout, DefaultTimeout)
+	return context.WithTimeoutCause(ctx, after, &TimeoutError{After: after})
 }
 
 // A Pair is what the two builders made of one plan.
@@ -39,7 +55,7 @@ type Pair struct{ A, B *Result }
 // When one fails the other is cancelled, and the error is the first one's: a
 // [StepError] for the recipe's fault, a [MachineError], [DiskFullError] or
 // [DaemonError] for this machine's, an [OutputError] for an image that isn't
-// what was asked for, or the context's.
+// what was asked for, a [TimeoutError], or the context's.
 func Build(ctx context.Context, p *Plan, opts Options) (*Pair, error) {
 	results, err := build(ctx, p, opts, Names)
 	if err != nil {
@@ -77,6 +93,8 @@ func build(ctx context.Context, p *Plan, opts Options, names []string) ([]*Resul
 	if len(names) > 1 {
 		r.start = filepath.Join(opts.Work, "start")
 	}
+	ctx, cancel := opts.limit(ctx)
+	defer cancel()
 	results := make([]*Result, len(names))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, name := range names {

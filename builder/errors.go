@@ -3,6 +3,7 @@ package builder
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -83,6 +84,23 @@ func (e *DaemonError) Error() string {
 }
 
 func (e *DaemonError) Unwrap() error { return e.Err }
+
+// A TimeoutError reports that builders had not ended when their time was over.
+type TimeoutError struct {
+	// Builder is the name of one that had not.
+	Builder string
+	After   time.Duration
+	// Unfinished are the steps that it was at, sorted.
+	Unfinished []string
+}
+
+func (e *TimeoutError) Error() string {
+	at := ""
+	if len(e.Unfinished) > 0 {
+		at = fmt.Sprintf(", in step %q", e.Unfinished)
+	}
+	return fmt.Sprintf("build %s had not ended after %s%s", strings.ToUpper(e.Builder), e.After, at)
+}
 
 // An OutputError reports that a builder's image isn't what the plan asked for,
 // for example that a file's time is later than the epoch.

@@ -3,11 +3,13 @@ package builder
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -130,6 +132,22 @@ func TestDaemonDies(t *testing.T) {
 	_, err := Build(context.Background(), plan, opts)
 	if err == nil || !strings.Contains(err.Error(), "the daemon ended") {
 		t.Errorf("got %v, want that the daemon ended", err)
+	}
+	if left := leftovers(t, s, opts.Work); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+// TestTimeout: builders whose time is over end, with what they started, and it is said
+// where they were.
+func TestTimeout(t *testing.T) {
+	needBuilders(t)
+	opts, s := testOptions(t), newSleeper()
+	opts.Timeout = 10 * time.Second
+	_, err := Build(t.Context(), planOf(t, s.recipe()), opts)
+	var late *TimeoutError
+	if !errors.As(err, &late) || late.After != opts.Timeout || !slices.Contains(late.Unfinished, "build of try") {
+		t.Errorf("got %v, want that the build had not ended", err)
 	}
 	if left := leftovers(t, s, opts.Work); len(left) > 0 {
 		t.Errorf("left behind: %q", left)

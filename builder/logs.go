@@ -31,9 +31,11 @@ type logs struct {
 // A vertexLog is what one step wrote.
 type vertexLog struct {
 	name string
-	head bytes.Buffer
-	size int64 // of all that it wrote, in bytes
-	tail tail
+	// begun says that it has begun, and done that it ended by itself.
+	begun, done bool
+	head        bytes.Buffer
+	size        int64 // of all that it wrote, in bytes
+	tail        tail
 	// open are the lines of the streams that have no end yet.
 	open map[int][]byte
 }
@@ -58,7 +60,10 @@ func (l *logs) tee(next chan *client.SolveStatus) chan *client.SolveStatus {
 
 func (l *logs) note(s *client.SolveStatus) {
 	for _, v := range s.Vertexes {
-		l.step(v.Digest).name = v.Name
+		step := l.step(v.Digest)
+		step.name = v.Name
+		step.begun = v.Started != nil
+		step.done = v.Completed != nil && v.Error == ""
 	}
 	for _, log := range s.Logs {
 		step := l.step(log.Vertex)
@@ -108,6 +113,20 @@ func (l *logs) of(vertex digest.Digest) (string, []string) {
 	<-l.done
 	s := l.step(vertex)
 	return s.name, s.lines()
+}
+
+// unfinished returns the names of the steps that had begun and not ended when the solve
+// was cancelled, sorted.
+func (l *logs) unfinished() []string {
+	<-l.done
+	var names []string
+	for _, s := range l.steps {
+		if s.begun && !s.done {
+			names = append(names, s.name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // text returns what the steps wrote, once the solve has ended: by the steps' names,

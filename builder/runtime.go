@@ -103,7 +103,8 @@ func (w wrapper) await() error {
 		st, err := os.Stat(w.Start)
 		if err == nil {
 			delay := time.Duration(w.Variation.Delay) * time.Millisecond
-			time.Sleep(time.Until(st.ModTime().Add(delay)))
+			// The clock may have been set back since.
+			time.Sleep(min(delay, time.Until(st.ModTime().Add(delay))))
 			return nil
 		}
 		if !errors.Is(err, os.ErrNotExist) {

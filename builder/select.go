@@ -120,6 +120,8 @@ func (s *Selector) Select(ctx context.Context, lk *lock.File) ([]Choice, error) 
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := s.opts.limit(ctx)
+	defer cancel()
 	r, err := s.daemon.solve(ctx, p, store, s.opts.Progress)
 	var step *StepError
 	if errors.As(err, &step) && step.ExitCode > 0 {

@@ -62,6 +62,10 @@ func invocation() string {
 // explain turns what BuildKit answered into an error that says whose fault it
 // is: the caller's, the machine's or the recipe's.
 func (d *daemon) explain(ctx context.Context, err error, logs *logs) error {
+	var late *TimeoutError
+	if errors.As(context.Cause(ctx), &late) {
+		return &TimeoutError{Builder: d.name, After: late.After, Unfinished: logs.unfinished()}
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -36,6 +36,7 @@ type auditFlags struct {
 	reveal  string // what opens commitments
 	output  string
 	work    string
+	timeout timeoutFlag
 	many    manyFlags
 }
 
@@ -72,6 +73,7 @@ func (f *auditFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.publish, "publish", "", "`DIR`, or oci:HOST/REPO, that the signed statements are added to")
 	flags.StringVar(&f.reveal, "reveal", "", "`FILE`, or the folder with all of them, that opens the commitment made by audit commit")
 	flags.StringVar(&f.output, "output", "audit", "`DIR` for the reports")
+	f.timeout.add(cmd)
 	f.draw.add(cmd)
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
+	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/evidence"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
@@ -123,8 +124,11 @@ func (t *tried) outcome() evidence.Outcome {
 }
 
 // again reports whether nobody but this machine or the network was to blame, and trying
-// again may help. A registry that says no says it again.
+// again may help. A registry that says no says it again, and what takes for ever does.
 func (t *tried) again() bool {
+	if errors.As(t.err, new(*builder.TimeoutError)) {
+		return false
+	}
 	var status *registry.StatusError
 	if errors.As(t.err, &status) && slices.Contains([]int{401, 403, statusNotFound}, status.Code) {
 		return false

@@ -96,6 +96,7 @@ not copied its digest; policies can ask for that. See docs/audit.md.`,
 	flags.StringVar(&f.output, "output", "commitments", "`DIR` for what opens the commitments")
 	flags.StringVar(&f.work, "work", "", "`DIR` to work in, which nothing is left in (default in tailsbuild's cache folder)")
 	f.judge.proxyFlag.add(cmd)
+	f.timeout.add(cmd)
 	// What it draws has the digest of what comes out, and may end in a log.
 	modes := slices.DeleteFunc(progress.Modes(), func(mode string) bool { return mode == quiet })
 	flags.Var(newChoice(&f.draw.mode, append([]string{quiet}, modes...)...), "progress",
@@ -201,7 +202,7 @@ func (c *commits) commit(ctx context.Context, target string) (*rebuild.Commitmen
 	if err != nil {
 		return nil, err
 	}
-	if err := artifact.Check(l.seal); err != nil {
+	if err := errors.Join(artifact.Check(l.seal), s.CheckBlobs()); err != nil {
 		return nil, err
 	}
 	store, err := unsealed(ctx, s, l, c.work)
@@ -209,7 +210,7 @@ func (c *commits) commit(ctx context.Context, target string) (*rebuild.Commitmen
 		return nil, err
 	}
 	of.Lock, of.Output = l.lock.Digest(), l.plan.Output()
-	built, err := buildAs(ctx, l, store, c.work, c.draw)
+	built, err := buildAs(ctx, l, builder.Options{Store: store, Work: c.work, Progress: c.draw, Timeout: c.flags.timeout.limit})
 	if err != nil {
 		return nil, l.place(err)
 	}
@@ -271,12 +272,12 @@ func unsealed(ctx context.Context, s *inputs.Sealed, l *loaded, work string) (*i
 }
 
 // buildAs builds once, with the variation that auditors have.
-func buildAs(ctx context.Context, l *loaded, store *inputs.Store, work string, d *progress.Display) (*builder.Result, error) {
-	work = filepath.Join(work, "build")
-	if err := os.Mkdir(work, 0o700); err != nil {
+func buildAs(ctx context.Context, l *loaded, opts builder.Options) (*builder.Result, error) {
+	opts.Work = filepath.Join(opts.Work, "build")
+	if err := os.Mkdir(opts.Work, 0o700); err != nil {
 		return nil, err
 	}
-	return builder.BuildOne(ctx, builder.Auditor, l.plan, builder.Options{Store: store, Work: work, Progress: d})
+	return builder.BuildOne(ctx, builder.Auditor, l.plan, opts)
 }
 
 // A noCommitmentError reports that there is no file that opens a commitment to a

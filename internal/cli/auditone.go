@@ -223,7 +223,7 @@ func (t *oneAudit) committed(a *inputs.Artifact) error {
 // build builds once, with the variation that auditors have.
 func (t *oneAudit) build(ctx context.Context, l *loaded, store *inputs.Store) (*builder.Result, error) {
 	start := time.Now()
-	built, err := buildAs(ctx, l, store, t.work, t.draw)
+	built, err := buildAs(ctx, l, builder.Options{Store: store, Work: t.work, Progress: t.draw, Timeout: t.flags.timeout.limit})
 	t.out.Phases = append(t.out.Phases, phase{"build", time.Since(start).Seconds()})
 	if err != nil {
 		return nil, err

@@ -35,6 +35,7 @@ type buildFlags struct {
 	changed string
 	jobs    jobs
 	archs   archFlag
+	timeout timeoutFlag
 	// skipTests makes releases of what was not tested, and testOnly tests and makes
 	// none.
 	skipTests, testOnly bool
@@ -79,6 +80,7 @@ such a release, or what tailsbuild archive wrote, and nowhere else.`,
 	cmd.Flags().BoolVar(&f.skipTests, "skip-tests", false, "make releases without running the recipes' tests")
 	addChanged(cmd, &f.changed)
 	f.archs.add(cmd)
+	f.timeout.add(cmd)
 	cmd.Flags().Var(newJobs(&f.jobs), "jobs", "how many recipes to build at once, or auto: as CPUs and memory allow, two and 2 GiB each")
 	return leaf(cmd, cobra.ArbitraryArgs, func(ctx context.Context, args []string) error {
 		if err := errors.Join(f.check(), f.checkJobs(), f.seals.check(cmd, f), f.asks.check(f.key)); err != nil {
@@ -228,7 +230,7 @@ func allInputs(todo []*loaded) []lock.Input {
 // one builds one recipe and returns what came of it, nil if there is nothing to
 // show.
 func (b *build) one(ctx context.Context, t target) (_ result, err error) {
-	opts := builder.Options{Store: b.store, Work: filepath.Join(b.work, t.name())}
+	opts := builder.Options{Store: b.store, Work: filepath.Join(b.work, t.name()), Timeout: b.flags.timeout.limit}
 	if err := os.Mkdir(opts.Work, 0o700); err != nil {
 		return nil, err
 	}

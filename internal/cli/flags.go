@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/tailsbuild/tailsbuild/builder"
 	"gitlab.com/tailsbuild/tailsbuild/internal/inputs"
 	"gitlab.com/tailsbuild/tailsbuild/internal/progress"
 	"gitlab.com/tailsbuild/tailsbuild/internal/recipe"
@@ -50,6 +53,26 @@ func (f *inputFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.store, "store", "", "`DIR` that keeps inputs (default tailsbuild in the cache folder)")
 	cmd.Flags().StringArrayVar(&f.mirrors, "mirror", nil, "`DIR or URL` to ask for inputs before the project's mirrors; may be repeated")
 	cmd.Flags().BoolVar(&f.offline, "offline", false, "use no network: only the store and mirrors that are folders")
+}
+
+// A timeoutFlag says how long builders may take.
+type timeoutFlag struct{ limit time.Duration }
+
+func (f *timeoutFlag) add(cmd *cobra.Command) {
+	f.limit = builder.DefaultTimeout
+	cmd.Flags().Var(f, "timeout", "give a recipe's builders up after this `time`, such as 90m")
+}
+
+func (f *timeoutFlag) String() string { return f.limit.String() }
+func (f *timeoutFlag) Type() string   { return "duration" }
+
+func (f *timeoutFlag) Set(s string) error {
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		return errors.New("must be a time above zero, such as 90m or 12h")
+	}
+	f.limit = d
+	return nil
 }
 
 // storeDir returns the store's absolute path.

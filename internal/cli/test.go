@@ -148,7 +148,7 @@ func (b *build) startClient(ctx context.Context, l *loaded, opts builder.Options
 	ctx, cancel := context.WithCancel(ctx)
 	made := sync.OnceValues(func() (*builder.Result, error) {
 		step := opts.Progress.Step("packages for the tests of " + l.closure[0].Name)
-		opts := builder.Options{Store: opts.Store, Work: filepath.Join(opts.Work, "client")}
+		opts := builder.Options{Store: opts.Store, Work: filepath.Join(opts.Work, "client"), Timeout: opts.Timeout}
 		err := os.Mkdir(opts.Work, 0o700)
 		if err != nil {
 			step.Done(err)
@@ -180,6 +180,7 @@ the exit code is 7.`,
 	f.recipes.add(cmd)
 	f.from.add(cmd)
 	f.draw.add(cmd)
+	f.timeout.add(cmd)
 	newJobs(&f.jobs)
 	return leaf(cmd, cobra.MinimumNArgs(1), func(ctx context.Context, args []string) error {
 		return a.build(ctx, f, args)
