@@ -92,12 +92,14 @@ type TimeoutError struct {
 	After   time.Duration
 	// Unfinished are the steps that it was at, sorted.
 	Unfinished []string
+	// Log has the last lines that these wrote, oldest first.
+	Log []string
 }
 
 func (e *TimeoutError) Error() string {
 	at := ""
 	if len(e.Unfinished) > 0 {
-		at = fmt.Sprintf(", in step %q", e.Unfinished)
+		at = ", and was at: " + strings.Join(e.Unfinished, ", ")
 	}
 	return fmt.Sprintf("build %s had not ended after %s%s", strings.ToUpper(e.Builder), e.After, at)
 }

@@ -144,10 +144,11 @@ func TestTimeout(t *testing.T) {
 	needBuilders(t)
 	opts, s := testOptions(t), newSleeper()
 	opts.Timeout = 10 * time.Second
-	_, err := Build(t.Context(), planOf(t, s.recipe()), opts)
+	plan := planOf(t, service("  build {\n    run = \"echo going to sleep; sleep "+string(s)+"\"\n  }"))
+	_, err := Build(t.Context(), plan, opts)
 	var late *TimeoutError
-	if !errors.As(err, &late) || late.After != opts.Timeout || !slices.Contains(late.Unfinished, "build of try") {
-		t.Errorf("got %v, want that the build had not ended", err)
+	if !errors.As(err, &late) || late.After != opts.Timeout || !slices.Contains(late.Unfinished, "build of try") || !slices.Contains(late.Log, "going to sleep") {
+		t.Errorf("got %#v, want that the build had not ended", err)
 	}
 	if left := leftovers(t, s, opts.Work); len(left) > 0 {
 		t.Errorf("left behind: %q", left)

@@ -116,17 +116,19 @@ func (l *logs) of(vertex digest.Digest) (string, []string) {
 }
 
 // unfinished returns the names of the steps that had begun and not ended when the solve
-// was cancelled, sorted.
-func (l *logs) unfinished() []string {
+// was cancelled, sorted, and the last lines of each.
+func (l *logs) unfinished() (names, lines []string) {
 	<-l.done
-	var names []string
-	for _, s := range l.steps {
+	for _, s := range l.byName() {
 		if s.begun && !s.done {
-			names = append(names, s.name)
+			names, lines = append(names, s.name), append(lines, s.lines()...)
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return names, lines
+}
+
+func (l *logs) byName() []*vertexLog {
+	return slices.SortedFunc(maps.Values(l.steps), func(a, b *vertexLog) int { return strings.Compare(a.name, b.name) })
 }
 
 // text returns what the steps wrote, once the solve has ended: by the steps' names,
@@ -135,8 +137,7 @@ func (l *logs) unfinished() []string {
 func (l *logs) text() []byte {
 	<-l.done
 	var b bytes.Buffer
-	steps := slices.SortedFunc(maps.Values(l.steps), func(a, b *vertexLog) int { return strings.Compare(a.name, b.name) })
-	for _, s := range steps {
+	for _, s := range l.byName() {
 		if s.size == 0 {
 			continue
 		}

@@ -64,7 +64,8 @@ func invocation() string {
 func (d *daemon) explain(ctx context.Context, err error, logs *logs) error {
 	var late *TimeoutError
 	if errors.As(context.Cause(ctx), &late) {
-		return &TimeoutError{Builder: d.name, After: late.After, Unfinished: logs.unfinished()}
+		steps, lines := logs.unfinished()
+		return &TimeoutError{Builder: d.name, After: late.After, Unfinished: steps, Log: lines}
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

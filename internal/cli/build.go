@@ -61,8 +61,7 @@ the inputs are put into the release. With --sealed recipes, locks and inputs com
 such a release, or what tailsbuild archive wrote, and nowhere else.`,
 		Example: `  tailsbuild build alpine-3.19 mqtt --key my.key
   tailsbuild build mqtt --key my.key --signing-config sc.json --trusted-root tr.json
-  tailsbuild build --all --jobs auto
-  tailsbuild build alpine-3.20 --arch all
+  tailsbuild build --all --arch all --jobs auto
   tailsbuild build mqtt --record --seal
   tailsbuild build mqtt --sealed dist/mqtt --offline --output again`,
 	}

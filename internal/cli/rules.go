@@ -330,8 +330,8 @@ var rules = []rule{
 	on(func(e *builder.DaemonError) outcome {
 		return outcome{code: exitOther, log: e.Log, hint: "tailsbuild doctor"}
 	}),
-	on(func(*builder.TimeoutError) outcome {
-		return outcome{code: exitOther, hint: "try again, or with more time: --timeout"}
+	on(func(e *builder.TimeoutError) outcome {
+		return outcome{code: exitOther, log: e.Log, hint: "try again, or with more time: --timeout"}
 	}),
 	on(func(*unfitError) outcome { return outcome{code: exitOther} }),
 	on(func(*openMachineError) outcome { return outcome{code: exitOther} }),
