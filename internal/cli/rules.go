@@ -331,7 +331,7 @@ var rules = []rule{
 		return outcome{code: exitOther, log: e.Log, hint: "tailsbuild doctor"}
 	}),
 	on(func(e *builder.TimeoutError) outcome {
-		return outcome{code: exitOther, log: e.Log, hint: "try again, or with more time: --timeout"}
+		return outcome{code: exitOther, log: e.Log, hint: "try again; --timeout gives builds more time"}
 	}),
 	on(func(*unfitError) outcome { return outcome{code: exitOther} }),
 	on(func(*openMachineError) outcome { return outcome{code: exitOther} }),
