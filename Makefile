@@ -27,14 +27,14 @@ demo: setup build ## build, compare, sign and verify two real recipes
 
 test: setup ## the whole test suite, with real builds
 	@[[ $$(id -u) == 0 ]] || echo "test: without root, some tests are skipped: sudo make test" >&2
-	go test -timeout 30m $(TESTFLAGS) ./...
-	@for dir in cosign slsa; do (cd test/$$dir && go test -timeout 30m $(TESTFLAGS) ./...) || exit 1; done
+	go test -timeout 25m $(TESTFLAGS) ./...
+	@for dir in cosign slsa; do (cd test/$$dir && go test -timeout 25m $(TESTFLAGS) ./...) || exit 1; done
 	@# The services of sigstore take minutes to build the first time.
-	@if [[ -e test/sigstore/go.mod ]]; then cd test/sigstore && go test -timeout 30m $(TESTFLAGS) ./...; fi
+	@if [[ -e test/sigstore/go.mod ]]; then cd test/sigstore && go test -timeout 25m $(TESTFLAGS) ./...; fi
 	cd kms/cloud && go vet ./... && go test -timeout 10m $(TESTFLAGS) .
 	@if command -v gcc >/dev/null; then cd kms/pkcs11 && CGO_ENABLED=1 go vet ./...; fi
 	@# podman's library has its own OpenPGP, or needs a C library.
-	@if [[ -e test/interop/go.mod ]]; then cd test/interop && CGO_ENABLED=0 go test -timeout 30m -tags containers_image_openpgp $(TESTFLAGS) ./...; fi
+	@if [[ -e test/interop/go.mod ]]; then cd test/interop && CGO_ENABLED=0 go test -timeout 25m -tags containers_image_openpgp $(TESTFLAGS) ./...; fi
 
 test-kubernetes: ## what policy export writes, with policy-controller and Kyverno; builds them, which takes half an hour
 	go vet -tags kubernetes ./internal/cli

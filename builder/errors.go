@@ -89,7 +89,8 @@ func (e *DaemonError) Unwrap() error { return e.Err }
 type TimeoutError struct {
 	// Builder is the name of one that had not.
 	Builder string
-	After   time.Duration
+	// After is the time that they had.
+	After time.Duration
 	// Unfinished are the steps that it was at, sorted.
 	Unfinished []string
 	// Log has the last lines that these wrote, oldest first.

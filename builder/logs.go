@@ -28,10 +28,10 @@ type logs struct {
 	done  chan struct{}
 }
 
-// A vertexLog is what one step wrote.
+// A vertexLog is what one step wrote, and how far it got.
 type vertexLog struct {
 	name string
-	// begun says that it has begun, and done that it ended by itself.
+	// begun says that it has begun, and done that it ended and didn't fail.
 	begun, done bool
 	head        bytes.Buffer
 	size        int64 // of all that it wrote, in bytes
@@ -127,6 +127,7 @@ func (l *logs) unfinished() (names, lines []string) {
 	return names, lines
 }
 
+// byName returns the steps, sorted by their names.
 func (l *logs) byName() []*vertexLog {
 	return slices.SortedFunc(maps.Values(l.steps), func(a, b *vertexLog) int { return strings.Compare(a.name, b.name) })
 }

@@ -271,7 +271,8 @@ func unsealed(ctx context.Context, s *inputs.Sealed, l *loaded, work string) (*i
 	return store, fetcher.Fetch(ctx, l.seal.Inputs)
 }
 
-// buildAs builds once, with the variation that auditors have.
+// buildAs builds once, in a folder that it makes in opts.Work, with the variation that
+// auditors have.
 func buildAs(ctx context.Context, l *loaded, opts builder.Options) (*builder.Result, error) {
 	opts.Work = filepath.Join(opts.Work, "build")
 	if err := os.Mkdir(opts.Work, 0o700); err != nil {

@@ -14,14 +14,14 @@ const maxSealedBlobs = 1 << 20
 // CheckBlobs returns a *[SealedError] when the layout has a blob that none of its
 // manifests names.
 func (s *Sealed) CheckBlobs() error {
-	index, err := s.layout.Images()
+	todo, err := s.layout.Images()
 	if err != nil {
 		return &SealedError{Dir: s.dir, Err: err}
 	}
 	named := map[string]bool{}
-	for len(index) > 0 {
-		desc := index[0]
-		index = index[1:]
+	for len(todo) > 0 {
+		desc := todo[0]
+		todo = todo[1:]
 		if named[oci.BlobPath(desc.Digest)] {
 			continue
 		}
@@ -31,7 +31,7 @@ func (s *Sealed) CheckBlobs() error {
 			if err != nil {
 				return &SealedError{Dir: s.dir, Blob: "index " + desc.Digest.String(), Err: err}
 			}
-			index = append(index, nested.Manifests...)
+			todo = append(todo, nested.Manifests...)
 			continue
 		}
 		m, _, err := s.layout.ReadManifest(desc)
