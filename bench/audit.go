@@ -153,7 +153,7 @@ func (a *auditing) notes() []string {
 func (a *auditing) removeReports() error { return os.RemoveAll(a.reports()) }
 
 // audits returns a case that audits one of the repository's recipes, beside the build
-// that the audit has in it.
+// that the audit has in it and, of what is compiled, the compile that the build has in it.
 func audits(name string) func(*bench, context.Context) (*benchCase, error) {
 	return func(b *bench, ctx context.Context) (*benchCase, error) {
 		a, err := b.openAuditing(ctx, "audit-"+name, b.recipes(), name)
@@ -161,7 +161,7 @@ func audits(name string) func(*bench, context.Context) (*benchCase, error) {
 			return nil, err
 		}
 		built := filepath.Join(a.dir, "built")
-		return &benchCase{name: "audit " + name, end: a.close, late: a.notes, peak: true, contenders: []*contender{
+		c := &benchCase{name: "audit " + name, end: a.close, late: a.notes, peak: true, contenders: []*contender{
 			{name: "tailsbuild audit", after: a.removeReports, run: func(ctx context.Context) error {
 				return a.audit(ctx, a.reference(name))
 			}},
@@ -173,7 +173,21 @@ func audits(name string) func(*bench, context.Context) (*benchCase, error) {
 						"--offline", "--progress", "quiet", "--output", built)
 				},
 			},
-		}}, nil
+		}}
+		inputs, err := b.ours.inputs(ctx, b.recipes(), name)
+		if err != nil {
+			return nil, errors.Join(err, a.close())
+		}
+		if _, err := the("go_module", inputs); err != nil {
+			return c, nil
+		}
+		from, err := b.openCompile(ctx, name, inputs)
+		if err != nil {
+			return nil, errors.Join(err, a.close())
+		}
+		c.end = func() error { return errors.Join(from.close(), a.close()) }
+		c.contenders = append(c.contenders, from.bare(comparison{"audit - bare compile", (*contender).more}))
+		return c, nil
 	}
 }
 

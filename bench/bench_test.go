@@ -11,24 +11,40 @@ import (
 	"time"
 )
 
-// TestCompileIsTheRecipes: the peers and the bare compile run the command of the
-// recipe that they are compared with.
+// TestCompileIsTheRecipes: the peers run the command of the recipe that they are
+// compared with.
 func TestCompileIsTheRecipes(t *testing.T) {
-	for file, out := range map[string]string{
-		"../recipes/mqtt/recipe.hcl": "$OUT/usr/bin/mqtt",
-		"cases/mqtt/Dockerfile":      "/out/usr/bin/mqtt",
-	} {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+	run, err := script("../recipes", "mqtt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, command, ok := strings.Cut(run, "cd \"$SRC\"\n")
+	if !ok {
+		t.Fatalf("the recipe's script begins otherwise:\n%s", run)
+	}
+	b, err := os.ReadFile("cases/mqtt/Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Replace(strings.TrimSpace(command), `"$OUT/usr/bin/mqtt"`, "/out/usr/bin/mqtt", 1)
+	if !strings.Contains(string(b), want) {
+		t.Errorf("the peers' Dockerfile does not run %s", want)
+	}
+}
+
+// TestScript: the bare compile runs what the recipe does.
+func TestScript(t *testing.T) {
+	run, err := script("../recipes", "registry")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"cd \"$SRC\"\n", "sed -i -E", "version.version=v3.", `-o "$OUT/usr/bin/registry" ./cmd/registry`} {
+		if !strings.Contains(run, want) {
+			t.Errorf("no %q in\n%s", want, run)
 		}
-		want := strings.Replace(compile, "$OUT/usr/bin/mqtt", out, 1)
-		if out[0] != '$' {
-			want = strings.Replace(want, `"`+out+`"`, out, 1)
-		}
-		if !strings.Contains(string(b), want) {
-			t.Errorf("%s does not run %s", file, want)
-		}
+	}
+	if _, err := script("../recipes", "sftp"); err == nil {
+		t.Error("a recipe without a script has one")
 	}
 }
 

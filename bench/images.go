@@ -9,15 +9,11 @@ import (
 	"io"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 )
 
 // epoch is the SOURCE_DATE_EPOCH of the peers' images; its value costs nothing.
 const epoch = "1735689600"
-
-// compile is the command of recipes/mqtt and of the peers' Dockerfile.
-const compile = `go build -trimpath -buildvcs=false -ldflags="-s -w -buildid=" -o "$OUT/usr/bin/mqtt" ./cmd`
 
 func (b *bench) recipes() string { return filepath.Join(b.repository, "recipes") }
 
@@ -169,15 +165,16 @@ func (b *bench) openMQTT(ctx context.Context) (*benchCase, error) {
 		return nil, err
 	}
 	file := dockerfile{dir: filepath.Join(b.dir, "cases", "mqtt"), epoch: epoch}
-	bare, err := b.openCompile(ctx, inputs, &file)
+	from, err := b.openCompile(ctx, "mqtt", inputs)
 	if err != nil {
 		return nil, err
 	}
+	file.named = map[string]string{"toolchain": from.toolchain, "source": from.source, "proxy": from.proxy}
 	c, err := b.openImage(ctx, b.recipes(), "mqtt", inputs, file)
 	if err != nil {
 		return nil, err
 	}
-	c.contenders = append(c.contenders, bare)
+	c.contenders = append(c.contenders, from.bare(comparison{"ours - 2 * bare compile", (*contender).beyond}))
 	return c, nil
 }
 
@@ -219,47 +216,4 @@ func the(kind string, inputs []input) (input, error) {
 		}
 	}
 	return input{}, fmt.Errorf("no input is a %s", kind)
-}
-
-// openCompile unpacks the inputs of mqtt, for the Dockerfile and for a compile
-// that is nothing else.
-func (b *bench) openCompile(ctx context.Context, inputs []input, file *dockerfile) (*contender, error) {
-	dir := filepath.Join(b.dir, "inputs")
-	for _, kind := range []string{"toolchain", "go_module"} {
-		in, err := the(kind, inputs)
-		if err != nil {
-			return nil, err
-		}
-		if err := b.unpack(ctx, in, filepath.Join(dir, kind)); err != nil {
-			return nil, err
-		}
-	}
-	toolchain := filepath.Join(dir, "toolchain", "go")
-	source, proxy := filepath.Join(dir, "go_module", "src"), filepath.Join(dir, "go_module", "proxy")
-	file.named = map[string]string{"toolchain": toolchain, "source": source, "proxy": proxy}
-	tmp := filepath.Join(b.dir, "compile")
-	return &contender{
-		name: "one bare compile",
-		rows: []comparison{{"ours - 2 * bare compile", (*contender).beyond}},
-		run: func(ctx context.Context) error {
-			cmd := exec.CommandContext(ctx, "/bin/sh", "-euc", "mkdir -p \"$OUT\" && "+compile)
-			cmd.Dir = source
-			cmd.Env = []string{
-				"PATH=" + filepath.Join(toolchain, "bin") + ":/usr/bin:/bin", "GOROOT=" + toolchain,
-				"GOCACHE=" + tmp + "/build", "GOMODCACHE=" + tmp + "/mod", "GOPATH=" + tmp + "/path",
-				"GOENV=off", "GOTOOLCHAIN=local", "GOTELEMETRY=off", "GOSUMDB=off", "CGO_ENABLED=0",
-				"GOPROXY=file://" + proxy + ",off", "GOFLAGS=-modcacherw", "OUT=" + tmp, "TMPDIR=" + tmp,
-			}
-			return start(cmd).wait()
-		},
-		after: func() error { return os.RemoveAll(tmp) },
-	}, nil
-}
-
-// unpack unpacks an input that is a tar archive into dir.
-func (b *bench) unpack(ctx context.Context, in input, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	return start(exec.CommandContext(ctx, "tar", "-x", "-f", b.ours.path(in), "-C", dir)).wait()
 }

@@ -53,11 +53,12 @@ func (p Program) Build(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return binary, build(ctx, binary, p.Folder, path.Join(p.Module, p.Package), p.Tags)
+	return binary, Build(ctx, binary, p.Folder, path.Join(p.Module, p.Package), p.Tags)
 }
 
-// build builds a package in dir to the file binary, unless that is there.
-func build(ctx context.Context, binary, dir, pkg string, tags []string) error {
+// Build builds a package, as it is named in the folder dir, to the file binary,
+// without cgo, unless that is there.
+func Build(ctx context.Context, binary, dir, pkg string, tags []string) error {
 	if _, err := os.Stat(binary); err == nil {
 		return nil
 	}

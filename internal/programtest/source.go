@@ -48,5 +48,5 @@ func (s Source) Build(ctx context.Context) (string, error) {
 	if err := os.CopyFS(filepath.Join(dir, "src"), os.DirFS(module.Dir)); err != nil {
 		return "", err
 	}
-	return binary, build(ctx, binary, filepath.Join(dir, "src"), "./"+s.Package, nil)
+	return binary, Build(ctx, binary, filepath.Join(dir, "src"), "./"+s.Package, nil)
 }

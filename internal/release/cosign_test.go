@@ -186,7 +186,7 @@ func TestDocsCommands(t *testing.T) {
 	}
 	text := must[[]byte](t)(os.ReadFile("../../docs/evidence.md"))
 	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllSubmatch(text, -1)
-	if len(blocks) != 2 {
+	if len(blocks) != 3 {
 		t.Fatalf("%d blocks", len(blocks))
 	}
 	b, _, opts := sealable(t)
@@ -200,13 +200,19 @@ func TestDocsCommands(t *testing.T) {
 	// The registry of this test has no TLS, and cosign's cache is elsewhere.
 	script := "set -euo pipefail\ncosign() { \"$COSIGN\" \"$@\" --allow-http-registry 2>/dev/null; }\n"
 	for _, block := range blocks {
-		script += regexp.MustCompile(`(?m)^image=.*$`).ReplaceAllString(string(block[1]), "image="+image) + "\n"
+		// cd in one is none of the next one's.
+		script += "(" + regexp.MustCompile(`(?m)^image=.*$`).ReplaceAllString(string(block[1]), "image="+image) + ")\n"
+	}
+	// This release is built from a root file system alone.
+	script = regexp.MustCompile(`(?m)^source=.*$`).ReplaceAllString(script, "source="+b.Inputs[0].URL)
+	if err := programtest.Build(ctx, filepath.Join(c.home, "bin", "slsa-verifier"), "../../slsa", ".", nil); err != nil {
+		unavailable(t, "%v", err)
 	}
 	limited, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(limited, "bash", "-c", script)
 	cmd.Dir = c.home
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.home, "COSIGN=" + c.binary}
+	cmd.Env = []string{"PATH=" + filepath.Join(c.home, "bin") + ":" + os.Getenv("PATH"), "HOME=" + c.home, "COSIGN=" + c.binary}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -214,6 +220,7 @@ func TestDocsCommands(t *testing.T) {
 	for _, want := range []string{
 		b.A.Image.Digest.String(), `{"sha256":"`, `"umask"`, "musl 1.2.4-r2 MIT origin musl", "\nanswers\nrefuses\n", "\n2025-11-01\n",
 		`"predicateType": "https://spdx.dev/Document"`,
+		strings.Repeat("PASSED: SLSA verification passed\n", 2),
 	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in\n%s", want, out)

@@ -1,10 +1,18 @@
-// The tests' slsa-verifier: a module of its own, so that none of its dependencies
-// reaches tailsbuild's.
-module gitlab.com/tailsbuild/tailsbuild/test/slsa
+// Slsa-verifier with tailsbuild's builders, and the original for tests: a module of its
+// own, with the versions that slsa-verifier is written for.
+module gitlab.com/tailsbuild/tailsbuild/slsa
 
 go 1.26.8
 
 tool github.com/slsa-framework/slsa-verifier/v2/cli/slsa-verifier
+
+require (
+	github.com/in-toto/attestation v1.1.0
+	github.com/secure-systems-lab/go-securesystemslib v0.9.0
+	github.com/slsa-framework/slsa-verifier/v2 v2.7.1
+	github.com/spf13/cobra v1.8.1
+	google.golang.org/protobuf v1.36.3
+)
 
 require (
 	github.com/asaskevich/govalidator v0.0.0-20230301143203-a9d515a09cc2 // indirect
@@ -42,7 +50,6 @@ require (
 	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
 	github.com/hashicorp/go-retryablehttp v0.7.7 // indirect
 	github.com/hashicorp/hcl v1.0.1-vault-5 // indirect
-	github.com/in-toto/attestation v1.1.0 // indirect
 	github.com/in-toto/in-toto-golang v0.9.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/jedisct1/go-minisign v0.0.0-20230811132847-661be99b8267 // indirect
@@ -63,7 +70,6 @@ require (
 	github.com/sagikazarmark/locafero v0.4.0 // indirect
 	github.com/sagikazarmark/slog-shim v0.1.0 // indirect
 	github.com/sassoftware/relic v7.2.1+incompatible // indirect
-	github.com/secure-systems-lab/go-securesystemslib v0.9.0 // indirect
 	github.com/shibumi/go-pathspec v1.3.0 // indirect
 	github.com/sigstore/cosign/v2 v2.4.1 // indirect
 	github.com/sigstore/fulcio v1.6.5 // indirect
@@ -74,11 +80,9 @@ require (
 	github.com/sigstore/timestamp-authority v1.2.2 // indirect
 	github.com/sirupsen/logrus v1.9.3 // indirect
 	github.com/slsa-framework/slsa-github-generator v1.10.0 // indirect
-	github.com/slsa-framework/slsa-verifier/v2 v2.7.1 // indirect
 	github.com/sourcegraph/conc v0.3.0 // indirect
 	github.com/spf13/afero v1.11.0 // indirect
 	github.com/spf13/cast v1.7.0 // indirect
-	github.com/spf13/cobra v1.8.1 // indirect
 	github.com/spf13/pflag v1.0.5 // indirect
 	github.com/spf13/viper v1.19.0 // indirect
 	github.com/subosito/gotenv v1.6.0 // indirect
@@ -106,7 +110,6 @@ require (
 	google.golang.org/genproto/googleapis/api v0.0.0-20241209162323-e6fa225c2576 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20250102185135-69823020774d // indirect
 	google.golang.org/grpc v1.69.4 // indirect
-	google.golang.org/protobuf v1.36.3 // indirect
 	gopkg.in/ini.v1 v1.67.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 	k8s.io/klog/v2 v2.130.1 // indirect
