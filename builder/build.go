@@ -158,7 +158,7 @@ func CheckMachine() error {
 func Remove(dir string) error { return removeRoot(dir) }
 
 func buildWith(ctx context.Context, name string, r run, p *Plan, store content.Store, opts Options) (result *Result, err error) {
-	d, err := startDaemon(ctx, name, filepath.Join(opts.Work, name), r)
+	d, err := startDaemon(ctx, name, filepath.Join(opts.Work, name), r, p.treesIn(opts.Store)...)
 	if err != nil {
 		return nil, err
 	}
@@ -168,6 +168,16 @@ func buildWith(ctx context.Context, name string, r run, p *Plan, store content.S
 		return nil, err
 	}
 	return result, result.check(ctx, p)
+}
+
+// treesIn returns the files that have the plan's trees in the store, where each is named
+// by its sha256.
+func (p *Plan) treesIn(store *inputs.Store) []string {
+	var files []string
+	for _, in := range p.trees {
+		files = append(files, store.Path(in.SHA256))
+	}
+	return files
 }
 
 // inputStoreOf makes a content store that has the plan's inputs, linked from the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -301,6 +302,36 @@ func TestTamperedInput(t *testing.T) {
 	_, err = Build(t.Context(), planOf(t, service("  file \"/x\" {\n    content = \"x\"\n  }")), opts)
 	if err == nil || !strings.Contains(err.Error()+strings.Join(stepLog(err), ""), alpineInput.SHA256) {
 		t.Errorf("got %v, want an error that names the input", err)
+	}
+}
+
+// TestTreesAreLoaded has a builder solve a plan whose trees it can't get over the
+// session.
+func TestTreesAreLoaded(t *testing.T) {
+	needBuilders(t)
+	opts, p := testOptions(t), planOf(t, service("  file \"/x\" {\n    content = \"x\"\n  }"))
+	r, err := newRun()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(opts.Work, "inputs")
+	inputs, err := inputStoreOf(p, opts.Store, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "blobs", "sha256", alpineInput.SHA256)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		t.Run(name, func(t *testing.T) {
+			result, err := buildWith(t.Context(), name, r, p, inputs, opts)
+			if err != nil || result.Image.Digest == "" {
+				t.Errorf("got %+v, %v", result, err)
+			}
+		})
+	}
+	if err := removeCgroups(r.cgroup); err != nil {
+		t.Error(err)
 	}
 }
 

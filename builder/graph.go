@@ -99,6 +99,7 @@ func (g *graph) input(kind, name string, at place) (llb.State, error) {
 	if err != nil {
 		return llb.State{}, err
 	}
+	g.plan.trees = append(g.plan.trees, in)
 	g.plan.manifests = append(g.plan.manifests, manifest, config)
 	if kind == lock.KindRootfs {
 		g.plan.base = config.data

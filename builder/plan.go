@@ -27,9 +27,10 @@ type Plan struct {
 	output lock.Output
 
 	definition *llb.Definition
-	image      []byte // the OCI image config, without rootfs
-	base       []byte // the config of the base's layers, which stay as they are
-	manifests  []blob // of the inputs that are images, and their configs
+	image      []byte       // the OCI image config, without rootfs
+	base       []byte       // the config of the base's layers, which stay as they are
+	trees      []lock.Input // the inputs that are tar archives
+	manifests  []blob       // that make images of them, and their configs
 	// baseLayers are the diffIDs of the layers that come from the base, and
 	// baseBlobs the digests of their blobs.
 	baseLayers, baseBlobs []digest.Digest

@@ -38,7 +38,7 @@ type daemon struct {
 }
 
 // startDaemon starts the builder called name below dir, which it makes.
-func startDaemon(ctx context.Context, name, dir string, r run) (*daemon, error) {
+func startDaemon(ctx context.Context, name, dir string, r run, trees ...string) (*daemon, error) {
 	v := variations[name]
 	c := daemonConfig{
 		Root:        filepath.Join(dir, "root"),
@@ -47,6 +47,7 @@ func startDaemon(ctx context.Context, name, dir string, r run) (*daemon, error) 
 		OCIRuntime:  v.Runtime,
 		Rootless:    rootless(),
 		Cgroup:      r.cgroup,
+		Trees:       trees,
 	}
 	if err := os.MkdirAll(c.Root, 0o711); err != nil {
 		return nil, err
