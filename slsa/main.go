@@ -4,10 +4,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/slsa-framework/slsa-verifier/v2/cli/slsa-verifier/verify"
+	serrors "github.com/slsa-framework/slsa-verifier/v2/errors"
 	"github.com/spf13/cobra"
 )
 
@@ -17,10 +19,15 @@ const (
 	failed = "FAILED: SLSA verification failed"
 )
 
+// unsupported are flags of the original's that would not be checked.
+var unsupported = []string{"source-branch", "source-tag", "source-versioned-tag", "provenance-repository"}
+
 func main() {
 	root := &cobra.Command{
 		Use:           "slsa-verifier",
 		Short:         "Verify SLSA provenance of tailsbuild's builds and rebuilds",
+		Args:          cobra.NoArgs,
+		RunE:          func(*cobra.Command, []string) error { return errors.New("expected a command: verify-image") },
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	root.AddCommand(verifyImage())
@@ -28,7 +35,6 @@ func main() {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", failed, err)
 		os.Exit(1)
 	}
-	fmt.Fprintln(os.Stderr, passed)
 }
 
 func verifyImage() *cobra.Command {
@@ -43,6 +49,11 @@ func verifyImage() *cobra.Command {
     --source-uri pkg:golang/github.com/mochi-mqtt/server/v2@v2.7.9 --build-workflow-input recipe=mqtt`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, name := range unsupported {
+				if cmd.Flags().Changed(name) {
+					return fmt.Errorf("%w: --%s: nothing that tailsbuild builds from is found by it", serrors.ErrorNotSupported, name)
+				}
+			}
 			key, err := os.ReadFile(keyPath)
 			if err != nil {
 				return err
@@ -54,27 +65,24 @@ func verifyImage() *cobra.Command {
 				SourceURI: o.SourceURI, BuilderID: &o.BuilderID, PrintProvenance: o.PrintProvenance,
 				ProvenancePath: &o.ProvenancePath, BuildWorkflowInputs: o.BuildWorkflowInputs.AsMap(),
 			}
-			for name, to := range map[string]struct {
-				given **string
-				value *string
-			}{
-				"source-branch":         {&c.SourceBranch, &o.SourceBranch},
-				"source-tag":            {&c.SourceTag, &o.SourceTag},
-				"source-versioned-tag":  {&c.SourceVersionTag, &o.SourceVersionTag},
-				"provenance-repository": {&c.ProvenanceRepository, &o.ProvenanceRepository},
-			} {
-				if cmd.Flags().Changed(name) {
-					*to.given = to.value
-				}
+			if _, err := c.Exec(cmd.Context(), args); err != nil {
+				return err
 			}
-			_, err = c.Exec(cmd.Context(), args)
-			return err
+			fmt.Fprintln(cmd.ErrOrStderr(), passed)
+			return nil
 		},
 	}
 	o.AddFlags(cmd)
+	cmd.Flags().Lookup("source-uri").Usage = "expected URI of a source, package or root file system that the image was made from"
+	cmd.Flags().Lookup("build-workflow-input").Usage = "[optional] an expected external parameter of the build, in the format 'key=value'"
 	cmd.Flags().StringVar(&keyPath, "public-key-path", "", "path to the public key of who signs for the builder, in PEM")
 	for _, name := range []string{"builder-id", "provenance-path", "public-key-path"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err)
+		}
+	}
+	for _, name := range unsupported {
+		if err := cmd.Flags().MarkHidden(name); err != nil {
 			panic(err)
 		}
 	}

@@ -56,10 +56,6 @@ func (v *verifier) IsAuthoritativeFor(name string) bool {
 func (v *verifier) VerifyImage(
 	ctx context.Context, provenance []byte, _ string, want *options.ProvenanceOpts, by *options.BuilderOpts,
 ) ([]byte, *utils.TrustedBuilderID, error) {
-	if want.ExpectedBranch != nil || want.ExpectedTag != nil || want.ExpectedVersionedTag != nil || want.ExpectedProvenanceRepository != nil {
-		return nil, nil, fmt.Errorf("%w: tailsbuild builds from what a lock names, and not from branches or tags: leave out "+
-			"--source-branch, --source-tag, --source-versioned-tag and --provenance-repository", serrors.ErrorNotSupported)
-	}
 	if by.ExpectedID == nil || *by.ExpectedID != v.builder {
 		return nil, nil, serrors.ErrorMismatchBuilderID
 	}

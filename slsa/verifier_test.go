@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -13,6 +14,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -173,7 +176,6 @@ func TestVerify(t *testing.T) {
 // TestRefused: whatever isn't as asked for.
 func TestRefused(t *testing.T) {
 	key, other := newSigner(t), newSigner(t)
-	text := "anything"
 	good := buildOf(t, ours)
 	signed := key.envelope(t, good)
 	edited := func(old, now string) []byte {
@@ -223,13 +225,9 @@ func TestRefused(t *testing.T) {
 		"no such parameter": {ours, signed, func(o *options.ProvenanceOpts) {
 			o.ExpectedWorkflowInputs = map[string]string{"Recipe": "mqtt"}
 		}, serrors.ErrorMismatchWorkflowInputs},
-		"a branch":     {ours, signed, func(o *options.ProvenanceOpts) { o.ExpectedBranch = &text }, serrors.ErrorNotSupported},
-		"a tag":        {ours, signed, func(o *options.ProvenanceOpts) { o.ExpectedTag = &text }, serrors.ErrorNotSupported},
-		"a version":    {ours, signed, func(o *options.ProvenanceOpts) { o.ExpectedVersionedTag = &text }, serrors.ErrorNotSupported},
-		"a repository": {ours, signed, func(o *options.ProvenanceOpts) { o.ExpectedProvenanceRepository = &text }, serrors.ErrorNotSupported},
-		"GitHub's":     {"https://github.com/slsa-framework/slsa-github-generator/x", signed, nil, serrors.ErrorInvalidBuilderID},
-		"Google's":     {"https://cloudbuild.googleapis.com/GoogleHostedWorker@v1", signed, nil, serrors.ErrorInvalidBuilderID},
-		"nobody's":     {"", signed, nil, serrors.ErrorInvalidBuilderID},
+		"GitHub's": {"https://github.com/slsa-framework/slsa-github-generator/x", signed, nil, serrors.ErrorInvalidBuilderID},
+		"Google's": {"https://cloudbuild.googleapis.com/GoogleHostedWorker@v1", signed, nil, serrors.ErrorInvalidBuilderID},
+		"nobody's": {"", signed, nil, serrors.ErrorInvalidBuilderID},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, err := verifyImageOf(t, test.builder, key.pem(t), test.provenance, test.change); !errors.Is(err, test.want) || got != nil {
@@ -239,5 +237,52 @@ func TestRefused(t *testing.T) {
 	}
 	if err := registerBuilder(ours, []byte("no key")); !errors.Is(err, serrors.ErrorInvalidPEM) {
 		t.Errorf("no key: %v", err)
+	}
+}
+
+// TestFlags: what can't be checked is refused, and nothing but a verification passes.
+func TestFlags(t *testing.T) {
+	key := newSigner(t)
+	dir := t.TempDir()
+	for name, content := range map[string][]byte{"key": key.pem(t), "provenance": key.envelope(t, buildOf(t, ours))} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	good := []string{
+		"registry.example/tails/mqtt@sha256:" + digest("image"), "--builder-id", ours, "--source-uri", source,
+		"--public-key-path", filepath.Join(dir, "key"), "--provenance-path", filepath.Join(dir, "provenance"),
+	}
+	for name, test := range map[string]struct {
+		args []string
+		want string // in the error, or "" for none
+		out  string
+	}{
+		"as asked":     {good, "", passed},
+		"help":         {[]string{"--help"}, "", "IMAGE@DIGEST"},
+		"nothing":      {nil, "arg(s)", ""},
+		"a tag":        {append([]string{"registry.example/tails/mqtt:1"}, good[1:]...), "mutable", ""},
+		"no key":       {good[:5], "public-key-path", ""},
+		"a branch":     {append(good, "--source-branch", "main"), "--source-branch", ""},
+		"a source tag": {append(good, "--source-tag", "v1"), "--source-tag", ""},
+		"a version":    {append(good, "--source-versioned-tag", "v1"), "--source-versioned-tag", ""},
+		"a repository": {append(good, "--provenance-repository", "registry.example/other"), "--provenance-repository", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := maps.Clone(register.SLSAVerifiers)
+			defer func() { register.SLSAVerifiers = before }()
+			cmd, out := verifyImage(), &bytes.Buffer{}
+			cmd.SilenceErrors, cmd.SilenceUsage = true, true
+			cmd.SetArgs(test.args)
+			cmd.SetOut(out)
+			cmd.SetErr(out)
+			err := cmd.ExecuteContext(t.Context())
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if !strings.Contains(out.String(), test.out) || strings.Contains(out.String(), passed) != (name == "as asked") {
+				t.Errorf("it printed %q", out)
+			}
+		})
 	}
 }
