@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
 	"gitlab.com/tailsbuild/tailsbuild/builder"
@@ -24,6 +25,7 @@ import (
 	"gitlab.com/tailsbuild/tailsbuild/internal/rebuild"
 	"gitlab.com/tailsbuild/tailsbuild/internal/registry"
 	"gitlab.com/tailsbuild/tailsbuild/internal/regular"
+	"gitlab.com/tailsbuild/tailsbuild/internal/sign"
 	"gitlab.com/tailsbuild/tailsbuild/internal/transfer"
 )
 
@@ -34,9 +36,17 @@ const quiet = "quiet"
 // the sealed inputs.
 const secretFile = "commitment.json"
 
+// unpublishedFile is secretFile until the commitment is published.
+const unpublishedFile = "unpublished.json"
+
 // secretPath returns where in the folder dir the secret of sealed inputs is.
 func secretPath(dir string, manifest digest.Digest) string {
 	return filepath.Join(dir, strings.Replace(manifest.String(), ":", "-", 1), secretFile)
+}
+
+// unpublishedPath returns where the secret is until then.
+func unpublishedPath(dir string, manifest digest.Digest) string {
+	return filepath.Join(filepath.Dir(secretPath(dir, manifest)), unpublishedFile)
 }
 
 // A committed is a commitment that was published. The image that it is to is not in
@@ -128,27 +138,36 @@ func (a *app) auditCommit(ctx context.Context, f commitFlags, target string) (er
 		return err
 	}
 	c := &commits{auditor: &auditor{app: a, flags: f.auditFlags, work: work.dir}, recipe: f.recipe, draw: d}
-	made, err := c.commit(ctx, target)
+	st, secret, err := c.commit(ctx, target, key)
 	if err := errors.Join(err, d.Close()); err != nil {
-		return err
-	}
-	st, secret, err := made.State(ctx, key, rebuild.Auditor{Builder: f.builder, Version: thisVersion().Version, At: time.Now()})
-	if err != nil {
 		return err
 	}
 	out := committed{
 		Target: target, Recipe: secret.Recipe, Inputs: secret.Inputs, By: f.builder, KeyID: secret.Key,
 		Published: f.publish, Secret: secretPath(f.output, secret.Inputs),
 	}
-	if err := keepSecret(out.Secret, secret); err != nil {
-		return err
-	}
-	// Before anybody can see it, it is nothing that was said.
+	kept := unpublishedPath(f.output, secret.Inputs)
 	if err := c.publish(ctx, []rebuild.Statement{st}); err != nil {
-		return errors.Join(err, os.Remove(out.Secret))
+		return &keptError{File: kept, Err: err}
+	}
+	if err := os.Rename(kept, out.Secret); err != nil {
+		return err
 	}
 	return a.out.print(out)
 }
+
+// An keptError reports that a commitment could not be published, or not
+// everywhere. File has what opens it.
+type keptError struct {
+	File string
+	Err  error
+}
+
+func (e *keptError) Error() string {
+	return fmt.Sprintf("the commitment is not published, and kept in %s: the same command again publishes it, and builds nothing: %v", e.File, e.Err)
+}
+
+func (e *keptError) Unwrap() error { return e.Err }
 
 // A committedError reports that the file that opens an earlier commitment to the same
 // sealed inputs is there.
@@ -177,27 +196,66 @@ type commits struct {
 	draw   *progress.Display
 }
 
-func (c *commits) commit(ctx context.Context, target string) (*rebuild.Commitment, error) {
+// commit returns a commitment to what comes out of the sealed inputs that target names,
+// which is kept before it is returned. One that is kept, and was not published, is
+// returned again.
+func (c *commits) commit(ctx context.Context, target string, key *sign.Key) (rebuild.Statement, *rebuild.Secret, error) {
+	var none rebuild.Statement
 	dir, err := c.sealed(ctx, target)
 	if err != nil {
-		return nil, err
+		return none, nil, err
 	}
 	s, err := inputs.OpenSealed(dir)
 	if err != nil {
-		return nil, err
+		return none, nil, err
 	}
 	defer s.Close()
 	artifact, err := c.artifact(s)
 	if err != nil {
-		return nil, err
+		return none, nil, err
 	}
-	of := rebuild.Unpublished{Recipe: artifact.Recipe}
-	if of.Inputs, err = artifact.CheckBlind(); err != nil {
-		return nil, err
+	blind, err := artifact.CheckBlind()
+	if err != nil {
+		return none, nil, err
 	}
 	if file := secretPath(c.flags.output, artifact.Digest); exists(file) {
-		return nil, &committedError{File: file}
+		return none, nil, &committedError{File: file}
 	}
+	kept := unpublishedPath(c.flags.output, artifact.Digest)
+	if secret, err := c.openSecret(kept, artifact.Digest, key.Public()); !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
+			return none, nil, err
+		}
+		st, err := secret.Statement(blind, key.Public())
+		return st, secret, err
+	}
+	made, err := c.build(ctx, s, artifact, blind)
+	if err != nil {
+		return none, nil, err
+	}
+	st, secret, err := made.State(ctx, key, rebuild.Auditor{Builder: c.flags.builder, Version: thisVersion().Version, At: time.Now()})
+	if err != nil {
+		return none, nil, err
+	}
+	return st, secret, keepSecret(kept, secret)
+}
+
+// openSecret opens a file that opens an own commitment to blind sealed inputs.
+func (u *auditor) openSecret(file string, manifest digest.Digest, key *sign.PublicKey) (*rebuild.Secret, error) {
+	b, err := regular.Read(file, rebuild.MaxSecret)
+	if err != nil {
+		return nil, err
+	}
+	s, err := rebuild.OpenSecret(file, b)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Check(manifest, u.flags.builder, key)
+}
+
+// build builds sealed inputs whose manifest is blind.
+func (c *commits) build(ctx context.Context, s *inputs.Sealed, artifact *inputs.Artifact, blind ocispec.Descriptor) (*rebuild.Commitment, error) {
+	of := rebuild.Unpublished{Recipe: artifact.Recipe, Inputs: blind}
 	l, err := c.unpackSealed(s, artifact, filepath.Join(c.work, "recipes"), false)
 	if err != nil {
 		return nil, err
@@ -303,25 +361,17 @@ func (u *auditor) reveal(manifest digest.Digest) (*rebuild.Secret, error) {
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		file = secretPath(file, manifest)
 	}
-	b, err := regular.Read(file, rebuild.MaxSecret)
-	if errors.Is(err, fs.ErrNotExist) && u.flags.many.all != "" && file != u.flags.reveal {
-		return nil, nil
-	}
-	if errors.Is(err, fs.ErrNotExist) {
+	if !exists(file) {
+		if u.flags.many.all != "" && file != u.flags.reveal {
+			return nil, nil
+		}
 		return nil, &noCommitmentError{File: file, Inputs: manifest}
-	}
-	if err != nil {
-		return nil, err
-	}
-	s, err := rebuild.OpenSecret(file, b)
-	if err != nil {
-		return nil, err
 	}
 	key, err := u.key()
 	if err != nil {
 		return nil, err
 	}
-	return s, s.Check(manifest, u.flags.builder, key.Public())
+	return u.openSecret(file, manifest, key.Public())
 }
 
 // exists reports whether there is a file.

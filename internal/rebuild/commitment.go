@@ -72,7 +72,7 @@ func (c *Commitment) State(ctx context.Context, key *sign.Key, who Auditor) (Sta
 		Version: secretVersion, Recipe: s.Recipe, Inputs: s.Inputs, Image: c.built.Image.Digest,
 		Builder: s.Builder, Key: key.Public().ID(), Salt: c.salt, Bundle: bundle,
 	}
-	return newStatement(evidence.CommitmentType, body, bundle, c.of.Inputs, key.Public(), who.At), secret, nil
+	return newStatement(evidence.CommitmentType, body, bundle, c.of.Inputs, key.Public(), s.At), secret, nil
 }
 
 // sign signs the statement of a commitment.
@@ -146,6 +146,20 @@ func (s *Secret) Check(inputs digest.Digest, builder string, key *sign.PublicKey
 		return &OtherCommitmentError{"key", s.Key, key.ID()}
 	}
 	return nil
+}
+
+// Statement returns the statement that [Commitment.State] made with s, again, to the
+// byte. inputs describes the manifest that it is about, and key has signed it.
+func (s *Secret) Statement(inputs ocispec.Descriptor, key *sign.PublicKey) (Statement, error) {
+	v, err := key.Verify(s.Bundle, inputs.Digest)
+	if err != nil {
+		return Statement{}, err
+	}
+	c, err := evidence.ParseCommitment(v.Statement)
+	if err != nil {
+		return Statement{}, err
+	}
+	return newStatement(evidence.CommitmentType, v.Statement, s.Bundle, inputs, key, c.At), nil
 }
 
 // against says what s has against the published image, if anything.

@@ -3,6 +3,7 @@ package rebuild_test
 import (
 	"errors"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -59,6 +60,20 @@ func TestCommitReveal(t *testing.T) {
 	again := must[*rebuild.Secret](t)(rebuild.OpenSecret("commitment.json", file))
 	if string(must[[]byte](t)(again.Encode())) != string(file) {
 		t.Errorf("%+v", again)
+	}
+
+	// What was made, and may not have been published, is made again from the secret.
+	of := st.Attachment.Subject
+	once := must[rebuild.Statement](t)(again.Statement(of, key(t, auditor).Public()))
+	if !reflect.DeepEqual(once, st) {
+		t.Errorf("another statement:\n%+v\n%+v", once, st)
+	}
+	if st, err := again.Statement(of, key(t, other).Public()); err == nil {
+		t.Errorf("with another key: %+v", st)
+	}
+	of.Digest = digest.FromString("others")
+	if st, err := again.Statement(of, key(t, auditor).Public()); err == nil {
+		t.Errorf("about other inputs: %+v", st)
 	}
 
 	// The release's own sealed inputs say which image it is, and are the same but for
