@@ -37,8 +37,11 @@ func parse(statement []byte) (*provenance, error) {
 	if err := st.Validate(); err != nil {
 		return nil, err
 	}
-	if st.GetPredicateType() != predicateType || len(st.GetSubject()) != 1 {
-		return nil, fmt.Errorf("%q about %d images, want %q about one", st.GetPredicateType(), len(st.GetSubject()), predicateType)
+	if st.GetPredicateType() != predicateType {
+		return nil, fmt.Errorf("it is a %s", st.GetPredicateType())
+	}
+	if n := len(st.GetSubject()); n != 1 {
+		return nil, fmt.Errorf("it is about %d images", n)
 	}
 	raw, err := protojson.Marshal(st.GetPredicate())
 	if err != nil {
