@@ -55,7 +55,7 @@ func TestRootless(t *testing.T) {
 	numbers := `mount --bind "$0/subuid" /etc/subuid; mount --bind "$0/subgid" /etc/subgid`
 	cmd := exec.CommandContext(t.Context(), "sh", "-ec", numbers+`
 exec setpriv --reuid=nobody --regid=nogroup --clear-groups "$0/builder.test" -test.count=1 \
-	-test.run='^(TestServiceLayer|TestVariation|TestRandomDiffers|TestKill|TestCancel|TestTrial(Passes|Privileges|Unavailable|Cancel|Kill))$'`, dir)
+	-test.run='^(TestServiceLayer|TestTreesAreLoaded|TestVariation|TestRandomDiffers|TestKill|TestCancel|TestTrial(Passes|Privileges|Unavailable|Cancel|Kill))$'`, dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	chroot := inChroot(t)
 	if chroot {
