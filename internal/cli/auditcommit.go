@@ -156,7 +156,7 @@ func (a *app) auditCommit(ctx context.Context, f commitFlags, target string) (er
 	return a.out.print(out)
 }
 
-// An keptError reports that a commitment could not be published, or not
+// A keptError reports that a commitment could not be published, or not
 // everywhere. File has what opens it.
 type keptError struct {
 	File string
