@@ -158,7 +158,7 @@ func CheckMachine() error {
 func Remove(dir string) error { return removeRoot(dir) }
 
 func buildWith(ctx context.Context, name string, r run, p *Plan, store content.Store, opts Options) (result *Result, err error) {
-	d, err := startDaemon(ctx, name, filepath.Join(opts.Work, name), r, p.treesIn(opts.Store)...)
+	d, err := startDaemon(ctx, name, filepath.Join(opts.Work, name), r, p.treesIn(opts.Store))
 	if err != nil {
 		return nil, err
 	}

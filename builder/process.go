@@ -37,8 +37,9 @@ type daemon struct {
 	dir    string
 }
 
-// startDaemon starts the builder called name below dir, which it makes.
-func startDaemon(ctx context.Context, name, dir string, r run, trees ...string) (*daemon, error) {
+// startDaemon starts the builder called name below dir, which it makes. It loads the
+// trees, files that are named by their sha256, before it answers.
+func startDaemon(ctx context.Context, name, dir string, r run, trees []string) (*daemon, error) {
 	v := variations[name]
 	c := daemonConfig{
 		Root:        filepath.Join(dir, "root"),

@@ -79,7 +79,7 @@ func StartSelector(ctx context.Context, closure []*recipe.Recipe, arch string, o
 	}
 	// Nothing is compared, so the builder that takes least is right: the auditor's is
 	// in memory, with the faster runtime.
-	if s.daemon, err = startDaemon(ctx, Auditor, filepath.Join(opts.Work, Auditor), s.run); err != nil {
+	if s.daemon, err = startDaemon(ctx, Auditor, filepath.Join(opts.Work, Auditor), s.run, nil); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -29,6 +29,7 @@ func main() {
 		Args:          cobra.NoArgs,
 		RunE:          func(*cobra.Command, []string) error { return errors.New("expected a command: verify-image") },
 		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.AddCommand(verifyImage())
 	if err := root.Execute(); err != nil {

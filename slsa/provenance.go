@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	slsa "github.com/in-toto/attestation/go/predicates/provenance/v1"
 	intoto "github.com/in-toto/attestation/go/v1"
@@ -18,6 +19,8 @@ const (
 	predicateType = "https://slsa.dev/provenance/v1"
 	buildType     = "https://gitlab.com/tailsbuild/tailsbuild/docs/evidence.md#build-v1"
 	rebuildType   = "https://gitlab.com/tailsbuild/tailsbuild/docs/audit.md#rebuild-v1"
+	// builderPrefix begins the ids of the builders of releases, which rebuild nothing.
+	builderPrefix = "https://gitlab.com/tailsbuild/tailsbuild/builder/embedded-"
 )
 
 // A provenance is what a statement says of one image.
@@ -59,21 +62,26 @@ func parse(statement []byte) (*provenance, error) {
 	if err != nil {
 		return nil, err
 	}
+	builder := p.GetRunDetails().GetBuilder().GetId()
+	if ours := strings.HasPrefix(builder, builderPrefix); ours != (def.GetBuildType() == buildType) {
+		return nil, fmt.Errorf("%w: %q by %s", serrors.ErrorInvalidBuildType, def.GetBuildType(), builder)
+	}
 	return &provenance{
-		image: st.GetSubject()[0].GetDigest()["sha256"], builder: p.GetRunDetails().GetBuilder().GetId(),
+		image: st.GetSubject()[0].GetDigest()["sha256"], builder: builder,
 		parameters: params, sources: sources(def.GetResolvedDependencies()),
 	}, nil
 }
 
-// parameters returns external parameters, all of which are known and there.
-func parameters(kind string, external *structpb.Struct) (map[string]string, error) {
+// parameters returns the external parameters of a build type, all of which are known
+// and there.
+func parameters(of string, external *structpb.Struct) (map[string]string, error) {
 	known := []string{"arch", "epoch", "kind", "lock", "plan", "recipe", "release", "version"}
-	switch kind {
+	switch of {
 	case buildType:
 	case rebuildType:
 		known = append(known, "published")
 	default:
-		return nil, fmt.Errorf("%w: %q", serrors.ErrorInvalidBuildType, kind)
+		return nil, fmt.Errorf("%w: %q", serrors.ErrorInvalidBuildType, of)
 	}
 	all := map[string]string{}
 	for name, value := range external.GetFields() {

@@ -59,7 +59,7 @@ func (v *verifier) VerifyImage(
 	if by.ExpectedID == nil || *by.ExpectedID != v.builder {
 		return nil, nil, serrors.ErrorMismatchBuilderID
 	}
-	envelopes, err := envelopes(provenance)
+	envelopes, err := readEnvelopes(provenance)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -75,8 +75,8 @@ func (v *verifier) VerifyImage(
 	return nil, nil, errors.Join(refused...)
 }
 
-// envelopes reads a stream of bundles and envelopes, of which there is at least one.
-func envelopes(provenance []byte) ([]*dsse.Envelope, error) {
+// readEnvelopes reads a stream of bundles and envelopes, of which there is at least one.
+func readEnvelopes(provenance []byte) ([]*dsse.Envelope, error) {
 	var all []*dsse.Envelope
 	for d := json.NewDecoder(bytes.NewReader(provenance)); ; {
 		var raw json.RawMessage

@@ -119,7 +119,7 @@ func (s signer) envelope(t *testing.T, statement []byte) []byte {
 	return must[[]byte](t)(json.Marshal(env))
 }
 
-// verifyImageOf has slsa-verifier verify provenance, whose verifier for a builder is registered.
+// verifyImageOf has slsa-verifier verify provenance of a builder, which it registers.
 func verifyImageOf(t *testing.T, builder string, key, provenance []byte, change func(*options.ProvenanceOpts)) ([]byte, error) {
 	before := maps.Clone(register.SLSAVerifiers)
 	t.Cleanup(func() { register.SLSAVerifiers = before })
@@ -199,26 +199,28 @@ func TestRefused(t *testing.T) {
 		change     func(*options.ProvenanceOpts)
 		want       error
 	}{
-		"no signature":           {ours, must[[]byte](t)(json.Marshal(unsigned)), nil, serrors.ErrorNoValidSignature},
-		"another's signature":    {ours, other.envelope(t, good), nil, serrors.ErrorNoValidSignature},
-		"something else signed":  {ours, must[[]byte](t)(json.Marshal(tampered)), nil, serrors.ErrorNoValidSignature},
-		"nothing":                {ours, nil, nil, serrors.ErrorInvalidDssePayload},
-		"junk":                   {ours, []byte("{"), nil, serrors.ErrorInvalidDssePayload},
-		"half an envelope":       {ours, signed[:len(signed)/2], nil, serrors.ErrorInvalidDssePayload},
-		"another payload type":   {ours, []byte(strings.Replace(string(signed), "in-toto", "in-tata", 1)), nil, serrors.ErrorInvalidDssePayload},
-		"another builder":        {ours, key.envelope(t, buildOf(t, others)), nil, serrors.ErrorMismatchBuilderID},
-		"another image":          {ours, edited(digest("image"), digest("other")), nil, serrors.ErrorMismatchHash},
-		"another build type":     {ours, edited("build-v1", "build-v2"), nil, serrors.ErrorInvalidDssePayload},
-		"an unknown parameter":   {ours, edited(`"kind":"service"`, `"kind":"service","more":1`), nil, serrors.ErrorInvalidDssePayload},
-		"a parameter less":       {ours, edited(`"kind":"service",`, ""), nil, serrors.ErrorInvalidDssePayload},
-		"a list as a parameter":  {ours, edited(`"kind":"service"`, `"kind":["service"]`), nil, serrors.ErrorInvalidDssePayload},
-		"a name twice":           {ours, edited(`"predicateType"`, `"predicateType":"x","predicateType"`), nil, serrors.ErrorInvalidDssePayload},
-		"two images":             {ours, edited(`"subject":[`, `"subject":[{"name":"x","digest":{"sha256":"`+digest("image")+`"}},`), nil, serrors.ErrorInvalidDssePayload},
-		"another statement":      {ours, edited("https://slsa.dev/provenance/v1", "https://slsa.dev/provenance/v2"), nil, serrors.ErrorInvalidDssePayload},
-		"another source":         {ours, signed, func(o *options.ProvenanceOpts) { o.ExpectedSourceURI = source + "0" }, serrors.ErrorMismatchSource},
-		"no source":              {ours, signed, func(o *options.ProvenanceOpts) { o.ExpectedSourceURI = "" }, serrors.ErrorMismatchSource},
-		"a tool as the source":   {ours, signed, func(o *options.ProvenanceOpts) { o.ExpectedSourceURI = toolchain }, serrors.ErrorMismatchSource},
-		"a module as the source": {ours, signed, func(o *options.ProvenanceOpts) { o.ExpectedSourceURI = module }, serrors.ErrorMismatchSource},
+		"no signature":                     {ours, must[[]byte](t)(json.Marshal(unsigned)), nil, serrors.ErrorNoValidSignature},
+		"another's signature":              {ours, other.envelope(t, good), nil, serrors.ErrorNoValidSignature},
+		"something else signed":            {ours, must[[]byte](t)(json.Marshal(tampered)), nil, serrors.ErrorNoValidSignature},
+		"nothing":                          {ours, nil, nil, serrors.ErrorInvalidDssePayload},
+		"junk":                             {ours, []byte("{"), nil, serrors.ErrorInvalidDssePayload},
+		"half an envelope":                 {ours, signed[:len(signed)/2], nil, serrors.ErrorInvalidDssePayload},
+		"another payload type":             {ours, []byte(strings.Replace(string(signed), "in-toto", "in-tata", 1)), nil, serrors.ErrorInvalidDssePayload},
+		"another builder":                  {ours, key.envelope(t, buildOf(t, others)), nil, serrors.ErrorMismatchBuilderID},
+		"another image":                    {ours, edited(digest("image"), digest("other")), nil, serrors.ErrorMismatchHash},
+		"another build type":               {ours, edited("build-v1", "build-v2"), nil, serrors.ErrorInvalidDssePayload},
+		"an unknown parameter":             {ours, edited(`"kind":"service"`, `"kind":"service","more":1`), nil, serrors.ErrorInvalidDssePayload},
+		"a parameter less":                 {ours, edited(`"kind":"service",`, ""), nil, serrors.ErrorInvalidDssePayload},
+		"a list as a parameter":            {ours, edited(`"kind":"service"`, `"kind":["service"]`), nil, serrors.ErrorInvalidDssePayload},
+		"a name twice":                     {ours, edited(`"predicateType"`, `"predicateType":"x","predicateType"`), nil, serrors.ErrorInvalidDssePayload},
+		"two images":                       {ours, edited(`"subject":[`, `"subject":[{"name":"x","digest":{"sha256":"`+digest("image")+`"}},`), nil, serrors.ErrorInvalidDssePayload},
+		"a rebuild by a release's builder": {ours, key.envelope(t, rebuildOf(t, ours)), nil, serrors.ErrorInvalidBuildType},
+		"a rebuilder's release":            {rebuilder, key.envelope(t, buildOf(t, rebuilder)), nil, serrors.ErrorInvalidBuildType},
+		"another statement":                {ours, edited("https://slsa.dev/provenance/v1", "https://slsa.dev/provenance/v2"), nil, serrors.ErrorInvalidDssePayload},
+		"another source":                   {ours, signed, func(o *options.ProvenanceOpts) { o.ExpectedSourceURI = source + "0" }, serrors.ErrorMismatchSource},
+		"no source":                        {ours, signed, func(o *options.ProvenanceOpts) { o.ExpectedSourceURI = "" }, serrors.ErrorMismatchSource},
+		"a tool as the source":             {ours, signed, func(o *options.ProvenanceOpts) { o.ExpectedSourceURI = toolchain }, serrors.ErrorMismatchSource},
+		"a module as the source":           {ours, signed, func(o *options.ProvenanceOpts) { o.ExpectedSourceURI = module }, serrors.ErrorMismatchSource},
 		"another parameter": {ours, signed, func(o *options.ProvenanceOpts) {
 			o.ExpectedWorkflowInputs = map[string]string{"version": "2.7.8"}
 		}, serrors.ErrorMismatchWorkflowInputs},

@@ -178,8 +178,8 @@ func TestCosignVerifies(t *testing.T) {
 	}
 }
 
-// TestDocsCommands types what docs/evidence.md says one can ask with cosign and jq,
-// each block as it stands there.
+// TestDocsCommands types what docs/evidence.md says one can ask with cosign, jq and
+// slsa-verifier, each block as it stands there.
 func TestDocsCommands(t *testing.T) {
 	if _, err := exec.LookPath("jq"); err != nil {
 		unavailable(t, "no jq")
